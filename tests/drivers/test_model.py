@@ -1,0 +1,166 @@
+"""The strict parser: what it makes of a good map, and one clear line for each way a map can be wrong."""
+
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from drivers.errors import ModelError
+from drivers.model import Bridge, Register, parse_model
+
+GOOD = """
+vendor = "Acme"
+name = "M1"
+wiring = "3p4w"
+powered_by = "self"
+sources = ["Acme M1 manual"]
+[serial]
+baud = 9600
+parity = "E"
+stop_bits = 1
+[limits]
+max_words = 20
+max_gap = 2
+[timing]
+refresh_s = 0.5
+window_s = 0.2
+turnaround_s = 0.04
+turnaround_max_s = 1
+[[registers]]
+title = "Values"
+function = 4
+encoding = "i32"
+order = "lsw"
+divide = 10
+sentinels = [0x7FFFFFFF]
+grade = "A"
+sources = "manual p3"
+rows = [
+  { address = 0x00, quantity = "voltage_l1", unit = "V" },
+  { address = 0x02, quantity = "active_energy_import", unit = "kWh" },
+  { address = 0x04, skip = "reserved", words = 3 },
+  { address = 0x09, quantity = "frequency", unit = "Hz", encoding = "u16", sentinels = [0xFFFF], divide = 100 },
+]
+[[registers]]
+function = 3
+grade = "D"
+sources = "hearsay"
+rows = [ { address = 7, quantity = "voltage_l2", unit = "mV", encoding = "u16", alone = true } ]
+"""
+
+
+def test_a_row_takes_from_its_block_what_it_leaves_out() -> None:
+    model = parse_model(GOOD, "/maps/acme-m1.toml")
+    assert (model.id, model.file, model.vendor, model.max_gap) == ("acme-m1", "/maps/acme-m1.toml", "Acme", 2)
+    assert (model.refresh_s, model.window_s, model.turnaround_s, model.turnaround_max_s) == (0.5, 0.2, 0.04, 1.0)
+    assert (model.baud, model.parity, model.stop_bits, model.accuracy_pct) == (9600, "E", 1, None)
+    common = {"function": 4, "grade": "A", "sources": "manual p3", "order": "lsw"}
+    assert model.registers[0] == Register(
+        "voltage_l1", address=0, words=2, encoding="i32", divide=10, sentinels=(0x7FFFFFFF,), **common
+    )
+    assert model.registers[2] == Register(
+        "frequency", address=9, words=1, encoding="u16", divide=100, sentinels=(0xFFFF,), **common
+    )
+    assert model.bridges == (Bridge(4, 4, 3, "reserved"),)
+
+
+def test_the_units_prefix_and_the_scale_become_one_exact_fraction() -> None:
+    model = parse_model(GOOD, "m.toml")
+    energy, millivolt = model.register("active_energy_import"), model.register("voltage_l2")
+    assert energy is not None
+    assert millivolt is not None
+    assert (energy.multiply, energy.divide) == (100, 1)
+    assert (millivolt.multiply, millivolt.divide, millivolt.alone) == (1, 1000, True)
+
+
+def test_grade_d_is_in_the_map_but_not_among_what_is_read() -> None:
+    model = parse_model(GOOD, "m.toml")
+    assert model.quantities == ("voltage_l1", "active_energy_import", "frequency")
+    assert model.unproven == ("voltage_l2",)
+    assert model.register("current_l1") is None
+
+
+def test_readable_words_are_rows_bridges_and_small_gaps() -> None:
+    words = parse_model(GOOD, "m.toml").readable
+    assert words == ((3, 7), *((4, address) for address in range(10)))
+    wide = parse_model(GOOD.replace("max_gap = 2", "max_gap = 1"), "m.toml").readable
+    assert wide == ((3, 7), *((4, address) for address in (*range(7), 9)))
+
+
+def test_a_model_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        parse_model(GOOD, "m.toml").max_words = 3  # type: ignore[misc]
+
+
+def broken(old: str, new: str) -> str:
+    assert old in GOOD
+    with pytest.raises(ModelError) as caught:
+        parse_model(GOOD.replace(old, new, 1), "m.toml")
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+FREQUENCY = '{ address = 0x09, quantity = "frequency", unit = "Hz",'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[serial]", "[serial", ["m.toml", "broken TOML", "line"]),
+        ('vendor = "Acme"', 'vendr = "Acme"', ["m.toml", "vendor", "found nothing, but 'vendr'", "text"]),
+        ('vendor = "Acme"', "vendor = 7", ["vendor", "found 7", "text"]),
+        ('name = "M1"', 'name = "M1"\ncolour = "red"', ["colour", "unknown key", "powered_by"]),
+        ('wiring = "3p4w"', 'wiring = "3p5w"', ["wiring", "'3p5w'", "3p3w 3p4w"]),
+        ('powered_by = "self"', 'powered_by = "solar"', ["powered_by", "'solar'", "self:all"]),
+        ('sources = ["Acme M1 manual"]', "sources = []", ["sources", "found []", "at least one"]),
+        ("baud = 9600", "baud = true", ["[serial]", "baud", "found True", "300..1000000"]),
+        ('parity = "E"', 'parity = "even"', ["[serial]", "parity", "'even'", "E N O"]),
+        ("max_words = 20", "max_words = 126", ["[limits]", "max_words", "found 126", "1..125"]),
+        ("max_gap = 2", "max_gab = 2", ["[limits]", "max_gab", "unknown key", "max_gap"]),
+        ("refresh_s = 0.5", 'refresh_s = "0.5"', ["[timing]", "refresh_s", "'0.5'", "number"]),
+        ("refresh_s = 0.5", "refresh_s = nan", ["[timing]", "refresh_s", "found nan", "0.01..3600"]),
+        ("refresh_s = 0.5\n", "", ["[timing]", "refresh_s", "found nothing"]),
+        ("function = 4", "function = 6", ["registers 1, row 1 (voltage_l1)", "function", "found 6", "3..4"]),
+        ('encoding = "i32"', 'encoding = "int32"', ["row 1 (voltage_l1)", "encoding", "'int32'", "i32"]),
+        ('order = "lsw"', 'order = "CDAB"', ["order", "'CDAB'", "lsw msw"]),
+        ('order = "lsw"\n', "", ["row 1 (voltage_l1)", "order", "found nothing", "lsw msw"]),
+        ("divide = 10", "divide = 0.1", ["divide", "found 0.1", "whole number"]),
+        ('quantity = "frequency"', 'quantity = "frequenzy"', ["row 4", "'frequenzy'", "did you mean 'frequency'"]),
+        ('unit = "Hz"', 'unit = "V"', ["row 4 (frequency)", "unit", "'V'", "Hz mHz"]),
+        ('unit = "kWh"', 'unit = "kvarh"', ["row 2 (active_energy_import)", "unit", "'kvarh'", "MWh Wh kWh"]),
+        (FREQUENCY, FREQUENCY.replace("0x09", "70000"), ["row 4 (frequency)", "address", "70000", "0..65535"]),
+        ("address = 0x02", "address = 65535", ["row 2 (active_energy_import)", "address", "65535", "0..65534"]),
+        ("address = 0x02", "address = 1", ["row 2", "word 1 of registers 1, row 1 (voltage_l1)", "overlap"]),
+        ("address = 0x09", "address = 6", ["row 4", "word 6 of registers 1, row 3", "overlap"]),
+        ("max_words = 20", "max_words = 1", ["row 1 (voltage_l1)", "encoding", "2 words of i32", "at most 1"]),
+        ("sentinels = [0xFFFF]", "sentinels = [0x7FFFFFFF]", ["row 4", "sentinels", "0x7fffffff", "0x0..0xffff"]),
+        ("sentinels = [0xFFFF]", 'sentinels = ["NaN"]', ["row 4", "sentinels", "NaN", "whole numbers"]),
+        (
+            'quantity = "frequency", unit = "Hz"',
+            'quantity = "voltage_l1", unit = "V"',
+            ["row 4", "'voltage_l1' a second time", "once"],
+        ),
+        ('grade = "A"', 'grade = "E"', ["grade", "'E'", "A B C D"]),
+        ('grade = "A"', 'grade = "A"\nscale = 10', ["registers 1", "scale", "unknown key", "divide"]),
+        ("alone = true", "allone = true", ["registers 2, row 1 (voltage_l2)", "allone", "unknown key", "alone"]),
+        ('skip = "reserved"', 'skip = "reserved", unit = "V"', ["row 3", "unit", "unknown key", "skip"]),
+        ("words = 3", "words = 30", ["row 3", "words", "found 30", "1..20"]),
+        ("rows = [ { address = 7", "rows = [ 5, { address = 7", ["registers 2", "rows", "array of at least one"]),
+        ("[timing]", "[timings]", ["timing", "found nothing", "a table"]),
+    ],
+)  # fmt: skip
+def test_a_broken_map_gets_one_line_with_file_place_found_and_allowed(old: str, new: str, words: list[str]) -> None:
+    message = broken(old, new)
+    assert message.startswith("m.toml: ")
+    assert "allowed: " in message
+    assert [word for word in words if word not in message] == []
+
+
+def test_rows_read_alone_may_share_words_with_others() -> None:
+    text = GOOD.replace("function = 3", "function = 4").replace("address = 7", "address = 1")
+    assert parse_model(text, "m.toml").register("voltage_l2") is not None
+
+
+def test_the_same_address_in_another_function_is_another_register() -> None:
+    text = GOOD.replace("address = 7", "address = 0").replace(", alone = true", "")
+    assert parse_model(text, "m.toml").register("voltage_l2") is not None

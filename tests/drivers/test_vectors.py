@@ -1,0 +1,94 @@
+"""Maps against words from another hand, and proof that the vectors would notice a wrong map."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from meter_vectors import FOLDER, Vectors, load_vectors
+
+from drivers.codec import compile_plan
+from drivers.library import load_model, model_names
+from drivers.modbus.pdu import Read
+from drivers.model import MeterModel, Register
+from drivers.plan import Plan, PlannedRead, plan_reads
+
+FILES = [path.stem for path in sorted(FOLDER.glob("*.txt"))]
+
+
+def decode_all(model: MeterModel, vectors: Vectors) -> dict[str, float]:
+    plan = plan_reads(model, [*vectors.values])
+    decoder = compile_plan(plan)
+    values: dict[str, float] = {}
+    for index, planned in enumerate(plan.reads):
+        values |= decoder.decode(index, vectors.data(planned.read))
+    return values
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_words_from_documents_decode_to_their_values(file: str) -> None:
+    vectors = load_vectors(file)
+    values = decode_all(load_model(file.split(".")[0]), vectors)
+    expected = {quantity: value for quantity, value in vectors.values.items() if value is not None}
+    # half of the last digit that the vector files give: 8 significant ones
+    assert values == pytest.approx(expected, rel=1e-7, abs=0)
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_every_row_of_a_map_has_a_vector(name: str) -> None:
+    assert {register.quantity for register in load_model(name).registers} <= set(load_vectors(name).values)
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_counters_and_scaled_integers_decode_exactly(name: str) -> None:
+    model, vectors = load_model(name), load_vectors(name)
+    exact = [row.quantity for row in model.registers if "energy" in row.quantity or row.encoding[0] in "ui"]
+    values = decode_all(model, vectors)
+    assert exact
+    assert {quantity: values[quantity] for quantity in exact} == {
+        quantity: vectors.values[quantity] for quantity in exact
+    }
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_a_vector_catches_every_mutation_of_every_row(name: str) -> None:
+    model, vectors = load_model(name), load_vectors(name)
+    survivors = [
+        f"{row.quantity}: {how}"
+        for row in model.registers
+        for how, mutant in mutations(row, model)
+        if passes(model, mutant, vectors)
+    ]
+    assert survivors == []
+
+
+def test_the_mutation_check_itself_lets_the_true_row_pass() -> None:
+    model, vectors = load_model("carlo-gavazzi-em24"), load_vectors("carlo-gavazzi-em24")
+    assert all(passes(model, row, vectors) for row in model.registers)
+
+
+def passes(model: MeterModel, row: Register, vectors: Vectors) -> bool:
+    """Whether a map with this row would satisfy the vectors."""
+    read = Read(row.function, row.address, row.words)
+    decoder = compile_plan(Plan(model, (PlannedRead(read, ((row, 0),), None),)))
+    found = decoder.decode(0, vectors.data(read)).get(row.quantity)
+    return found is not None and found == pytest.approx(vectors.values[row.quantity], rel=1e-6)
+
+
+def mutations(row: Register, model: MeterModel) -> Iterator[tuple[str, Register]]:
+    for shift in (-2, -1, 1, 2):
+        if row.address + shift >= 0:
+            yield f"address {shift:+d}", replace(row, address=row.address + shift)
+    yield "function", replace(row, function=7 - row.function)
+    if row.words > 1:
+        yield "word order", replace(row, order="lsw" if row.order == "msw" else "msw")
+    for factor in (10, 1000):
+        yield f"scale x{factor}", replace(row, multiply=row.multiply * factor)
+        yield f"scale /{factor}", replace(row, divide=row.divide * factor)
+    for other in model.registers:
+        if other.quantity != row.quantity and kin(other.quantity) == kin(row.quantity):
+            yield f"taken for {other.quantity}", replace(row, quantity=other.quantity)
+
+
+def kin(quantity: str) -> str:
+    """What a quantity is apart from its phase and direction."""
+    return "_".join(part for part in quantity.split("_") if part not in {"l1", "l2", "l3", "total", "import", "export"})
