@@ -1,0 +1,1 @@
+"""Simulated meters on a simulated feeder: for tests, demos and training. Imports drivers, never agent."""
