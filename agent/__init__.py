@@ -1,0 +1,1 @@
+"""The agent: polls the meters of a site, detects, keeps and publishes what happened."""

@@ -1,0 +1,158 @@
+"""What crosses the layers of the agent. Frozen, slotted, no behaviour beyond a derived property.
+
+Two time scales, never mixed: ``*_boot_us`` counts microseconds of the boot-time clock (durations, order,
+deadlines); ``*_us`` counts microseconds of UTC since 1970 (what people and databases see).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Quality = Literal["good", "questionable", "invalid"]
+Kind = Literal["sag", "swell", "supply_loss", "phase_loss", "comms_loss"]
+State = Literal["open", "closed", "retracted"]
+Scope = Literal["meter", "line", "gateway"]
+Basis = Literal["measured", "inferred", "meter_log"]
+VoltageBasis = Literal["ln", "ll", "le"]
+Mode = Literal["normal", "test", "maintenance"]
+Supply = Literal["live", "dead", "partial", "unknown"]
+Comms = Literal["ok", "suspect", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one meter answered in one go.
+
+    sent_boot_us:     when the first request had left
+    received_boot_us: when the last reply had arrived
+    values:           primary values by quantity id, in SI units; what is not available is absent
+    full:             the whole published set, not the watched quantities alone
+    """
+
+    meter: str
+    sent_boot_us: int
+    received_boot_us: int
+    values: Mapping[str, float]
+    full: bool
+    quality: Quality = "good"
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A request of one meter that brought no values.
+
+    outcome: the line's word for it (``silent garbled foreign refused down``); code: the exception's
+    """
+
+    meter: str
+    due_boot_us: int
+    sent_boot_us: int
+    deadline_boot_us: int
+    outcome: str
+    code: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One published reading of one meter: the interval that ends at ``time_us``."""
+
+    meter: str
+    time_us: int
+    window_s: float
+    quality: Quality
+    flags: tuple[str, ...]
+    values: Mapping[str, float]
+    min: Mapping[str, float] = field(default_factory=dict)
+    max: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockState:
+    """What is known of the wall clock. synced is None where no time source can be asked."""
+
+    synced: bool | None
+    uncertainty_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One revision of one event. Bounds: the true start lies in (start_earliest, start], the true end in
+    (end_earliest, end], the true duration in [duration_min_s, duration_max_s]. Lists of ids are tuples.
+    """
+
+    id: str
+    kind: Kind
+    revision: int
+    state: State
+    scope: Scope
+    basis: Basis
+    reported_us: int
+    start_us: int
+    start_earliest_us: int
+    end_us: int | None = None
+    end_earliest_us: int | None = None
+    duration_min_s: float | None = None
+    duration_max_s: float | None = None
+    meter: str | None = None
+    line: str | None = None
+    feeder: str | None = None
+    path: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    mode: Mode = "normal"
+    parent: str | None = None
+    supersedes: tuple[str, ...] = ()
+    because: tuple[str, ...] = ()
+    voltage_basis: VoltageBasis | None = None
+    reference_v: float | None = None
+    reference: Literal["declared", "sliding"] | None = None
+    residual_v: float | None = None
+    residual_pct: float | None = None
+    peak_v: float | None = None
+    peak_pct: float | None = None
+    extreme_by_channel: Mapping[str, float] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
+    phases: tuple[str, ...] = ()
+    accuracy_pct: float | None = None
+    window_s: float | None = None
+    watch_s: float | None = None
+    clock: ClockState = ClockState(None, None)
+    profile: str | None = None
+    config: str | None = None
+    customers: tuple[int, int] | None = None
+    open_at_start: bool = False
+
+    @property
+    def duration_s(self) -> float | None:
+        """The middle, given only where the bounds differ by less than 20 %."""
+        if self.duration_min_s is None or self.duration_max_s is None:
+            return None
+        if self.duration_max_s - self.duration_min_s >= 0.2 * self.duration_max_s:
+            return None
+        return (self.duration_min_s + self.duration_max_s) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class MeterStatus:
+    """How one meter stands now. supply_by_phase is keyed by network phase (``l1 l2 l3``, or ``l1_l2`` ...)."""
+
+    meter: str
+    supply: Supply
+    supply_by_phase: Mapping[str, Supply]
+    comms: Comms
+    last_good_us: int | None
+    open_events: tuple[str, ...]
+    mode: Mode = "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Journal entries seq_lo..seq_hi (both included) that were dropped before every sink had them."""
+
+    seq_lo: int
+    seq_hi: int
+    reason: str
+    time_us: int
+
+
+Record = Reading | Event | Gap

@@ -1,0 +1,94 @@
+"""Readings, events and statuses <-> the JSON objects of the contract. Encode stands beside decode.
+
+The journal, the MQTT topics, the local socket and `--json` all speak these objects; nothing else does.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from agent.clock import parse_rfc3339, rfc3339
+from agent.records import ClockState, Event, MeterStatus, Reading
+
+_TIMES = ("start", "start_earliest", "end", "end_earliest", "reported")
+_PLAIN = (
+    "id", "kind", "revision", "state", "scope", "basis", "duration_min_s", "duration_max_s", "meter", "line",
+    "feeder", "mode", "parent", "voltage_basis", "reference_v", "reference", "residual_v", "residual_pct", "peak_v",
+    "peak_pct", "accuracy_pct", "window_s", "watch_s", "profile", "config",
+)  # fmt: skip
+_LISTS = ("path", "evidence", "supersedes", "because", "channels", "phases")
+
+
+def tidy(value: float) -> float:
+    """A gauge as people read it: 7 significant digits, all that a float32 register carries (99.73, not
+    99.72999572753906)."""
+    return float(f"{value:.7g}")
+
+
+def reading_to_json(reading: Reading) -> dict[str, Any]:
+    return {
+        "meter": reading.meter,
+        "time": rfc3339(reading.time_us),
+        "window_s": reading.window_s,
+        "quality": reading.quality,
+        "flags": list(reading.flags),
+        "values": dict(reading.values),
+        "min": dict(reading.min),
+        "max": dict(reading.max),
+    }
+
+
+def reading_from_json(body: Mapping[str, Any]) -> Reading:
+    return Reading(
+        meter=body["meter"],
+        time_us=parse_rfc3339(body["time"]),
+        window_s=body["window_s"],
+        quality=body["quality"],
+        flags=tuple(body["flags"]),
+        values=body["values"],
+        min=body["min"],
+        max=body["max"],
+    )
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """What is not known is absent, never null; lists and maps that hold nothing are absent too."""
+    body: dict[str, Any] = {key: getattr(event, key) for key in _PLAIN}
+    for key in _TIMES:
+        instant = getattr(event, f"{key}_us")
+        body[key] = None if instant is None else rfc3339(instant)
+    for key in _LISTS:
+        body[key] = list(getattr(event, key)) or None
+    body["extreme_by_channel"] = dict(event.extreme_by_channel) or None
+    body["customers"] = None if event.customers is None else list(event.customers)
+    body["clock"] = {"synced": event.clock.synced, "uncertainty_s": event.clock.uncertainty_s}
+    body["duration_s"] = event.duration_s
+    body["open_at_start"] = event.open_at_start or None
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def event_from_json(body: Mapping[str, Any]) -> Event:
+    known: dict[str, Any] = {key: body[key] for key in _PLAIN if key in body}
+    for key in _TIMES:
+        if key in body:
+            known[f"{key}_us"] = parse_rfc3339(body[key])
+    for key in _LISTS:
+        known[key] = tuple(body.get(key, ()))
+    known["extreme_by_channel"] = body.get("extreme_by_channel", {})
+    known["clock"] = ClockState(**body["clock"])
+    known["open_at_start"] = body.get("open_at_start", False)
+    if "customers" in body:
+        known["customers"] = tuple(body["customers"])
+    return Event(**known)
+
+
+def status_to_json(status: MeterStatus) -> dict[str, Any]:
+    body = {
+        "meter": status.meter,
+        "supply": status.supply,
+        "supply_by_phase": dict(status.supply_by_phase),
+        "comms": status.comms,
+        "last_good": None if status.last_good_us is None else rfc3339(status.last_good_us),
+        "open_events": list(status.open_events),
+        "mode": status.mode,
+    }
+    return {key: value for key, value in body.items() if value is not None}

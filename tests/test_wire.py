@@ -1,0 +1,68 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from agent.records import ClockState, Event, MeterStatus, Reading
+from agent.wire import (
+    event_from_json,
+    event_to_json,
+    reading_from_json,
+    reading_to_json,
+    status_to_json,
+    tidy,
+)  # fmt: skip
+
+EVENT = Event(
+    id="gw-01-1f-7", kind="sag", revision=2, state="closed", scope="meter", basis="measured",
+    reported_us=1_700_000_003_000_000, start_us=1_700_000_000_250_000, start_earliest_us=1_700_000_000_000_000,
+    end_us=1_700_000_001_500_000, end_earliest_us=1_700_000_001_250_000, duration_min_s=1.0, duration_max_s=1.5,
+    meter="tx1", feeder="F12", path=("bus", "tx1"), evidence=("voltage_l1 88.1 V",), voltage_basis="ln",
+    reference_v=220.0, reference="declared", residual_v=88.1, residual_pct=40.05,
+    extreme_by_channel={"voltage_l1": 88.1}, channels=("voltage_l1",), phases=("l1",), window_s=0.2, watch_s=0.25,
+    clock=ClockState(True, 0.01), profile="gb", config="ab12", customers=(182, 182),
+)  # fmt: skip
+
+
+def test_an_event_says_what_the_contract_names():
+    body = event_to_json(EVENT)
+    assert body["start"] == "2023-11-14T22:13:20.250000Z"
+    assert body["customers"] == [182, 182]
+    assert body["clock"] == {"synced": True, "uncertainty_s": 0.01}
+    assert "parent" not in body
+    assert "peak_v" not in body
+    assert json.loads(json.dumps(body)) == body
+
+
+def test_the_middle_is_given_only_when_the_bounds_are_close():
+    assert "duration_s" not in event_to_json(EVENT)
+    close = replace(EVENT, duration_min_s=1.3, duration_max_s=1.5)
+    assert event_to_json(close)["duration_s"] == pytest.approx(1.4)
+    assert "duration_s" not in event_to_json(replace(EVENT, duration_min_s=0.0, duration_max_s=0.0))
+
+
+def test_events_survive_the_round_trip():
+    open_event = replace(EVENT, state="open", end_us=None, end_earliest_us=None, open_at_start=True, parent="p")
+    for event in (EVENT, open_event):
+        assert event_from_json(json.loads(json.dumps(event_to_json(event)))) == event
+
+
+def test_readings_survive_the_round_trip():
+    reading = Reading("tx1", 1_700_000_000_000_001, 10.0, "good", (), {"voltage_l1": 220.1}, {"voltage_l1": 219.0})
+    body = reading_to_json(reading)
+    assert body["time"] == "2023-11-14T22:13:20.000001Z"
+    assert reading_from_json(json.loads(json.dumps(body))) == reading
+
+
+def test_a_status_leaves_out_what_is_not_known():
+    status = MeterStatus("tx1", "unknown", {}, "lost", last_good_us=None, open_events=("x",))
+    assert status_to_json(status) == {
+        "meter": "tx1", "supply": "unknown", "supply_by_phase": {}, "comms": "lost", "open_events": ["x"],
+        "mode": "normal",
+    }  # fmt: skip
+
+
+def test_a_gauge_is_read_as_people_write_it():
+    assert tidy(99.72999572753906) == 99.73
+    assert tidy(0.0) == 0.0
+    assert tidy(-123456.789) == -123456.8
