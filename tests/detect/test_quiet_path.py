@@ -1,0 +1,33 @@
+"""The detector costs little while nothing happens."""
+
+import struct
+from timeit import repeat
+
+from looks import U, look, rules
+
+from agent.detect.voltage import INITIAL, step
+
+_LOOKS = [look(0.1 * i, 1.0, 0.99, 1.01) for i in range(2000)]
+_WORDS = struct.pack(">3f", U, U, U)
+
+
+def _bare() -> int:
+    beyond = 0
+    for _ in _LOOKS:
+        for volts in struct.unpack(">3f", _WORDS):
+            if volts < 207.0 or volts > 253.0:
+                beyond += 1
+    return beyond
+
+
+def _detector() -> None:
+    state, by = INITIAL, rules()
+    for one in _LOOKS:
+        state, changes = step(state, one, by)
+        assert not changes
+
+
+def test_the_quiet_path_costs_at_most_five_times_a_bare_unpack_and_compare() -> None:
+    """Best of many short runs of each, so that a busy machine does not decide. Measured: about twice."""
+    bare = min(repeat(_bare, number=1, repeat=20))
+    assert min(repeat(_detector, number=1, repeat=20)) <= 5 * bare
