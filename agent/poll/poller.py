@@ -1,0 +1,205 @@
+"""The loop that asks: one coroutine per line, one request at a time, values and misses handed on at once."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from agent.poll import health as unit_health
+from agent.poll.health import HEALTHY, Health
+from agent.poll.schedule import Job, Schedule, Turn, Work
+from agent.records import Miss, Quality, Sample
+from drivers.codec import Decoder
+from drivers.line import Exchange
+from drivers.modbus.pdu import Read
+from drivers.plan import PlannedRead
+
+log = logging.getLogger("lamplighter.poll")
+
+# Modbus application protocol, exception codes: 0A gateway path unavailable, 0B gateway target did not respond.
+_GATEWAY_CODES = {0x0A: "gateway path unavailable", 0x0B: "gateway: unit did not respond"}
+
+
+class Asks(Protocol):
+    """What the poller needs of a line."""
+
+    name: str
+
+    async def exchange(self, unit: int, read: Read, timeout_s: float, spare: Read | None = None) -> Exchange: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One meter as the poller sees it. watch_us 0 means as fast as the line goes; timeouts are per read."""
+
+    meter: str
+    unit: int
+    watch: Decoder
+    poll: Decoder
+    watch_us: int
+    poll_us: int
+    timeout_s: Callable[[PlannedRead], float]
+
+    def decoder(self, work: Work) -> Decoder:
+        return self.watch if work == "watch" else self.poll
+
+    def jobs(self) -> tuple[Job, Job]:
+        # A full set starts a second before its tick, so that the reading of that tick carries fresh values.
+        lead_us = min(1_000_000, self.poll_us // 2)
+        watch = Job(self.meter, "watch", self.watch_us, len(self.watch.plan.reads))
+        return watch, Job(self.meter, "poll", self.poll_us, len(self.poll.plan.reads), lead_us)
+
+
+@dataclass(slots=True)
+class _Partial:
+    """The replies of a job so far."""
+
+    sent_us: int = 0
+    questionable: bool = False
+    values: dict[str, float] = field(default_factory=dict)
+
+    def add(self, exchange: Exchange, values: dict[str, float]) -> None:
+        self.sent_us = self.sent_us or exchange.sent_boot_us
+        self.questionable = self.questionable or exchange.questionable
+        self.values.update(values)
+
+
+class LinePoller:
+    """Polls the units of one line until cancelled.
+
+    on_sample: called with every completed job's values; on_miss: with every request that stayed without
+    values. Both are plain calls inside this coroutine: detection and journal hang directly on them.
+    """
+
+    def __init__(
+        self,
+        line: Asks,
+        units: Sequence[Unit],
+        now_us: Callable[[], int],
+        on_sample: Callable[[Sample], None],
+        on_miss: Callable[[Miss], None],
+        *,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._line = line
+        self._units = {unit.meter: unit for unit in units}
+        self._now_us = now_us
+        self._on_sample = on_sample
+        self._on_miss = on_miss
+        self._jitter = jitter
+        self._health: dict[str, Health] = dict.fromkeys(self._units, HEALTHY)
+        self._partial: dict[tuple[str, Work], _Partial] = {}
+        self._refused: set[tuple[str, Read]] = set()
+        jobs = [job for unit in units for job in unit.jobs()]
+        self.last_round_us = now_us()
+        self._schedule = Schedule.starting(jobs, self.last_round_us)
+
+    async def run(self) -> None:
+        """Ask for ever what is due; sleep until something is."""
+        while True:
+            now_us = self.last_round_us = self._now_us()
+            turn = self._overdue_probe(now_us) or self._schedule.turn(now_us) or self._idle_probe(now_us)
+            if turn is None:
+                await asyncio.sleep(max(0, self._wake_us(now_us) - now_us) / 1e6)
+            else:
+                await self._ask(turn)
+
+    def health(self, meter: str) -> Health:
+        return self._health[meter]
+
+    def missed_ticks(self, meter: str) -> int:
+        return self._schedule.missed(meter)
+
+    async def _ask(self, turn: Turn) -> None:
+        unit = self._units[turn.job.meter]
+        planned = unit.decoder(turn.job.work).plan.reads[turn.index]
+        timeout_s = unit.timeout_s(planned)
+        asked_us = self._now_us()
+        exchange = await self._line.exchange(unit.unit, planned.read, timeout_s, planned.spare)
+        if exchange.outcome == "answered":
+            self._answered(turn, unit, exchange)
+        elif exchange.outcome == "refused" and exchange.code not in _GATEWAY_CODES:
+            self._refusal(turn, planned, exchange)
+        else:
+            self._missed(turn, exchange, asked_us, asked_us + round(timeout_s * 1e6))
+        if exchange.outcome == "down":
+            # A line that is down answers at once: yield, or the loop would spin through its units.
+            await asyncio.sleep(0)
+
+    def _answered(self, turn: Turn, unit: Unit, exchange: Exchange) -> None:
+        self._alive(turn.job.meter)
+        key = (turn.job.meter, turn.job.work)
+        partial = self._partial.setdefault(key, _Partial())
+        partial.add(exchange, unit.decoder(turn.job.work).decode(turn.index, exchange.data))
+        self._schedule.done(turn, self._now_us())
+        if turn.last:
+            self._complete(turn, self._partial.pop(key), exchange.received_boot_us)
+
+    def _complete(self, turn: Turn, partial: _Partial, received_us: int) -> None:
+        quality: Quality = "questionable" if partial.questionable else "good"
+        full = turn.job.work == "poll"
+        self._on_sample(Sample(turn.job.meter, partial.sent_us, received_us, partial.values, full, quality))
+
+    def _refusal(self, turn: Turn, planned: PlannedRead, exchange: Exchange) -> None:
+        """The meter lives and says no: go on with what it does give, and say once what it refuses."""
+        self._alive(turn.job.meter)
+        key = (turn.job.meter, planned.read)
+        if key not in self._refused:
+            self._refused.add(key)
+            rows = ",".join(register.quantity for register, _ in planned.fields)
+            log.warning(
+                "meter.refused meter=%s function=%d address=%d count=%d exception=0x%02x rows=%s",
+                turn.job.meter, planned.read.function, planned.read.address, planned.read.count,
+                exchange.code, rows,
+            )  # fmt: skip
+        self._schedule.done(turn, self._now_us())
+        partial = self._partial.pop((turn.job.meter, turn.job.work), None) if turn.last else None
+        if partial is not None:
+            self._complete(turn, partial, exchange.received_boot_us)
+
+    def _missed(self, turn: Turn, exchange: Exchange, asked_us: int, deadline_us: int) -> None:
+        meter, now_us = turn.job.meter, self._now_us()
+        self._partial.pop((meter, turn.job.work), None)
+        self._schedule.abandon(turn, now_us)
+        before = self._health[meter]
+        after = self._health[meter] = unit_health.missed(before, now_us, self._jitter())
+        if after.state == "silent" and before.state != "silent":
+            self._schedule.paused[meter] = None
+            log.warning("meter.silent line=%s meter=%s outcome=%s", self._line.name, meter, exchange.outcome)
+        elif after.state == "doubtful" and exchange.outcome != "down":
+            self._schedule.resume(meter, now_us)
+        detail = _GATEWAY_CODES.get(exchange.code, exchange.detail)
+        sent_us = exchange.sent_boot_us or asked_us
+        miss = Miss(meter, turn.due_us, sent_us, deadline_us, exchange.outcome, exchange.code, detail)
+        self._on_miss(miss)
+
+    def _alive(self, meter: str) -> None:
+        before, self._health[meter] = self._health[meter], HEALTHY
+        if before.state == "silent":
+            self._schedule.resume(meter, self._now_us())
+            log.info("meter.recovered line=%s meter=%s misses=%d", self._line.name, meter, before.misses)
+
+    def _overdue_probe(self, now_us: int) -> Turn | None:
+        for meter in self._schedule.paused:
+            if unit_health.overdue(self._health[meter], now_us):
+                return self._schedule.probe(meter, now_us)
+        return None
+
+    def _idle_probe(self, now_us: int) -> Turn | None:
+        next_us = self._schedule.next_due_us()
+        for meter in self._schedule.paused:
+            cost_us = round(self._units[meter].timeout_s(self._probed(meter)) * 1e6)
+            if unit_health.fits_idle_time(self._health[meter], now_us, next_us, cost_us):
+                return self._schedule.probe(meter, now_us)
+        return None
+
+    def _probed(self, meter: str) -> PlannedRead:
+        unit = self._units[meter]
+        return (unit.watch.plan.reads or unit.poll.plan.reads)[0]
+
+    def _wake_us(self, now_us: int) -> int:
+        wakes = [unit_health.wake_us(self._health[meter], now_us) for meter in self._schedule.paused]
+        next_us = self._schedule.next_due_us()
+        return min(wakes if next_us is None else [*wakes, next_us], default=now_us + 1_000_000)

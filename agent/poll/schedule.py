@@ -1,0 +1,121 @@
+"""What a line should ask next. Pure: instants in, decisions out.
+
+Every job is a short list of reads on a fixed grid. Grids are multiples of the period counted from the zero
+of the boot-time clock, so that lines tick together and one wake-up serves many replies. Within a line the
+read with the earliest deadline goes first, one read at a time: a long full set never holds up a watch.
+A tick that could not be served is counted, never queued: the next tick comes from the grid, not from now.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Work = Literal["watch", "poll"]
+
+# A full set is spread over at most this long after its tick, so that it is done before the reading that carries it.
+_POLL_SPREAD_US = 1_000_000
+# The deadline a flat-out watch has: short enough to come first, long enough that an overdue full set gets its turn.
+_FLAT_OUT_US = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """reads: how many reads make it up. period_us 0 means as fast as the line goes."""
+
+    meter: str
+    work: Work
+    period_us: int
+    reads: int
+    lead_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Ask read number `index` of `job`; it was due at `due_us`. last: it completes the job."""
+
+    job: Job
+    index: int
+    due_us: int
+    last: bool
+
+
+@dataclass(slots=True)
+class _Slot:
+    job: Job
+    due_us: int
+    index: int = 0
+    missed: int = 0
+
+    def deadline_us(self) -> int:
+        job = self.job
+        if job.work == "watch":
+            return self.due_us + (job.period_us or _FLAT_OUT_US)
+        return self.due_us + (self.index + 1) * min(job.period_us, _POLL_SPREAD_US) // job.reads
+
+    def advance(self, now_us: int) -> None:
+        """To the first tick after now; the ticks in between are missed."""
+        self.index = 0
+        period_us = self.job.period_us
+        if not period_us:
+            self.due_us = now_us
+            return
+        next_us = (now_us + self.job.lead_us) // period_us * period_us + period_us - self.job.lead_us
+        self.missed += max(0, (next_us - self.due_us) // period_us - 1)
+        self.due_us = next_us
+
+
+@dataclass(slots=True)
+class Schedule:
+    """The jobs of one line. `paused` meters (silent ones) are skipped: their probes are the health's business."""
+
+    _slots: list[_Slot]
+    paused: dict[str, None] = field(default_factory=dict)  # an ordered set: probes go round in a fixed order
+
+    @classmethod
+    def starting(cls, jobs: Sequence[Job], now_us: int) -> "Schedule":
+        """Everything is due at once; watches win by their deadlines."""
+        return cls([_Slot(job, now_us) for job in jobs if job.reads])
+
+    def turn(self, now_us: int) -> Turn | None:
+        """The due read with the earliest deadline, or None while nothing is due."""
+        due = [slot for slot in self._slots if slot.due_us <= now_us and slot.job.meter not in self.paused]
+        if not due:
+            return None
+        slot = min(due, key=_Slot.deadline_us)
+        return Turn(slot.job, slot.index, slot.due_us, slot.index + 1 == slot.job.reads)
+
+    def done(self, turn: Turn, now_us: int) -> None:
+        """The read was asked, whatever came of it: go on to the job's next read, or to its next tick."""
+        slot = self._slot(turn.job)
+        if turn.last:
+            slot.advance(now_us)
+        else:
+            slot.index = turn.index + 1
+
+    def abandon(self, turn: Turn, now_us: int) -> None:
+        """The job is not worth finishing at this tick (a read of it stayed without an answer)."""
+        self._slot(turn.job).advance(now_us)
+
+    def resume(self, meter: str, now_us: int) -> None:
+        """A meter is back: everything of it is due at once."""
+        self.paused.pop(meter, None)
+        for slot in self._slots:
+            if slot.job.meter == meter:
+                slot.index, slot.due_us = 0, now_us
+
+    def probe(self, meter: str, now_us: int) -> Turn:
+        """The first read of a paused meter, out of turn."""
+        slot = next(slot for slot in self._slots if slot.job.meter == meter)
+        slot.index = 0
+        return Turn(slot.job, 0, now_us, slot.job.reads == 1)
+
+    def next_due_us(self) -> int | None:
+        """When the next read of a living meter falls due; None if there is none."""
+        return min((slot.due_us for slot in self._slots if slot.job.meter not in self.paused), default=None)
+
+    def missed(self, meter: str) -> int:
+        """Ticks of this meter that were never served since the start."""
+        return sum(slot.missed for slot in self._slots if slot.job.meter == meter)
+
+    def _slot(self, job: Job) -> _Slot:
+        return next(slot for slot in self._slots if slot.job is job)

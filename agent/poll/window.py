@@ -1,0 +1,118 @@
+"""One meter's samples -> the readings that are published. Pure.
+
+A reading covers the interval that ends at its time: mean, min and max of the watched quantities, and the
+latest of everything else that was read in it. Intervals end on the grid of the wall clock (:00, :10, ...),
+every second while a voltage is out of its band. The first reading does not wait for the grid: it follows the
+first full set, so that whoever just started the agent sees values at once.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from agent.records import Quality, Reading, Sample
+
+_HURRY_US = 1_000_000
+# CONTRACTS, publish_every: readings come every second while a voltage is outside 0.93-1.07 Udin.
+_CALM_LOW, _CALM_HIGH = 0.93, 1.07
+
+
+@dataclass(slots=True)
+class _Stats:
+    """Running figures of one watched quantity."""
+
+    low: float
+    high: float
+    total: float = 0.0
+    count: int = 0
+
+    def add(self, value: float) -> None:
+        self.total += value
+        self.count += 1
+        if value < self.low:
+            self.low = value
+        elif value > self.high:
+            self.high = value
+
+
+@dataclass(slots=True)
+class Window:
+    """The open interval of one meter. Times are UTC microseconds.
+
+    voltages: the channels whose band decides on the pace, against `nominal_v`;
+    watched: the quantities that get mean, min and max.
+    """
+
+    meter: str
+    nominal_v: float
+    voltages: tuple[str, ...]
+    watched: Collection[str]
+    every_us: int
+    _start_us: int | None = None
+    _end_us: int = 0
+    _last_us: int = 0
+    _primed: bool = False
+    _questionable: bool = False
+    _stats: dict[str, _Stats] = field(default_factory=dict)
+    _latest: dict[str, float] = field(default_factory=dict)
+
+    def add(self, sample: Sample, sent_us: int, at_us: int) -> Reading | None:
+        """Take one sample that was asked at sent_us and arrived at at_us.
+
+        Returns the reading of the interval that ended before it, or the first one of all.
+        """
+        ended = self.flush(at_us)
+        if self._start_us is None:
+            self._start_us = self._begin(sent_us, at_us)
+        self._collect(sample)
+        hurry = self._out_of_band(sample)
+        grid_us = min(_HURRY_US, self.every_us) if hurry else self.every_us
+        tick_us = at_us // grid_us * grid_us + grid_us
+        self._end_us = min(self._end_us, tick_us) if self._end_us > at_us else tick_us
+        if not self._primed and sample.full and self._stats:
+            self._primed = True
+            return self._close(at_us)
+        return ended
+
+    def flush(self, now_us: int) -> Reading | None:
+        """The reading of an interval whose end has passed, if anything was read in it."""
+        if not self._primed or self._start_us is None or now_us < self._end_us:
+            return None
+        return self._close(self._end_us)
+
+    def _begin(self, sent_us: int, at_us: int) -> int:
+        """Intervals follow each other without a hole; after a silence they begin anew on the grid."""
+        return max(self._last_us, at_us // self.every_us * self.every_us) if self._primed else sent_us
+
+    def _collect(self, sample: Sample) -> None:
+        self._questionable = self._questionable or sample.quality != "good"
+        for quantity, value in sample.values.items():
+            if quantity not in self.watched:
+                self._latest[quantity] = value
+                continue
+            stats = self._stats.get(quantity)
+            if stats is None:
+                stats = self._stats[quantity] = _Stats(value, value)
+            stats.add(value)
+
+    def _out_of_band(self, sample: Sample) -> bool:
+        low_v, high_v = _CALM_LOW * self.nominal_v, _CALM_HIGH * self.nominal_v
+        volts = [sample.values[channel] for channel in self.voltages if channel in sample.values]
+        return any(not low_v <= value <= high_v for value in volts)
+
+    def _close(self, end_us: int) -> Reading:
+        start_us, end_us = self._start_us or end_us, max(end_us, self._last_us + 1)
+        means = {quantity: stats.total / stats.count for quantity, stats in self._stats.items()}
+        quality: Quality = "questionable" if self._questionable else "good"
+        reading = Reading(
+            meter=self.meter,
+            time_us=end_us,
+            window_s=max(0, end_us - start_us) / 1e6,
+            quality=quality,
+            flags=(),
+            values={**means, **self._latest},
+            min={quantity: stats.low for quantity, stats in self._stats.items()},
+            max={quantity: stats.high for quantity, stats in self._stats.items()},
+        )
+        self._start_us, self._last_us, self._questionable = None, end_us, False
+        self._stats, self._latest = {}, {}
+        return reading

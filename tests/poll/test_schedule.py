@@ -1,0 +1,89 @@
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.poll.schedule import Job, Schedule, Turn
+
+SECOND = 1_000_000
+
+
+def serve(schedule: Schedule, start_us: int, end_us: int, cost_us: int) -> list[tuple[int, Turn]]:
+    """Every turn a line takes between two instants when each read costs cost_us."""
+    now_us, turns = start_us, []
+    while now_us < end_us:
+        turn = schedule.turn(now_us)
+        if turn is None:
+            now_us = schedule.next_due_us()
+            continue
+        turns.append((now_us, turn))
+        now_us += cost_us
+        schedule.done(turn, now_us)
+    return turns
+
+
+def test_ticks_lie_on_the_grid_and_do_not_drift():
+    schedule = Schedule.starting([Job("a", "watch", SECOND, 1)], 300_000)
+    turns = serve(schedule, 300_000, 100 * SECOND, 30_000)
+    assert [at for at, _ in turns[1:]] == [n * SECOND for n in range(1, 100)]
+
+
+def test_two_lines_tick_together():
+    one = Schedule.starting([Job("a", "watch", SECOND, 1)], 123_456)
+    two = Schedule.starting([Job("b", "watch", SECOND, 1)], 789_012)
+    assert [at for at, _ in serve(one, 123_456, 9 * SECOND, 5_000)][1:] == [
+        at for at, _ in serve(two, 789_012, 9 * SECOND, 7_000)
+    ][1:]
+
+
+def test_a_watch_goes_before_the_reads_of_a_long_full_set():
+    jobs = [Job("a", "poll", 10 * SECOND, 6), Job("b", "watch", 200_000, 1)]
+    schedule = Schedule.starting(jobs, 0)
+    turns = serve(schedule, 0, SECOND, 60_000)
+    gaps = [at for at, turn in turns if turn.job.meter == "b"]
+    assert max(later - earlier for earlier, later in itertools.pairwise(gaps)) <= 260_000
+    assert sum(turn.job.meter == "a" for _, turn in turns) == 6
+
+
+def test_a_full_set_gets_its_turn_beside_a_flat_out_watch():
+    jobs = [Job("a", "watch", 0, 1), Job("a", "poll", 10 * SECOND, 4)]
+    turns = serve(Schedule.starting(jobs, 0), 0, 35 * SECOND, 20_000)
+    finished = [at for at, turn in turns if turn.job.work == "poll" and turn.last]
+    assert len(finished) == 4
+    assert all(at % (10 * SECOND) <= 1.2 * SECOND for at in finished)
+
+
+def test_a_missed_tick_is_counted_and_not_queued():
+    schedule = Schedule.starting([Job("a", "watch", SECOND, 1)], 0)
+    turn = schedule.turn(0)
+    schedule.done(turn, 4_500_000)
+    assert schedule.missed("a") == 4
+    assert schedule.turn(4_600_000) is None
+    assert schedule.next_due_us() == 5 * SECOND
+
+
+def test_a_lead_puts_the_full_set_before_its_tick():
+    schedule = Schedule.starting([Job("a", "poll", 10 * SECOND, 1, lead_us=SECOND)], 500_000)
+    schedule.done(schedule.turn(500_000), 600_000)
+    assert schedule.next_due_us() == 9 * SECOND
+
+
+def test_a_paused_meter_is_skipped_until_it_is_back():
+    schedule = Schedule.starting([Job("a", "watch", SECOND, 1), Job("b", "watch", SECOND, 1)], 0)
+    schedule.paused["a"] = None
+    assert {turn.job.meter for _, turn in serve(schedule, 0, 5 * SECOND, 1000)} == {"b"}
+    schedule.resume("a", 5 * SECOND)
+    assert schedule.turn(5 * SECOND).job.meter == "a"
+
+
+@given(
+    st.lists(st.tuples(st.integers(5, 50), st.integers(1, 8)), min_size=1, max_size=6),
+    st.integers(10_000, 400_000),
+)
+def test_every_job_of_an_overloaded_line_is_served_again_and_again(shapes, cost_us):
+    jobs = [Job(f"m{n}", "watch", tenths * 100_000, reads) for n, (tenths, reads) in enumerate(shapes)]
+    turns = serve(Schedule.starting(jobs, 0), 0, 60 * SECOND, cost_us)
+    for job in jobs:
+        asked = [at for at, turn in turns if turn.job is job]
+        longest_us = max(later - earlier for earlier, later in itertools.pairwise(asked))
+        assert longest_us <= 2 * job.period_us + 2 * cost_us * sum(each.reads for each in jobs)

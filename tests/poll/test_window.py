@@ -1,0 +1,91 @@
+import pytest
+
+from agent.poll.window import Window
+from agent.records import Sample
+
+SECOND = 1_000_000
+START = 1_700_000_000 * SECOND  # a multiple of ten seconds
+
+
+def window(every_s: int = 10) -> Window:
+    return Window("m", 220.0, ("voltage_l1",), {"voltage_l1", "current_l1"}, every_s * SECOND)
+
+
+def sample(volts: float, *, full: bool = False, quality: str = "good", **values: float) -> Sample:
+    return Sample("m", 0, 0, {"voltage_l1": volts, **values}, full, quality)
+
+
+def primed() -> Window:
+    fresh = window()
+    fresh.add(sample(220.0, full=True), START - SECOND, START)
+    return fresh
+
+
+def test_the_first_reading_follows_the_first_full_set():
+    fresh = window()
+    assert fresh.add(sample(221.0), START + 10_000, START + 20_000) is None
+    reading = fresh.add(sample(223.0, full=True, frequency=50.0), START + 30_000, START + 40_000)
+    assert reading.values == {"voltage_l1": 222.0, "frequency": 50.0}
+    assert (reading.min, reading.max) == ({"voltage_l1": 221.0}, {"voltage_l1": 223.0})
+    assert (reading.time_us, reading.window_s) == (START + 40_000, 0.03)
+
+
+def test_a_reading_covers_the_interval_that_ends_at_its_time():
+    running = primed()
+    assert [running.add(sample(220.0 + n), START + n * SECOND, START + n * SECOND) for n in range(1, 10)] == [None] * 9
+    reading = running.add(sample(0.0), START + 10 * SECOND, START + 10 * SECOND + 5)
+    assert reading.time_us == START + 10 * SECOND
+    assert reading.window_s == 10.0
+    assert reading.values["voltage_l1"] == pytest.approx(225.0)
+    assert (reading.min["voltage_l1"], reading.max["voltage_l1"]) == (221.0, 229.0)
+
+
+def test_a_voltage_out_of_band_brings_a_reading_every_second():
+    running = primed()
+    running.add(sample(220.0), START, START + 2_100_000)
+    assert running.add(sample(90.0), START, START + 2_300_000) is None
+    assert running.add(sample(91.0), START, START + 3_100_000).time_us == START + 3 * SECOND
+    assert running.add(sample(91.0), START, START + 4_100_000).time_us == START + 4 * SECOND
+    assert running.add(sample(220.0), START, START + 5_100_000).time_us == START + 5 * SECOND
+    assert running.add(sample(220.0), START, START + 6_100_000) is None
+
+
+def test_a_silent_meter_has_its_last_interval_flushed_and_no_empty_ones():
+    running = primed()
+    running.add(sample(224.0), START, START + 3 * SECOND)
+    assert running.flush(START + 9 * SECOND) is None
+    assert running.flush(START + 12 * SECOND).values == {"voltage_l1": 224.0}
+    assert running.flush(START + 32 * SECOND) is None
+
+
+def test_after_a_silence_the_interval_begins_anew():
+    running = primed()
+    running.add(sample(224.0), START, START + 300 * SECOND + 500_000)
+    assert running.flush(START + 310 * SECOND).window_s == 10.0
+
+
+def test_what_was_not_read_again_is_not_said_again():
+    running = primed()
+    running.add(sample(220.0, frequency=50.0), START, START + SECOND)
+    assert "frequency" in running.flush(START + 10 * SECOND).values
+    running.add(sample(220.0), START, START + 11 * SECOND)
+    assert "frequency" not in running.flush(START + 20 * SECOND).values
+
+
+def test_one_questionable_sample_makes_the_interval_questionable():
+    running = primed()
+    running.add(sample(220.0, quality="questionable"), START, START + SECOND)
+    assert running.flush(START + 10 * SECOND).quality == "questionable"
+    running.add(sample(220.0), START, START + 11 * SECOND)
+    assert running.flush(START + 20 * SECOND).quality == "good"
+
+
+def test_no_two_readings_share_a_time_when_the_wall_clock_steps_back():
+    running = primed()
+    times = []
+    for at_us in (START + 5 * SECOND, START + 11 * SECOND, START - 3600 * SECOND, START - 3580 * SECOND):
+        for reading in (running.add(sample(220.0), at_us, at_us),):
+            times += [reading.time_us] if reading else []
+    times.append(running.flush(START + 60 * SECOND).time_us)
+    assert len(times) >= 3
+    assert times == sorted(set(times))
