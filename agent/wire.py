@@ -18,12 +18,6 @@ _PLAIN = (
 _LISTS = ("path", "evidence", "supersedes", "because", "channels", "phases")
 
 
-def tidy(value: float) -> float:
-    """A gauge as people read it: 7 significant digits, all that a float32 register carries (99.73, not
-    99.72999572753906)."""
-    return float(f"{value:.7g}")
-
-
 def reading_to_json(reading: Reading) -> dict[str, Any]:
     return {
         "meter": reading.meter,

@@ -10,7 +10,6 @@ from agent.wire import (
     reading_from_json,
     reading_to_json,
     status_to_json,
-    tidy,
 )  # fmt: skip
 
 EVENT = Event(
@@ -60,9 +59,3 @@ def test_a_status_leaves_out_what_is_not_known():
         "meter": "tx1", "supply": "unknown", "supply_by_phase": {}, "comms": "lost", "open_events": ["x"],
         "mode": "normal",
     }  # fmt: skip
-
-
-def test_a_gauge_is_read_as_people_write_it():
-    assert tidy(99.72999572753906) == 99.73
-    assert tidy(0.0) == 0.0
-    assert tidy(-123456.789) == -123456.8

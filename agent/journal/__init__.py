@@ -1,0 +1,1 @@
+"""The store: append, cursors, retention, recovery."""

@@ -1,0 +1,72 @@
+"""What the journal holds and hands out. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.records import Record
+
+Lane = Literal["live", "backlog"]
+Range = tuple[int, int]  # sequence numbers [lo, hi)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record and its place in the journal. seq counts by one, across restarts, for the life of the file."""
+
+    seq: int
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Entries of one lane in order, and the seq to advance to once all of them are dealt with.
+
+    next may lie beyond the last entry, and there may be no entry at all: what was evicted is passed over.
+    """
+
+    entries: tuple[Entry, ...]
+    next: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An entry that a sink refused for good, with the sink's words. body: its JSON, shortened."""
+
+    sink: str
+    seq: int
+    reason: str
+    body: str
+    time_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class SinkStats:
+    """How far one sink is. rows: seqs it has not acknowledged (evicted ones in the middle still count);
+    oldest_us: UTC of the oldest of them that is kept, None where it has everything."""
+
+    live: int
+    backlog: Range
+    rows: int
+    oldest_us: int | None
+    dead_letters: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalStats:
+    """The journal in figures. oldest and head: lowest seq kept and next seq to give out; uncommitted: entries not
+    durable yet; events: ids, not revisions; error: why the last commit failed, empty if it did not;
+    note: what recovery had to do to this file, empty if nothing."""
+
+    epoch: str
+    head: int
+    oldest: int | None
+    uncommitted: int
+    events: int
+    gaps: int
+    size_bytes: int
+    cap_bytes: int | None
+    commits: int
+    error: str
+    note: str
+    sinks: Mapping[str, SinkStats]

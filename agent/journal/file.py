@@ -1,0 +1,229 @@
+"""The SQLite file: settings of every open, schema, and what to do when it does not open.
+
+Everything here runs in the journal's own thread. One connection, exclusive, write-ahead log, full sync:
+NORMAL loses acknowledged rows in a power cut, and two connections can corrupt a write-ahead log before SQLite 3.51.3.
+"""
+
+import errno
+import logging
+import os
+import sqlite3
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from agent.errors import StateHeldError
+
+log = logging.getLogger(__name__)
+
+FILE_NAME = "journal.sqlite3"
+SCHEMA = 1
+APPLICATION_ID = 0x4C414D50  # "LAMP"
+PAGE_BYTES = 4096
+# The answer to a lock that is still there after this is that somebody else has the file open.
+BUSY_S = 0.5
+# An unclean stop is checked for at most this long: polling must begin within seconds, and each chunk has a checksum.
+CHECK_STEPS = 2_000_000
+KEEP_BAD = 2
+
+_SCHEMA = """
+CREATE TABLE meta (k TEXT PRIMARY KEY, v NOT NULL) WITHOUT ROWID;
+CREATE TABLE epoch (seq_lo INTEGER PRIMARY KEY, epoch TEXT NOT NULL, gateway TEXT NOT NULL,
+  started_us INTEGER NOT NULL);
+CREATE TABLE event (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, revision INTEGER NOT NULL, latest INTEGER NOT NULL,
+  state TEXT NOT NULL, kind TEXT NOT NULL, meter TEXT, start_us INTEGER NOT NULL, end_us INTEGER,
+  crc32 INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE INDEX event_latest ON event (id) WHERE latest;
+CREATE INDEX event_start ON event (start_us) WHERE latest;
+CREATE INDEX event_open ON event (start_us) WHERE latest AND state = 'open';
+CREATE TABLE chunk (seq_lo INTEGER PRIMARY KEY, seq_hi INTEGER NOT NULL, codec INTEGER NOT NULL,
+  crc32 INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE gap (seq INTEGER PRIMARY KEY, seq_lo INTEGER NOT NULL, seq_hi INTEGER NOT NULL, reason TEXT NOT NULL,
+  time_us INTEGER NOT NULL);
+CREATE TABLE position (sink TEXT PRIMARY KEY, live INTEGER NOT NULL, backlog_lo INTEGER NOT NULL,
+  backlog_hi INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE dead (id INTEGER PRIMARY KEY, sink TEXT NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL,
+  body TEXT NOT NULL, time_us INTEGER NOT NULL);
+INSERT INTO meta VALUES ('clean', 1), ('opens', 0), ('note', '');
+"""
+
+
+class JournalVersionError(OSError):
+    """The file was written by a newer version. Install that version again, or name another state directory."""
+
+
+class ForeignFileError(sqlite3.DatabaseError):
+    """A sound SQLite file that is no journal."""
+
+
+def open_file(path: Path, cap_bytes: int, now_us: int) -> tuple[sqlite3.Connection, str]:
+    """The connection, and a note if the old file had to be moved aside (empty otherwise).
+
+    A damaged file is opened once more before it is judged: a failing filesystem shows the same error, and the
+    file behind it is sound after a remount. JournalVersionError, StateHeldError; sqlite3.Error or OSError where
+    the storage itself does not work, in which case the file is left where it is.
+    """
+    try:
+        return connect(path, cap_bytes), ""
+    except sqlite3.DatabaseError as error:
+        _damage(error)
+    try:
+        return connect(path, cap_bytes), ""
+    except sqlite3.DatabaseError as error:
+        damage = _damage(error)
+    _probe_storage(path.parent)
+    moved = _move_aside(path, now_us)
+    note = f"{path.name} was moved to {moved.name}: {damage}"
+    log.error("journal.moved_aside file=%s to=%s reason=%s", path, moved.name, damage)
+    return connect(path, cap_bytes), note
+
+
+def connect(path: Path, cap_bytes: int) -> sqlite3.Connection:
+    """Open, check and if need be create."""
+    _refuse_newer(path)
+    with ExitStack() as undo:
+        db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
+        undo.callback(db.close)
+        _configure(db, cap_bytes)
+        if _is_empty(db):
+            _create(db)
+        _check_owner(db, path)
+        _check_after_crash(db)
+        undo.pop_all()
+        return db
+
+
+def connect_readonly(path: Path) -> sqlite3.Connection:
+    """For a look at a file nobody holds. FileNotFoundError, JournalVersionError, StateHeldError, OSError (damaged).
+
+    Not opened as read-only: SQLite cannot read what a killed agent left in its log that way.
+    """
+    if not path.exists() or not path.stat().st_size:
+        raise FileNotFoundError(errno.ENOENT, "no journal here yet; start the agent first", str(path))
+    _refuse_newer(path)
+    with ExitStack() as undo:
+        db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
+        undo.callback(db.close)
+        try:
+            db.execute("PRAGMA locking_mode=EXCLUSIVE").fetchall()
+            db.execute("PRAGMA query_only=ON")
+            _check_owner(db, path)
+        except sqlite3.DatabaseError as error:
+            raise OSError(f"{path}: {_damage(error)}; the agent moves it aside when it starts") from error
+        undo.pop_all()
+        return db
+
+
+def _refuse_newer(path: Path) -> None:
+    """Read the version from the file's header: not a byte of a newer file may change.
+
+    Every version empties the log into the file right after it creates or migrates the schema, so the header is true.
+    Source: sqlite.org/fileformat2.html, section 1.3: user version, big-endian, at offset 60.
+    """
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        header = file.read(100)
+    version = int.from_bytes(header[60:64], "big")
+    if header.startswith(b"SQLite format 3\0") and header[68:72] == APPLICATION_ID.to_bytes(4, "big"):
+        _refuse(path, version)
+
+
+def _refuse(path: Path, version: int) -> None:
+    if version > SCHEMA:
+        raise JournalVersionError(
+            f"{path}: schema {version}, this version of lamplighter reads up to {SCHEMA}; install the newer "
+            "version again or use another --state-dir (the file was not touched)"
+        )
+
+
+def _configure(db: sqlite3.Connection, cap_bytes: int) -> None:
+    # All but page_size and auto_vacuum belong to the connection, not to the file. Order matters: exclusive
+    # locking before the log is first touched, auto_vacuum before the first table.
+    for setting in (
+        f"page_size={PAGE_BYTES}", "auto_vacuum=INCREMENTAL", "locking_mode=EXCLUSIVE", "journal_mode=WAL",
+        "synchronous=FULL", "wal_autocheckpoint=1000", f"journal_size_limit={4 << 20}", "cell_size_check=ON",
+        "trusted_schema=OFF", "mmap_size=0", f"max_page_count={cap_bytes // PAGE_BYTES}",
+    ):  # fmt: skip
+        db.execute(f"PRAGMA {setting}").fetchall()
+
+
+def _is_empty(db: sqlite3.Connection) -> bool:
+    return db.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+
+
+def _create(db: sqlite3.Connection) -> None:
+    # One transaction: a cut during the first start leaves an empty file, never half a schema.
+    header = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA};"
+    db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {header} COMMIT; PRAGMA wal_checkpoint(TRUNCATE);")
+
+
+def _check_owner(db: sqlite3.Connection, path: Path) -> None:
+    version, owner = _pragma(db, "user_version"), _pragma(db, "application_id")
+    if owner == APPLICATION_ID:
+        _refuse(path, version)
+    if owner != APPLICATION_ID or version != SCHEMA:
+        raise ForeignFileError(f"{path.name} is no journal (application {owner:#x}, schema {version})")
+
+
+def _check_after_crash(db: sqlite3.Connection) -> None:
+    if db.execute("SELECT v FROM meta WHERE k = 'clean'").fetchone() == (1,):
+        return
+    steps = iter(range(CHECK_STEPS // 10_000))
+    db.set_progress_handler(lambda: next(steps, None) is None, 10_000)
+    try:
+        found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        found = "ok"  # too big to check in time
+    finally:
+        db.set_progress_handler(None, 0)
+    if found != "ok":
+        raise ForeignFileError(f"quick_check: {found}")
+
+
+def _damage(error: sqlite3.DatabaseError) -> str:
+    """Words for damage of the file itself; whatever else is raised again as it is."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF == sqlite3.SQLITE_BUSY:
+        raise StateHeldError(f"the journal is open in another program ({error}); close that one") from error
+    if isinstance(error, ForeignFileError) or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return str(error)
+    raise error
+
+
+def _probe_storage(directory: Path) -> None:
+    """OSError if the filesystem does not take and keep a write: then it is the storage that is ill, not the file."""
+    probe = directory / "probe"
+    descriptor = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, b"lamplighter")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+        probe.unlink()
+
+
+def _move_aside(path: Path, now_us: int) -> Path:
+    stamp = f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=now_us):%Y%m%dT%H%M%S%fZ}"
+    moved = path.with_name(f"{path.name}.bad-{stamp}")
+    path.rename(moved)  # the file first: a log without its file is discarded, a file without its log would look sound
+    for suffix in ("-wal", "-journal"):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.rename(moved.with_name(moved.name + suffix))
+    _forget_old(path)
+    return moved
+
+
+def _forget_old(path: Path) -> None:
+    """Keep the newest few: a card that goes bad again and again must not fill up with what it spoilt."""
+    bad = sorted(p for p in path.parent.glob(f"{path.name}.bad-*") if not p.name.endswith(("-wal", "-journal")))
+    for old in bad[:-KEEP_BAD]:
+        for part in path.parent.glob(f"{old.name}*"):
+            part.unlink()
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> int:
+    return int(db.execute(f"PRAGMA {name}").fetchone()[0])

@@ -1,0 +1,54 @@
+"""One process per state directory: a lock file that the kernel lets go of however its holder ends."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.errors import StateHeldError
+
+LOCK_NAME = "agent.lock"
+
+
+@contextmanager
+def hold(state_dir: Path) -> Iterator[None]:
+    """Hold the state directory; it is created (0700) where its parent exists.
+
+    StateHeldError names the process that holds it; FileNotFoundError or PermissionError, with what to do, where
+    the directory cannot be had.
+    """
+    _ensure(state_dir)
+    lock = os.open(state_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if os.geteuid() == 0:  # a look by root must not leave a file that the agent's own user cannot open
+            owner = state_dir.stat()
+            os.fchown(lock, owner.st_uid, owner.st_gid)
+        _lock(lock, state_dir)
+        os.ftruncate(lock, 0)
+        os.write(lock, f"{os.getpid()}\n".encode())
+        yield
+        os.ftruncate(lock, 0)
+    finally:
+        os.close(lock)
+
+
+def _ensure(state_dir: Path) -> None:
+    try:
+        state_dir.mkdir(mode=0o700, exist_ok=True)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            error.errno, f"the state directory's parent {state_dir.parent} does not exist; create it, "
+            "or name another place with state_dir or --state-dir", str(state_dir)
+        ) from error  # fmt: skip
+
+
+def _lock(lock: int, state_dir: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(lock, 20, 0).decode(errors="replace").strip() or "unknown"
+        raise StateHeldError(
+            f"{state_dir}: held by another agent (process {holder}); stop it, ask it (`lamplighter status`), "
+            "or use another --state-dir"
+        ) from error

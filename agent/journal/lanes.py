@@ -1,0 +1,62 @@
+"""How far one sink has got: a live position and one backlog range. Pure.
+
+What a sink still has to get is ``[backlog_lo, backlog_hi)`` and everything from ``live`` on. When a sink comes
+back after an outage, `rejoin` sends the live lane to the head and leaves the rest to the backlog. An outage
+that strikes before the last backlog is drained extends that one range up to the head, so what went out live in
+between is offered again: nothing is lost, and since both positions only ever grow, a sink acknowledges an
+entry at most twice in one run (a list of ranges would avoid the second time; sinks are idempotent, so it would
+buy nothing). After a crash the stored positions may be some seconds old: again repeats, never a loss.
+"""
+
+from dataclasses import dataclass, replace
+
+from agent.journal.entries import Lane, Range
+
+# A live lane that is behind by no more than this catches up by itself, in order and within a second.
+LIVE_LAG = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """live: next seq of the live lane; the backlog is [backlog_lo, backlog_hi), empty where both are equal.
+
+    The first seq of a journal is 1.
+    """
+
+    live: int = 1
+    backlog_lo: int = 1
+    backlog_hi: int = 1
+
+
+def span(position: Position, lane: Lane, head: int) -> Range:
+    """The seqs [lo, hi) that a lane still has to send; head is the next seq to be given out."""
+    if lane == "live":
+        return position.live, head
+    return position.backlog_lo, position.backlog_hi
+
+
+def advance(position: Position, lane: Lane, next_seq: int) -> Position:
+    """The sink has dealt with everything of this lane below next_seq. Never goes back."""
+    if lane == "live":
+        return replace(position, live=max(position.live, next_seq))
+    done = min(max(position.backlog_lo, next_seq), position.backlog_hi)
+    return replace(position, backlog_lo=done)
+
+
+def rejoin(position: Position, head: int, lag: int = LIVE_LAG) -> Position:
+    """Back after an outage: a live lane more than `lag` behind jumps to the head, the rest becomes backlog."""
+    if head - position.live <= lag:
+        return position
+    empty = position.backlog_lo >= position.backlog_hi
+    return Position(head, position.live if empty else position.backlog_lo, head)
+
+
+def clamp(position: Position, head: int) -> Position:
+    """As much of a position as may be stored when only the rows below head are: a position never precedes its rows."""
+    return Position(min(position.live, head), min(position.backlog_lo, head), min(position.backlog_hi, head))
+
+
+def unsent(position: Position, head: int) -> tuple[Range, ...]:
+    """The ranges that the sink has not acknowledged, in order."""
+    ranges = ((position.backlog_lo, position.backlog_hi), (position.live, head))
+    return tuple((lo, hi) for lo, hi in ranges if lo < hi)

@@ -1,0 +1,250 @@
+"""Questions to the file: entries by seq, latest events, readings of a meter, figures.
+
+Synchronous; a Reader lives in the thread of its connection.
+"""
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from agent.journal.codec import Chunk, ChunkError, decode, decode_event
+from agent.journal.entries import Entry, JournalStats, Range, SinkStats
+from agent.journal.lanes import Position, clamp, unsent
+from agent.journal.retention import Row, Table
+from agent.records import Event, Gap, Reading, Record
+
+# Two sinks in two places each, in windows much smaller than a chunk.
+CACHED_CHUNKS = 4
+
+# The lowest rows of a table that lie wholly in [lo, hi). The newest word on an open event never goes.
+_OLDEST: dict[Table, str] = {
+    "chunk": "SELECT seq_lo, seq_hi, length(body) + 40 FROM chunk "
+    "WHERE seq_lo >= ?1 AND seq_lo < ?2 AND seq_hi < ?2 ORDER BY seq_lo LIMIT ?3",
+    "event": "SELECT seq, seq, length(body) + 80 FROM event WHERE seq >= ? AND seq < ? "
+    "AND NOT (latest AND state = 'open') ORDER BY seq LIMIT ?",
+    "gap": "SELECT seq, seq, 60 FROM gap WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?",
+}
+OLDEST = """SELECT min(seq) FROM (SELECT min(seq_lo) AS seq FROM chunk
+UNION ALL SELECT min(seq) FROM event UNION ALL SELECT min(seq) FROM gap)"""
+# The chunk that contains lo may begin before it.
+_CHUNKS = """SELECT seq_lo, seq_hi FROM chunk
+WHERE seq_lo >= coalesce((SELECT max(seq_lo) FROM chunk WHERE seq_lo <= :lo), 0)
+AND seq_lo < :hi AND seq_hi >= :lo ORDER BY seq_lo"""
+_LATEST = """SELECT CAST(body AS BLOB), crc32 FROM event WHERE latest
+AND (:since IS NULL OR end_us IS NULL OR end_us >= :since)
+AND (:meter IS NULL OR meter = :meter) AND (:kind IS NULL OR kind = :kind)
+ORDER BY start_us DESC, seq DESC LIMIT :limit"""
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """Which events. since_us: those that were still going on then, or began later. None: any."""
+
+    limit: int = 100
+    since_us: int | None = None
+    meter: str | None = None
+    kind: str | None = None
+
+    def matches(self, event: Event) -> bool:
+        return (
+            (self.since_us is None or event.end_us is None or event.end_us >= self.since_us)
+            and self.meter in (None, event.meter)
+            and self.kind in (None, event.kind)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Entries in order, and the rows that cannot be read because their bytes are damaged."""
+
+    entries: tuple[Entry, ...]
+    damaged: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The file in figures. oldest: lowest seq kept; events: ids, not revisions; dead: dead letters by sink."""
+
+    oldest: int | None
+    events: int
+    gaps: int
+    size_bytes: int
+    note: str
+    dead: dict[str, int]
+
+    def stats(
+        self, *, epoch: str, head: int, sinks: Mapping[str, SinkStats],
+        uncommitted: int = 0, cap_bytes: int | None = None, commits: int = 0, error: str = "",
+    ) -> JournalStats:  # fmt: skip
+        return JournalStats(
+            epoch=epoch, head=head, oldest=self.oldest, uncommitted=uncommitted, events=self.events, gaps=self.gaps,
+            size_bytes=self.size_bytes, cap_bytes=cap_bytes, commits=commits, error=error, note=self.note, sinks=sinks,
+        )  # fmt: skip
+
+    def sink(self, name: str, position: Position, head: int, oldest: Record | None) -> SinkStats:
+        """oldest: the first record the sink lacks."""
+        kept = self.oldest or head
+        return SinkStats(
+            live=position.live,
+            backlog=(position.backlog_lo, position.backlog_hi),
+            rows=sum(max(0, hi - max(lo, kept)) for lo, hi in unsent(position, head)),
+            oldest_us=None if oldest is None else time_us(oldest),
+            dead_letters=self.dead.get(name, 0),
+        )
+
+
+class Reader:
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._decoded: OrderedDict[int, tuple[Entry, ...]] = OrderedDict()
+
+    def read(self, within: Range, limit: int) -> Page:
+        """The first `limit` entries of [lo, hi)."""
+        damaged: list[Row] = []
+        with closing(self._readings(within, damaged)) as readings:
+            found = list(islice(readings, limit))
+        found += self._events(within, limit, damaged)
+        found += self._gaps(within, limit)
+        found.sort(key=lambda entry: entry.seq)
+        return Page(tuple(found[:limit]), tuple(damaged))
+
+    def _readings(self, within: Range, damaged: list[Row]) -> Generator[Entry, None, None]:
+        lo, hi = within
+        with closing(self._db.execute(_CHUNKS, {"lo": lo, "hi": hi})) as rows:
+            for seq_lo, seq_hi in rows:
+                try:
+                    chunk = self.chunk(seq_lo)
+                except ChunkError:
+                    damaged.append(Row("chunk", seq_lo, seq_hi, 0))
+                    continue
+                yield from (entry for entry in chunk if lo <= entry.seq < hi)
+
+    def chunk(self, seq_lo: int) -> tuple[Entry, ...]:
+        """The readings of one chunk. ChunkError if it is damaged."""
+        if seq_lo in self._decoded:
+            self._decoded.move_to_end(seq_lo)
+            return self._decoded[seq_lo]
+        sql = "SELECT seq_lo, seq_hi, codec, crc32, body FROM chunk WHERE seq_lo = ?"
+        entries = self._decoded[seq_lo] = decode(Chunk(*self._all(sql, (seq_lo,))[0]))
+        if len(self._decoded) > CACHED_CHUNKS:
+            self._decoded.popitem(last=False)
+        return entries
+
+    def _all(self, sql: str, wanted: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
+        # Closed even if it fails: a statement left half way keeps the file locked after its connection is closed.
+        with closing(self._db.execute(sql, wanted)) as rows:
+            return rows.fetchall()
+
+    def _events(self, within: Range, limit: int, damaged: list[Row]) -> list[Entry]:
+        sql = "SELECT seq, CAST(body AS BLOB), crc32 FROM event WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?"
+        found = []
+        for seq, body, crc32 in self._all(sql, (*within, limit)):
+            try:
+                found.append(Entry(seq, decode_event(body, crc32)))
+            except ChunkError:
+                damaged.append(Row("event", seq, seq, 0))
+        return found
+
+    def _gaps(self, within: Range, limit: int) -> list[Entry]:
+        sql = "SELECT seq, seq_lo, seq_hi, reason, time_us FROM gap WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?"
+        return [Entry(seq, Gap(*rest)) for seq, *rest in self._all(sql, (*within, limit))]
+
+    def open_events(self) -> tuple[Event, ...]:
+        """The highest revision of each event, where it says open, in order of start. Damaged ones are left out."""
+        sql = "SELECT CAST(body AS BLOB), crc32 FROM event WHERE latest AND state = 'open' ORDER BY start_us, seq"
+        return tuple(_sound(self._all(sql)))
+
+    def latest_events(self, query: EventQuery) -> tuple[Event, ...]:
+        """The highest revision of each event, youngest start first."""
+        wanted = {"since": query.since_us, "meter": query.meter, "kind": query.kind, "limit": query.limit}
+        return tuple(_sound(self._all(_LATEST, wanted)))
+
+    def readings_before(self, seq: int, meter: str | None, chunks: int) -> tuple[list[Reading], int | None]:
+        """Readings of a meter (or of all) in the `chunks` chunks below seq, youngest first, and where to go on."""
+        sql = "SELECT seq_lo FROM chunk WHERE seq_lo < ? ORDER BY seq_lo DESC LIMIT ?"
+        starts = [row[0] for row in self._all(sql, (seq, chunks))]
+        found: list[Reading] = []
+        for start in starts:
+            found += pick(reversed(self._sound_chunk(start)), meter)
+        return found, starts[-1] if len(starts) == chunks else None
+
+    def _sound_chunk(self, seq_lo: int) -> tuple[Entry, ...]:
+        try:
+            return self.chunk(seq_lo)
+        except ChunkError:
+            return ()
+
+    def oldest_rows(self, tables: Sequence[Table], within: Range, limit: int) -> Iterator[Row]:
+        """Candidates for eviction, lowest seq first within each table."""
+        for table in tables:
+            for row in self._all(_OLDEST[table], (*within, limit)):
+                yield Row(table, *row)
+
+    def figures(self) -> Figures:
+        # Whole tables are not counted here: on a card that takes seconds, and a status page asks all the time.
+        oldest = self._all(OLDEST)[0][0]
+        events, gaps, note = self._all(
+            "SELECT (SELECT count(*) FROM event WHERE latest), (SELECT count(*) FROM gap), "
+            "(SELECT v FROM meta WHERE k = 'note')"
+        )[0]
+        dead = dict(self._all("SELECT sink, count(*) FROM dead GROUP BY sink"))
+        return Figures(oldest, events, gaps, self.used_bytes(), note, dead)
+
+    def head(self) -> int:
+        """The seq after the last one stored; an epoch that left nothing behind counts with its first."""
+        found = self._all(
+            "SELECT max(seq) FROM (SELECT max(seq_hi) + 1 AS seq FROM chunk UNION ALL SELECT max(seq) + 1 FROM event "
+            "UNION ALL SELECT max(seq) + 1 FROM gap UNION ALL SELECT max(seq_lo) FROM epoch UNION ALL SELECT 1)"
+        )[0]
+        return int(found[0])
+
+    def epoch(self) -> str:
+        """The newest epoch, empty before the first."""
+        rows = self._all("SELECT epoch FROM epoch ORDER BY seq_lo DESC LIMIT 1")
+        return str(rows[0][0]) if rows else ""
+
+    def positions(self) -> dict[str, Position]:
+        """Of every sink there ever was, never beyond the last row."""
+        rows = self._all("SELECT sink, live, backlog_lo, backlog_hi FROM position")
+        head = self.head()
+        return {sink: clamp(Position(*rest), head) for sink, *rest in rows}
+
+    def used_bytes(self) -> int:
+        """Bytes of the pages in use. Free pages inside the file are room, not use."""
+        pages, free, size = (
+            self._all(f"PRAGMA {name}")[0][0] for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+
+def time_us(record: Record) -> int:
+    """UTC microseconds at which a record was made."""
+    return record.reported_us if isinstance(record, Event) else record.time_us
+
+
+def latest(events: Iterable[Event], query: EventQuery) -> tuple[Event, ...]:
+    """The highest revision of each event among several sources, where it matches; youngest start first."""
+    by_id: dict[str, Event] = {}
+    for event in sorted(events, key=lambda event: event.revision):
+        by_id[event.id] = event
+    found = sorted(filter(query.matches, by_id.values()), key=lambda event: event.start_us, reverse=True)
+    return tuple(found[: query.limit])
+
+
+def pick(entries: Iterable[Entry], meter: str | None) -> Iterator[Reading]:
+    """The readings of a meter (or of all) among entries, in their order."""
+    for entry in entries:
+        if isinstance(entry.record, Reading) and meter in (None, entry.record.meter):
+            yield entry.record
+
+
+def _sound(rows: Sequence[tuple[bytes, int]]) -> Iterator[Event]:
+    for body, crc32 in rows:
+        try:
+            yield decode_event(body, crc32)
+        except ChunkError:
+            continue

@@ -1,0 +1,67 @@
+"""A look at the journal while no agent runs. The CLI asks the running agent over its socket otherwise."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from agent.journal.entries import JournalStats
+from agent.journal.file import FILE_NAME, connect_readonly
+from agent.journal.hold import hold
+from agent.journal.lanes import Position, unsent
+from agent.journal.reader import EventQuery, Reader
+from agent.records import Event, Reading, Record
+
+LOOK_BACK_CHUNKS = 1000
+
+
+class View:
+    """The same questions as `Journal`, answered at once and from the file alone."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def events(
+        self, *, limit: int = 100, since_us: int | None = None, meter: str | None = None, kind: str | None = None
+    ) -> tuple[Event, ...]:
+        return self._reader.latest_events(EventQuery(limit, since_us, meter, kind))
+
+    def readings(self, meter: str | None, limit: int) -> tuple[Reading, ...]:
+        return tuple(self._reader.readings_before(2**62, meter, LOOK_BACK_CHUNKS)[0][:limit])
+
+    def stats(self) -> JournalStats:
+        """As the agent left it: nothing uncommitted, no cap known, every sink it ever had."""
+        reader, head = self._reader, self._reader.head()
+        figures = reader.figures()
+        sinks = {
+            sink: figures.sink(sink, position, head, self._oldest_unsent(position, head))
+            for sink, position in reader.positions().items()
+        }
+        return figures.stats(epoch=reader.epoch(), head=head, sinks=sinks)
+
+    def _oldest_unsent(self, position: Position, head: int) -> Record | None:
+        for lack in unsent(position, head):
+            entries = self._reader.read(lack, 1).entries
+            if entries:
+                return entries[0].record
+        return None
+
+
+@contextmanager
+def view(state_dir: Path) -> Iterator[View]:
+    """Hold the state directory while looking.
+
+    StateHeldError while an agent (or another look) holds it, FileNotFoundError where there is no journal yet,
+    JournalVersionError, OSError where the file is damaged.
+    """
+    file = state_dir / FILE_NAME
+    if not file.exists():
+        raise FileNotFoundError(errno.ENOENT, "no journal here yet; start the agent first", str(file))
+    with hold(state_dir), closing(connect_readonly(file)) as db:
+        yield View(Reader(db))
+
+
+def read_events(state_dir: Path, *, limit: int = 100, since_us: int | None = None) -> tuple[Event, ...]:
+    """The events of a journal nobody holds; errors as `view`."""
+    with view(state_dir) as journal:
+        return journal.events(limit=limit, since_us=since_us)

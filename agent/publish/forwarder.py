@@ -1,0 +1,163 @@
+"""Journal -> one sink: live lane first, backlog windows between, positions moved by what the sink said.
+
+The forwarder owns when to send and when to wait; `send` owns the wire. Delivery is at least once: a position
+moves over the contiguous prefix of entries that were accepted or rejected, whatever follows is sent again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
+from random import random
+from typing import Literal, Never, Protocol
+
+from agent.errors import SinkError
+from agent.journal.entries import Batch, Entry, Lane
+
+log = logging.getLogger(__name__)
+
+# Back-off of facts on brokers and databases that come back all at once: full jitter, 1 s doubling to 60 s.
+BACKOFF_S = 1.0
+BACKOFF_CAP_S = 60.0
+IDLE_S = 30.0
+LANES: tuple[Lane, ...] = ("live", "backlog")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a sink says of one entry.
+
+    accept: it has it for good; reject: it never will (kept as a dead letter with the reason);
+    keep: not now, offer it and everything behind it again later.
+    """
+
+    action: Literal["accept", "reject", "keep"]
+    reason: str = ""
+
+
+ACCEPT = Verdict("accept")
+_KEEP = Verdict("keep")
+
+Send = Callable[[Sequence[Entry]], Awaitable[Sequence[Verdict]]]
+
+
+class Source(Protocol):
+    """What the forwarder needs of the journal."""
+
+    async def fetch(self, sink: str, lane: Lane, limit: int) -> Batch: ...  # OSError: not readable now
+    def advance(self, sink: str, lane: Lane, next_seq: int) -> None: ...
+    def reject(self, sink: str, entry: Entry, reason: str) -> None: ...
+    def rejoin(self, sink: str) -> None: ...
+    async def wait(self, after_seq: int, timeout_s: float) -> bool: ...
+
+
+@dataclass(slots=True)
+class Progress:
+    """One forwarder in figures, for the status page. failures counts in a row; error is empty while all is well."""
+
+    accepted: int = 0
+    rejected: int = 0
+    failures: int = 0
+    error: str = ""
+
+
+def backoff_s(failures: int, share: float) -> float:
+    """Full jitter: a random share (0..1) of 1, 2, 4 ... 60 s after the first, second, third ... failure."""
+    return share * min(BACKOFF_CAP_S, BACKOFF_S * 2.0 ** min(failures - 1, 10))
+
+
+async def forward(
+    journal: Source,
+    sink: str,
+    send: Send,
+    *,
+    window: int = 20,
+    linger_s: float = 0.0,
+    progress: Progress | None = None,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    share: Callable[[], float] = random,
+) -> Never:
+    """Feed one sink for ever; ends by cancellation only.
+
+    send:     takes entries in order and returns a verdict for each; where it returns fewer, the rest is kept.
+              It connects by itself and raises SinkError where it cannot; the same is then offered again
+    window:   entries per send; a live window and a backlog window take turns while both have something
+    linger_s: how long a first live entry waits for others to share its send: 0 for a broker, 1 for a database
+    sleep:    waits between attempts; a sink that knows when it is connected again may return early
+    """
+    feed = _Feed(journal, sink, send, window, Progress() if progress is None else progress)
+    while True:
+        live = await feed.window("live")
+        backlog = _NOTHING if live.trouble else await feed.window("backlog")
+        feed.note(moved=live.moved or backlog.moved, trouble=live.trouble or backlog.trouble)
+        if feed.progress.error:
+            await sleep(backoff_s(feed.progress.failures, share()))
+            journal.rejoin(sink)
+        elif not live.moved and not backlog.moved:
+            arrived = await journal.wait(live.next - 1, IDLE_S)
+            if arrived and linger_s:
+                await sleep(linger_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """What one window came to: where its lane stands now, whether it moved, and why the rest is kept."""
+
+    next: int
+    moved: bool = False
+    trouble: str = ""
+
+
+_NOTHING = _Window(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Feed:
+    journal: Source
+    sink: str
+    send: Send
+    limit: int
+    progress: Progress
+
+    async def window(self, lane: Lane) -> _Window:
+        try:
+            batch = await self.journal.fetch(self.sink, lane, self.limit)
+        except OSError as error:
+            return _Window(0, trouble=f"journal: {error}")
+        if not batch.entries:
+            self.journal.advance(self.sink, lane, batch.next)
+            return _Window(batch.next)
+        try:
+            verdicts = await self.send(batch.entries)
+        except SinkError as error:
+            return _Window(batch.entries[0].seq, trouble=str(error) or type(error).__name__)
+        return self._settle(lane, batch, verdicts)
+
+    def _settle(self, lane: Lane, batch: Batch, verdicts: Sequence[Verdict]) -> _Window:
+        """Move over the contiguous prefix that is dealt with. What was accepted behind a keep is sent again."""
+        judged = zip(batch.entries, chain(verdicts, repeat(_KEEP)), strict=False)
+        for done, (entry, verdict) in enumerate(judged):
+            if verdict.action == "keep":
+                self.journal.advance(self.sink, lane, entry.seq)
+                return _Window(entry.seq, done > 0, verdict.reason or "kept by the sink")
+            self._count(entry, verdict)
+        self.journal.advance(self.sink, lane, batch.next)
+        return _Window(batch.next, moved=True)
+
+    def _count(self, entry: Entry, verdict: Verdict) -> None:
+        if verdict.action == "accept":
+            self.progress.accepted += 1
+            return
+        self.progress.rejected += 1
+        self.journal.reject(self.sink, entry, verdict.reason)
+
+    def note(self, *, moved: bool, trouble: str) -> None:
+        """Count and log the edges: the first failure and the recovery, not what lies between."""
+        progress = self.progress
+        if trouble and not progress.error:
+            log.warning("sink.failing sink=%s error=%s", self.sink, trouble)
+        if progress.error and not trouble:
+            log.info("sink.recovered sink=%s", self.sink)
+        progress.failures = (0 if moved else progress.failures) + bool(trouble)
+        progress.error = trouble

@@ -1,0 +1,153 @@
+"""Readings, events and gaps -> InfluxDB line protocol, precision ns. Pure.
+
+One type per field for ever: numbers are floats, instants integers (microseconds since 1970, ``*_us``), truths
+booleans, everything else strings. A second write of the same row changes nothing: same tags, same nanosecond.
+"""
+
+import math
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.records import Event, Gap, Reading
+
+ABSENT = "none"  # what a tag says that has nothing to say: InfluxDB knows no empty tag
+Instant = int
+FieldValue = float | str | bool | None
+
+_NUMBERS = (
+    "revision", "duration_min_s", "duration_max_s", "duration_s", "reference_v", "residual_v", "residual_pct",
+    "peak_v", "peak_pct", "accuracy_pct", "window_s", "watch_s",
+)  # fmt: skip
+_INSTANTS = ("reported_us", "start_us", "start_earliest_us", "end_us", "end_earliest_us")
+_TEXTS = (
+    "id", "state", "scope", "basis", "line", "mode", "parent", "voltage_basis", "reference", "profile",
+    "config",
+)  # fmt: skip
+_LISTS = ("path", "evidence", "supersedes", "because", "channels", "phases")
+
+
+@dataclass(frozen=True, slots=True)
+class LineEncoder:
+    """Encodes for one gateway. feeders: meter -> feeder, for readings, which do not carry theirs."""
+
+    site: str
+    gateway: str
+    feeders: Mapping[str, str | None]
+
+    def reading(self, reading: Reading, seq: int) -> bytes:
+        """One `reading` point.
+
+        seq: its journal number. Its last three digits keep two readings apart to which a clock set back gives
+        the same microsecond; and a row that is sent again has the same nanosecond.
+        """
+        fields = [_number(key, value) for key, value in reading.values.items()]
+        fields += [_number(f"{key}_min", value) for key, value in reading.min.items()]
+        fields += [_number(f"{key}_max", value) for key, value in reading.max.items()]
+        fields += [
+            _number("window_s", reading.window_s),
+            _text("quality", reading.quality),
+            _text("flags", ",".join(reading.flags)),
+        ]
+        where = (reading.meter, self.feeders.get(reading.meter))
+        return self._point("reading", where, fields, _ns(reading.time_us, seq))
+
+    def event(self, event: Event) -> bytes:
+        """The one `event` point of an event, at its start: each revision overwrites the one before.
+
+        Always all fields a revision has, never a delta, so that any one revision makes the point whole. The
+        nanosecond's tail comes from the id: two events of one meter, kind and start stay two points.
+        """
+        return self._event_point("event", event, _ns(event.start_us, _hash(event.id)))
+
+    def event_log(self, event: Event) -> bytes:
+        """The `event_log` point of one revision, at the time it was reported: what the desk saw when."""
+        # id and revision added, not hashed together: successive revisions of one event differ for certain.
+        tail = _hash(event.id) + event.revision
+        return self._event_point("event_log", event, _ns(event.reported_us, tail))
+
+    def gap(self, gap: Gap) -> bytes:
+        """What had to be dropped before it was sent, as a `gateway` point: an eviction is never silent."""
+        fields = [_number("dropped", gap.seq_hi - gap.seq_lo + 1), _text("dropped_reason", gap.reason)]
+        return self._point("gateway", (None, None), fields, _ns(gap.time_us, gap.seq_lo))
+
+    def _event_point(self, measurement: Literal["event", "event_log"], event: Event, at_ns: int) -> bytes:
+        # The event's own feeder, not today's site file: a changed file must not move the point elsewhere.
+        fields = _event_fields(event)
+        return self._point(measurement, (event.meter, event.feeder), fields, at_ns, kind=event.kind)
+
+    def _point(
+        self,
+        measurement: str,
+        where: tuple[str | None, str | None],
+        fields: Iterable[str],
+        at_ns: int,
+        kind: str | None = None,
+    ) -> bytes:
+        meter, feeder = where
+        # Tags sorted by key: InfluxDB sorts them anyway, and that is its slow step.
+        tags = [_tag("feeder", feeder), _tag("gateway", self.gateway)]
+        tags += [_tag("kind", kind)] if kind else []
+        tags += [_tag("meter", meter), _tag("site", self.site)]
+        return f"{measurement},{','.join(tags)} {','.join(filter(None, fields))} {at_ns}".encode()
+
+
+def _event_fields(event: Event) -> list[str]:
+    fields = [_number(key, getattr(event, key)) for key in _NUMBERS]
+    fields += [_instant(key, getattr(event, key)) for key in _INSTANTS]
+    # Texts are written when empty, too: a revision that takes something back must overwrite it.
+    fields += [_text(key, getattr(event, key) or "") for key in _TEXTS]
+    fields += [_text(key, ",".join(getattr(event, key))) for key in _LISTS]
+    fields += [_number(f"extreme_{key}", value) for key, value in event.extreme_by_channel.items()]
+    customers = event.customers or (None, None)
+    fields += [_number("customers_min", customers[0]), _number("customers_max", customers[1])]
+    fields.append(_truth("clock_synced", event.clock.synced))
+    fields.append(_number("clock_uncertainty_s", event.clock.uncertainty_s))
+    fields.append(_truth("open_at_start", event.open_at_start))
+    return fields
+
+
+def _ns(at_us: Instant, tail: int) -> int:
+    return at_us * 1000 + tail % 1000
+
+
+def _hash(text: str) -> int:
+    # Not hash(): that one differs from process to process.
+    return zlib.crc32(text.encode())
+
+
+def _number(key: str, value: float | None) -> str:
+    """repr of a float is its shortest exact decimal and never looks like an integer. What is not available is
+    left out: InfluxDB has no NaN."""
+    if value is None or not math.isfinite(value):
+        return ""
+    return f"{_escaped_name(key)}={float(value)!r}"
+
+
+def _instant(key: str, at_us: Instant | None) -> str:
+    return "" if at_us is None else f"{key}={at_us:d}i"
+
+
+def _truth(key: str, value: bool | None) -> str:
+    return "" if value is None else f"{key}={'true' if value else 'false'}"
+
+
+def _text(key: str, value: str) -> str:
+    # A line break is legal in a string, but 1.6.7 loses its way there when a tag of the line has a quotation mark.
+    escaped = value.replace("\n", " ").replace("\\", "\\\\").replace('"', '\\"')
+    return f'{key}="{escaped}"'
+
+
+def _tag(key: str, value: str | None) -> str:
+    return f"{key}={_escaped_name(value or ABSENT)}"
+
+
+def _escaped_name(name: str) -> str:
+    """Tag values and field keys. ValueError for what InfluxDB cannot hold.
+
+    A backslash has no escape there: before a space or at the end it joins what should be apart, in 1.6.7 even lines.
+    """
+    if not name.isprintable() or "\\" in name:
+        raise ValueError(f"{name!r} cannot be a tag in InfluxDB: it has a backslash or a control character")
+    return name.replace(",", "\\,").replace("=", "\\=").replace(" ", "\\ ")

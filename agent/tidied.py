@@ -1,0 +1,41 @@
+"""Values as people read them: gauges with the digits a meter really gave, once, where they are made. Pure.
+
+Counters stay as they are: an energy of 12 345 678.9 kWh has more than 7 digits, and all of them count.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from agent.records import Event, Reading
+from drivers.quantities import CATALOGUE
+
+_COUNTERS = frozenset(quantity.id for quantity in CATALOGUE.values() if quantity.counter)
+
+
+def tidy(value: float) -> float:
+    """7 significant digits, all that a float32 register carries: 99.73, not 99.72999572753906."""
+    return float(f"{value:.7g}")
+
+
+def tidied_reading(reading: Reading) -> Reading:
+    return replace(reading, values=_tidied(reading.values), min=_tidied(reading.min), max=_tidied(reading.max))
+
+
+def tidied_event(event: Event) -> Event:
+    return replace(
+        event,
+        reference_v=_tidy(event.reference_v),
+        residual_v=_tidy(event.residual_v),
+        residual_pct=_tidy(event.residual_pct),
+        peak_v=_tidy(event.peak_v),
+        peak_pct=_tidy(event.peak_pct),
+        extreme_by_channel=_tidied(event.extreme_by_channel),
+    )
+
+
+def _tidy(value: float | None) -> float | None:
+    return None if value is None else tidy(value)
+
+
+def _tidied(values: Mapping[str, float]) -> dict[str, float]:
+    return {key: value if key in _COUNTERS else tidy(value) for key, value in values.items()}

@@ -1,0 +1,314 @@
+"""The InfluxDB sink against a real InfluxDB behind nginx, and against a server that misbehaves on order."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import certs
+import pytest
+import servers
+from samples import MIDNIGHT_US, entries, event, reading
+from scripted_http import STORED, Reply, lines, scripted
+
+from agent.errors import SinkError
+from agent.publish.forwarder import Verdict
+from agent.publish.influxdb import InfluxSink
+from agent.publish.line_protocol import LineEncoder
+from agent.records import Gap
+from agent.secret import Secret
+from agent.site import InfluxSite
+
+pytestmark = pytest.mark.e2e
+
+TOKEN = "canary-5542"
+ENCODER = LineEncoder("dashi", "gw-01", {"tx1": "F12"})
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    influx: servers.Influx
+    shim: servers.Shim
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    tmp = tmp_path_factory.mktemp("influx")
+    with servers.influxd(tmp) as influx, servers.influx_v2_shim(tmp, influx, TOKEN) as shim:
+        yield Database(influx, shim)
+
+
+@pytest.fixture
+def database(started: Database) -> Database:
+    """The running one, empty."""
+    started.influx.query('DROP DATABASE "lamplighter"')
+    started.influx.create("lamplighter")
+    return started
+
+
+def site_of(url: str, **changes: Any) -> InfluxSite:
+    return replace(InfluxSite(url, "ops", "lamplighter", Secret(TOKEN), None, None, None), **changes)
+
+
+def sink_of(url: str, **changes: Any) -> InfluxSink:
+    options = {key: changes.pop(key) for key in ("hold", "newest", "timeout_s", "pause_s") if key in changes}
+    return InfluxSink(site_of(url, **changes), ENCODER, **options)
+
+
+def actions(verdicts: Sequence[Verdict]) -> list[str]:
+    return [verdict.action for verdict in verdicts]
+
+
+async def test_what_is_written_comes_back_exactly(database: Database) -> None:
+    values = {"voltage_l1": 230.1, "active_power_total": -12345.67, "active_energy_import": 98765432.125}
+    async with sink_of(database.shim.url) as sink:
+        verdicts = await sink.send(entries(reading(values=values), reading(1)))
+    assert actions(verdicts) == ["accept", "accept"]
+    first, second = database.influx.query("SELECT * FROM reading")
+    assert {key: first[key] for key in values} == values
+    assert (first["voltage_l1_min"], first["voltage_l1_max"]) == (229.5, 231.25)
+    assert (first["site"], first["gateway"], first["meter"], first["feeder"]) == ("dashi", "gw-01", "tx1", "F12")
+    assert (first["quality"], first["window_s"]) == ("good", 10)
+    assert first["time"] // 1000 == MIDNIGHT_US
+    assert second["voltage_l1"] == 231
+
+
+async def test_sending_again_changes_nothing(database: Database) -> None:
+    batch = entries(reading(), event())
+    async with sink_of(database.shim.url) as sink:
+        await sink.send(batch)
+        await sink.send(batch)
+    for everything in ("SELECT * FROM reading", "SELECT * FROM event", "SELECT * FROM event_log"):
+        assert len(database.influx.query(everything)) == 1
+
+
+async def test_revisions_overwrite_the_event_and_the_log_keeps_both(database: Database) -> None:
+    closed = event(
+        revision=2,
+        state="closed",
+        end_us=MIDNIGHT_US + 1_200_000,
+        reported_us=MIDNIGHT_US + 90_000_000,
+        residual_v=90.5,
+    )
+    async with sink_of(database.shim.url) as sink:
+        await sink.send(entries(event()))
+        await sink.send(entries(closed))
+    (point,) = database.influx.query("SELECT * FROM event")
+    assert (point["id"], point["kind"], point["state"], point["revision"]) == ("ev-1", "sag", "closed", 2)
+    assert (point["end_us"], point["residual_v"]) == (MIDNIGHT_US + 1_200_000, 90.5)
+    log = database.influx.query("SELECT state, revision FROM event_log")
+    assert [(row["revision"], row["state"]) for row in log] == [(1, "open"), (2, "closed")]
+
+
+async def test_an_old_revision_from_the_backlog_does_not_overwrite_a_newer_one(database: Database) -> None:
+    closed = event(revision=2, state="closed")
+    async with sink_of(database.shim.url) as sink:
+        await sink.send(entries(closed))
+        await sink.send(entries(event()))
+    async with sink_of(database.shim.url, newest=[closed]) as after_restart:
+        await after_restart.send(entries(event()))
+    (point,) = database.influx.query("SELECT state FROM event")
+    assert point["state"] == "closed"
+    assert len(database.influx.query("SELECT state FROM event_log")) == 2
+
+
+async def test_a_gap_is_told(database: Database) -> None:
+    async with sink_of(database.shim.url) as sink:
+        assert actions(await sink.send(entries(Gap(5, 9, "evicted", MIDNIGHT_US)))) == ["accept"]
+    (point,) = database.influx.query("SELECT * FROM gateway")
+    assert (point["dropped"], point["dropped_reason"]) == (5, "evicted")
+
+
+async def test_one_poison_line_is_found_and_the_others_are_stored(database: Database) -> None:
+    database.influx.write(b'reading,feeder=F12,gateway=gw-01,meter=tx1,site=dashi frequency="text" 1795392000000000000')
+    bad = reading(5, values={"frequency": 50.0})
+    async with sink_of(database.shim.url) as sink:
+        verdicts = await sink.send(entries(*(bad if number == 5 else reading(number) for number in range(16))))
+    assert [number for number, verdict in enumerate(verdicts) if verdict.action == "reject"] == [5]
+    assert "field type conflict" in verdicts[5].reason
+    assert set(actions(verdicts)) == {"accept", "reject"}
+    assert len(database.influx.query("SELECT voltage_l1 FROM reading WHERE voltage_l1 > 0")) == 15
+
+
+async def test_points_beyond_retention_are_rejected(database: Database) -> None:
+    database.influx.query('ALTER RETENTION POLICY "autogen" ON "lamplighter" DURATION 2h SHARD DURATION 1h')
+    async with sink_of(database.shim.url) as sink:
+        now_us = time.time_ns() // 1000
+        verdicts = await sink.send(entries(reading(time_us=now_us - 3 * 86_400_000_000), reading(time_us=now_us)))
+    assert actions(verdicts) == ["reject", "accept"]
+    assert "retention" in verdicts[0].reason
+
+
+async def test_what_line_protocol_cannot_hold_is_rejected_and_the_rest_stored(database: Database) -> None:
+    async with sink_of(database.shim.url) as sink:
+        verdicts = await sink.send(entries(event(feeder="F\\12"), reading()))
+    assert actions(verdicts) == ["reject", "accept"]
+
+
+async def test_a_wrong_token_pauses_and_never_shows(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    wrong = Secret("canary-wrong-1")
+    async with sink_of(database.shim.url, token=wrong, pause_s=0.3) as sink:
+        (verdict,) = await sink.send(entries(reading()))
+        began = time.monotonic()
+        await sink.rest(0)
+    assert (verdict.action, "token_file" in verdict.reason) == ("keep", True)
+    assert time.monotonic() - began >= 0.25
+    assert "canary" not in caplog.text
+    assert "canary" not in repr(wrong) + verdict.reason
+
+
+async def test_a_missing_bucket_pauses(database: Database) -> None:
+    async with sink_of(database.shim.url, bucket="absent") as sink:
+        (verdict,) = await sink.send(entries(reading()))
+    assert verdict.action == "keep"
+    assert "check url, org and bucket" in verdict.reason
+
+
+async def test_a_database_that_is_killed_is_found_again_when_it_comes_back(tmp_path: Path) -> None:
+    with servers.influxd(tmp_path) as influx, servers.influx_v2_shim(tmp_path, influx, TOKEN) as shim:
+        async with sink_of(shim.url) as sink:
+            assert actions(await sink.send(entries(reading()))) == ["accept"]
+            influx.server.kill()
+            assert actions(await sink.send(entries(reading(1)))) == ["keep"]
+            influx.server.restart()
+            shim.server.kill()
+            (verdict,) = await sink.send(entries(reading(1)))
+            assert (verdict.action, "nothing listens" in verdict.reason) == ("keep", True)
+            shim.server.restart()
+            assert actions(await sink.send(entries(reading(1)))) == ["accept"]
+        assert len(influx.query("SELECT voltage_l1 FROM reading")) == 2
+
+
+async def test_https_with_a_ca_and_a_client_certificate(tmp_path: Path) -> None:
+    ca = certs.authority(tmp_path / "pki")
+    ours = ca.issue("gw-01")
+    with (
+        servers.influxd(tmp_path) as influx,
+        servers.influx_v2_shim(tmp_path, influx, TOKEN, tls=ca.issue("server"), ca=ca.cert) as shim,
+    ):
+        async with sink_of(shim.url, ca_file=ca.cert, cert_file=ours.cert, key_file=ours.key) as sink:
+            assert actions(await sink.send(entries(reading()))) == ["accept"]
+        said = [
+            await _trouble(shim.url, ca_file=ca.cert),
+            await _trouble(shim.url),
+            await _trouble(shim.url.replace("https", "http")),
+            await _trouble(shim.url, ca_file=tmp_path / "absent.pem"),
+        ]
+    assert "client certificate" in said[0]
+    assert "name your CA" in said[1]
+    assert "HTTPS port" in said[2]
+    assert "check ca_file" in said[3]
+
+
+async def _trouble(url: str, **changes: Any) -> str:
+    async with sink_of(url, **changes) as sink:
+        (verdict,) = await sink.send(entries(reading()))
+        assert verdict.action == "keep"
+        return verdict.reason
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(200, b"<html>Please log in</html>", {"Content-Type": "text/html"}),
+        Reply(302, b"", {"Location": "/login"}),
+        Reply(307, b"", {"Location": "/login"}),
+        Reply(202),
+    ],
+)
+async def test_a_proxy_that_answers_is_no_acknowledgement(reply: Reply) -> None:
+    async with scripted(reply, STORED) as server, sink_of(server.url) as sink:
+        (verdict,) = await sink.send(entries(reading()))
+        assert (verdict.action, "a proxy answers there" in verdict.reason) == ("keep", True)
+        assert len(server.requests) == 1
+
+
+async def test_a_page_in_another_encoding_is_no_acknowledgement() -> None:
+    async with scripted(Reply(200, "请登录".encode("gb18030"))) as server:
+        assert "a proxy answers there" in await _trouble(server.url)
+
+
+async def test_the_request_is_the_documented_one() -> None:
+    async with scripted(STORED) as server, sink_of(server.url) as sink:
+        await sink.send(entries(reading()))
+        (request,) = server.requests
+    assert request.line.startswith("POST /api/v2/write?")
+    assert {"org=ops", "bucket=lamplighter", "precision=ns"} <= set(request.line.split()[1].split("?")[1].split("&"))
+    assert request.headers["authorization"] == f"Token {TOKEN}"
+    assert request.headers["content-encoding"] == "gzip"
+    assert request.body.startswith(b"reading,")
+
+
+async def test_a_body_too_large_is_halved_and_the_size_remembered() -> None:
+    batch = entries(*(reading(number) for number in range(8)))
+    async with scripted(Reply(413, b"<html>"), STORED) as server, sink_of(server.url) as sink:
+        assert set(actions(await sink.send(batch))) == {"accept"}
+        first = [len(lines(request)) for request in server.requests]
+        await sink.send(batch)
+        second = [len(lines(request)) for request in server.requests][len(first) :]
+    assert first == [8, 4, 4]
+    assert max(second) < 8
+    assert sum(second) == 8
+
+
+async def test_one_line_that_is_too_large_by_itself_is_rejected() -> None:
+    async with scripted(Reply(413)) as server, sink_of(server.url) as sink:
+        assert actions(await sink.send(entries(reading()))) == ["reject"]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_retry_after_is_obeyed(status: int) -> None:
+    busy = Reply(status, b'{"code":"too many requests","message":"slow down"}', {"Retry-After": "1"})
+    async with scripted(busy, STORED) as server, sink_of(server.url) as sink:
+        (verdict,) = await sink.send(entries(reading()))
+        began = time.monotonic()
+        await sink.rest(0.01)
+        waited = time.monotonic() - began
+        assert actions(await sink.send(entries(reading()))) == ["accept"]
+    assert (verdict.action, "slow down" in verdict.reason) == ("keep", True)
+    assert 0.9 < waited < 1.5
+
+
+async def test_what_was_stored_before_trouble_is_accepted() -> None:
+    refused = Reply(400, b'{"code":"invalid","message":"unable to parse"}')
+    async with scripted(refused, STORED, Reply(500)) as server, sink_of(server.url) as sink:
+        verdicts = await sink.send(entries(*(reading(number) for number in range(4))))
+    assert actions(verdicts) == ["accept", "accept", "keep", "keep"]
+
+
+async def test_a_silent_server_keeps_entries_within_the_deadline() -> None:
+    async with scripted(Reply(0, silent=True)) as server, sink_of(server.url, timeout_s=0.2) as sink:
+        began = time.monotonic()
+        (verdict,) = await sink.send(entries(reading()))
+    assert verdict.action == "keep"
+    assert time.monotonic() - began < 2
+
+
+async def test_a_clock_that_is_not_set_holds_everything() -> None:
+    why: list[str | None] = ["the clock is not set", None]
+    async with scripted(STORED) as server, sink_of(server.url, hold=lambda: why.pop(0)) as sink:
+        with pytest.raises(SinkError, match="the clock is not set"):
+            await sink.send(entries(reading()))
+        assert server.requests == []
+        assert actions(await sink.send(entries(reading()))) == ["accept"]
+
+
+async def test_a_stop_does_not_wait_for_a_silent_server() -> None:
+    async with scripted(Reply(0, silent=True)) as server, sink_of(server.url) as sink:
+        sending = asyncio.create_task(sink.send(entries(reading())))
+        await asyncio.sleep(0.3)
+        began = time.monotonic()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+    assert time.monotonic() - began < 0.5
+
+
+def test_the_client_library_is_not_imported_before_something_is_written() -> None:
+    code = "import sys, agent.publish.influxdb; sys.exit('influxdb_client' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

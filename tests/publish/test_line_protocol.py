@@ -1,0 +1,141 @@
+import random
+from pathlib import Path
+
+import pytest
+import servers
+from samples import MIDNIGHT_US, event, reading
+
+from agent.publish.line_protocol import LineEncoder
+from agent.records import ClockState, Event, Gap, Reading
+
+MIDNIGHT_NS = MIDNIGHT_US * 1000
+ENCODER = LineEncoder("dashi", "gw-01", {"tx1": "F12", "tx2": None})
+
+
+def test_a_reading_is_one_line_of_floats() -> None:
+    line = ENCODER.reading(reading(values={"voltage_l1": 230, "active_energy_import": 12345678.9}), seq=7)
+    assert line == (
+        b"reading,feeder=F12,gateway=gw-01,meter=tx1,site=dashi "
+        b"voltage_l1=230.0,active_energy_import=12345678.9,voltage_l1_min=229.5,voltage_l1_max=231.25,"
+        b'window_s=10.0,quality="good",flags="" 1795392000000000007'
+    )
+
+
+def test_what_is_no_number_is_left_out() -> None:
+    values = {"voltage_l1": 99.73, "voltage_l2": float("nan"), "voltage_l3": float("inf")}
+    line = ENCODER.reading(reading(values=values, min={}, max={}), seq=0)
+    assert b" voltage_l1=99.73,window_s=" in line
+
+
+def test_a_meter_without_feeder_says_none() -> None:
+    assert ENCODER.reading(reading(meter="tx2"), 0).startswith(
+        b"reading,feeder=none,gateway=gw-01,meter=tx2,site=dashi "
+    )
+
+
+def test_an_event_has_its_kind_as_a_tag_and_stands_at_its_start() -> None:
+    line = ENCODER.event(event())
+    assert line.startswith(b"event,feeder=F12,gateway=gw-01,kind=sag,meter=tx1,site=dashi ")
+    assert int(line.rsplit(b" ", 1)[1]) // 1000 == MIDNIGHT_US
+    for field in (
+        b'id="ev-1"', b"revision=1.0", b'state="open"', b"start_earliest_us=1795391999900000i",
+        b"residual_pct=40.1", b'path="tx0,tx1"', b"extreme_voltage_l1=92.25", b"customers_min=180.0",
+        b"customers_max=182.0", b"clock_synced=true", b'parent=""',
+    ):  # fmt: skip
+        assert field in line
+
+
+def test_an_event_without_meter_and_feeder_says_none() -> None:
+    line = ENCODER.event(event(scope="line", meter=None, feeder=None))
+    assert line.startswith(b"event,feeder=none,gateway=gw-01,kind=sag,meter=none,site=dashi ")
+
+
+def test_revisions_share_the_event_point_and_differ_in_the_log() -> None:
+    first, second = event(), event(revision=2, state="closed")
+    assert _time(ENCODER.event(first)) == _time(ENCODER.event(second))
+    assert _time(ENCODER.event_log(first)) != _time(ENCODER.event_log(second))
+    assert _time(ENCODER.event_log(first)) // 1000 == first.reported_us
+
+
+def test_two_events_at_the_same_microsecond_stay_two_points() -> None:
+    assert _time(ENCODER.event(event(id="ev-1"))) != _time(ENCODER.event(event(id="ev-2")))
+
+
+def test_the_nanosecond_of_an_event_is_the_same_in_every_process() -> None:
+    assert _time(ENCODER.event(event(id="ev-1"))) == MIDNIGHT_NS + 890
+
+
+def test_readings_with_one_timestamp_stay_two_points_and_a_repeated_one_stays_one() -> None:
+    times = [_time(ENCODER.reading(reading(), seq)) for seq in (1, 2, 1)]
+    assert times[0] != times[1]
+    assert times[0] == times[2]
+
+
+def test_a_gap_is_told() -> None:
+    line = ENCODER.gap(Gap(10, 19, 'evicted: "full"', MIDNIGHT_US))
+    assert line == (
+        b"gateway,feeder=none,gateway=gw-01,meter=none,site=dashi "
+        b'dropped=10.0,dropped_reason="evicted: \\"full\\"" 1795392000000000010'
+    )
+
+
+@pytest.mark.parametrize("feeder", ["two\nlines", "back\\slash", "nul\0"])
+def test_a_name_that_influxdb_cannot_hold_is_refused(feeder: str) -> None:
+    with pytest.raises(ValueError, match="cannot be a tag"):
+        ENCODER.event(event(feeder=feeder))
+
+
+@pytest.mark.e2e
+def test_the_real_parser_gives_back_what_was_encoded(tmp_path: Path) -> None:
+    """1000 points with names and texts made of what hurts, read back and compared."""
+    dice = random.Random(20261123)  # noqa: S311
+    sent = [_random_event(dice, number) for number in range(500)]
+    readings = [_random_reading(dice, number) for number in range(500)]
+    feeders = {one.meter: _text(dice, 1, NASTY_NAME) for one in readings}
+    encoder = LineEncoder('si te,="x', "gw", feeders)
+    lines = [encoder.event(one) for one in sent]
+    lines += [encoder.reading(one, seq) for seq, one in enumerate(readings)]
+    with servers.influxd(tmp_path) as influx:
+        assert influx.write(b"\n".join(lines)) == (204, "")
+        stored = {row["id"]: row for row in influx.query("SELECT * FROM event")}
+        rows = {row["meter"]: row for row in influx.query("SELECT * FROM reading")}
+    for one in sent:
+        row = stored[one.id.replace("\n", " ")]
+        assert (row["site"], row["meter"], row["feeder"]) == (encoder.site, one.meter, one.feeder)
+        texts = (",".join(one.evidence).replace("\n", " "), (one.parent or "").replace("\n", " "))
+        assert (row["evidence"], row["parent"]) == texts
+        assert (float(row["duration_min_s"]), row["end_us"]) == (one.duration_min_s, one.end_us)
+    for told in readings:
+        assert float(rows[told.meter]["active_energy_import"]) == told.values["active_energy_import"]
+        assert rows[told.meter]["feeder"] == feeders[told.meter]
+
+
+NASTY_NAME = "aB9_-. ,=\"'ü电"
+NASTY_TEXT = NASTY_NAME + "\\\n\t#/"
+
+
+def _text(dice: random.Random, least: int, letters: str) -> str:
+    return "".join(dice.choices(letters, k=dice.randint(least, 12))) + "." * least
+
+
+def _random_event(dice: random.Random, number: int) -> Event:
+    return event(
+        id=f"{_text(dice, 0, NASTY_TEXT)}{number}",
+        start_us=MIDNIGHT_US + number,
+        meter=_text(dice, 1, NASTY_NAME),
+        feeder=_text(dice, 1, NASTY_NAME),
+        evidence=(_text(dice, 0, NASTY_TEXT), _text(dice, 0, NASTY_TEXT)),
+        parent=_text(dice, 0, NASTY_TEXT),
+        duration_min_s=dice.uniform(-1, 1) * 10 ** dice.randint(-30, 30),
+        end_us=dice.randint(-(2**50), 2**50),
+        clock=ClockState(None, None),
+    )
+
+
+def _random_reading(dice: random.Random, number: int) -> Reading:
+    value = dice.choice((0.0, -0.0, 5.0, 1e22, 1e-300, dice.uniform(0, 1e9)))
+    return reading(number, meter=f"m{number}", values={"active_energy_import": value}, min={}, max={})
+
+
+def _time(line: bytes) -> int:
+    return int(line.rsplit(b" ", 1)[1])

@@ -1,0 +1,50 @@
+"""Readings, events and statuses as the sinks get them."""
+
+from typing import Any
+
+from agent.journal.entries import Entry
+from agent.records import ClockState, Event, MeterStatus, Reading, Record
+
+# 2026-11-23T00:00:00Z
+MIDNIGHT_US = 1_795_392_000_000_000
+
+
+def reading(number: int = 0, meter: str = "tx1", **changes: Any) -> Reading:
+    known: dict[str, Any] = {
+        "meter": meter,
+        "time_us": MIDNIGHT_US + number * 10_000_000,
+        "window_s": 10.0,
+        "quality": "good",
+        "flags": (),
+        "values": {"voltage_l1": 230.0 + number, "active_energy_import": 12345678.9},
+        "min": {"voltage_l1": 229.5},
+        "max": {"voltage_l1": 231.25},
+    }
+    return Reading(**(known | changes))
+
+
+def event(**changes: Any) -> Event:
+    known: dict[str, Any] = {
+        "id": "ev-1", "kind": "sag", "revision": 1, "state": "open", "scope": "meter", "basis": "measured",
+        "reported_us": MIDNIGHT_US + 60_000_000, "start_us": MIDNIGHT_US, "start_earliest_us": MIDNIGHT_US - 100_000,
+        "meter": "tx1", "line": "feeder-room", "feeder": "F12", "path": ("tx0", "tx1"), "evidence": ("L1 at 40 %",),
+        "reference_v": 230.0, "reference": "declared", "residual_v": 92.25, "residual_pct": 40.1, "channels": ("l1",),
+        "extreme_by_channel": {"voltage_l1": 92.25}, "customers": (180, 182), "clock": ClockState(True, 0.5),
+    }  # fmt: skip
+    return Event(**(known | changes))
+
+
+def status(meter: str = "tx1", **changes: Any) -> MeterStatus:
+    known: dict[str, Any] = {
+        "meter": meter,
+        "supply": "live",
+        "supply_by_phase": {"l1": "live", "l2": "live", "l3": "live"},
+        "comms": "ok",
+        "last_good_us": MIDNIGHT_US,
+        "open_events": (),
+    }
+    return MeterStatus(**(known | changes))
+
+
+def entries(*records: Record) -> list[Entry]:
+    return [Entry(seq, record) for seq, record in enumerate(records, start=1)]
