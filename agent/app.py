@@ -1,0 +1,263 @@
+"""The composition root: a site becomes objects, objects become tasks. The only file that knows all others."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+
+from agent.clock import Clock, ClockHold
+from agent.detect.book import Book, MeterFacts, id_maker
+from agent.journal.journal import Journal
+from agent.pipeline import MeterPipeline, retracted
+from agent.poll.poller import LinePoller, Unit
+from agent.poll.window import Window
+from agent.publish.forwarder import Progress, forward
+from agent.records import Miss, Sample
+from agent.site import InfluxSite, Meter, MqttSite, Site
+from agent.status import answers, socket
+from agent.status.board import Board
+from agent.status.notify import Notify
+from agent.supervisor import supervise
+from agent.wiring import channels_of, polled, rules_of, watched
+from drivers.codec import Decoder, compile_plan
+from drivers.line import Line, LineConfig, SerialPort, TcpEndpoint
+from drivers.plan import PlannedRead, plan_reads, wire_time_s
+
+log = logging.getLogger("lamplighter.agent")
+
+Child = Callable[[], Awaitable[None]]
+
+# The broker's kernel may delay an acknowledgement by 40 ms: 100 messages a window are 2000 a second and more.
+_MQTT_WINDOW = 100
+# Of so many events the latest revision is known at a start, so that an older one from the backlog never covers it.
+_EVENTS_REMEMBERED = 4096
+# Lines a post: some 300 kB before compression, well under every server's limit.
+_INFLUX_WINDOW = 1000
+# What the sinks get, after the lines have stopped, to say the last of what happened.
+_DRAIN_S = 1.0
+# A line that has not gone round its loop for this long makes no progress: the watchdog is left hungry.
+_STUCK_US = 60_000_000
+# Beyond the slowest turn-around its manual admits: the kernel's and the network's own delays.
+_SERIAL_MARGIN_S = 0.05
+_NETWORK_MARGIN_S = 0.2
+# A serial server does not tell its baud rate: a long reply at 9600 baud.
+_FAR_SERIAL_S = 0.3
+
+
+@dataclass(slots=True)
+class App:
+    """A running agent, for those who look on: the demo's table, the local socket."""
+
+    site: Site
+    clock: Clock
+    journal: Journal
+    board: Board
+    lines: dict[str, Line] = field(default_factory=dict)
+    pollers: dict[str, LinePoller] = field(default_factory=dict)
+    sinks: dict[str, Progress] = field(default_factory=dict)
+
+
+async def run_agent(
+    site: Site,
+    *,
+    stop: asyncio.Event,
+    ready: Callable[[App], None] | None = None,
+    clock: Clock | None = None,
+    notify: Notify | None = None,
+) -> None:
+    """Run a site until `stop` is set. ready: called once everything is up.
+
+    Ends at its start with StateHeldError if another agent holds the state directory, LineError if a serial path is
+    no terminal, OSError if the state directory cannot be had. Nothing ends it later: an absent port, broker or
+    database is tried again for ever.
+    """
+    clock, notify = clock or Clock(), notify or Notify.from_environ()
+    tables = {"mqtt": site.mqtt, "influxdb": site.influxdb}
+    sinks = [name for name, table in tables.items() if table is not None]
+    async with AsyncExitStack() as stack:
+        opened = Journal.open(site.state_dir, sinks, site.gateway, now_us=clock.wall_us)
+        app = App(site, clock, await stack.enter_async_context(opened), Board())
+        publishing = await stack.enter_async_context(_running(await _sinks(app, stack)))
+        polling = await stack.enter_async_context(_running(await _lines(app, stack)))
+        await stack.enter_async_context(socket.serve(site.state_dir, answers.answers(app)))
+        await stack.enter_async_context(_running({"clock": partial(_tick, app, notify)}))
+        log.info(
+            "agent.started site=%s gateway=%s meters=%d lines=%d",
+            site.name,
+            site.gateway,
+            len(site.meters),
+            len(site.lines),
+        )
+        notify.ready(f"{len(site.meters)} meters on {len(site.lines)} lines")
+        if ready is not None:
+            ready(app)
+        await stop.wait()
+        notify.stopping()
+        await _cancelled(polling)
+        await _drained(app)
+        await _cancelled(publishing)
+    log.info("agent.stopped site=%s gateway=%s", site.name, site.gateway)
+
+
+@asynccontextmanager
+async def _running(children: dict[str, Child]) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Each child supervised in a task of its name; all of them cancelled on leaving."""
+    tasks = [asyncio.create_task(supervise(name, child), name=name) for name, child in children.items()]
+    try:
+        yield tasks
+    finally:
+        await _cancelled(tasks)
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _lines(app: App, stack: AsyncExitStack) -> dict[str, Child]:
+    """Opens every line of the site and returns its polling loop."""
+    pipelines = _pipelines(app)
+
+    def on_sample(sample: Sample) -> None:
+        pipelines[sample.meter].on_sample(sample)
+
+    def on_miss(miss: Miss) -> None:
+        pipelines[miss.meter].on_miss(miss)
+
+    children: dict[str, Child] = {}
+    for name, config in app.site.lines.items():
+        line = app.lines[name] = await stack.enter_async_context(Line(name, config, app.clock.boot_us))
+        units = [_unit(meter, config) for meter in app.site.meters.values() if meter.line == name]
+        poller = app.pollers[name] = LinePoller(line, units, app.clock.boot_us, on_sample, on_miss)
+        children[f"line:{name}"] = poller.run
+    return children
+
+
+def _unit(meter: Meter, config: LineConfig) -> Unit:
+    rest = plan_reads(meter.model, polled(meter.model, meter.basis, meter.wiring))
+    return Unit(
+        meter=meter.name,
+        unit=meter.unit,
+        watch=_watch(meter),
+        poll=compile_plan(rest, meter.installation),
+        watch_us=meter.watch_us or 0,
+        poll_us=meter.poll_us,
+        timeout_s=partial(_timeout_s, meter.model.turnaround_max_s, config),
+    )
+
+
+def _watch(meter: Meter) -> Decoder:
+    plan = plan_reads(meter.model, watched(meter.model, meter.basis, meter.wiring))
+    return compile_plan(plan, meter.installation)
+
+
+def _timeout_s(turnaround_s: float, config: LineConfig, planned: PlannedRead) -> float:
+    match config:
+        case SerialPort():
+            bits = config.bits_per_char
+            return wire_time_s(planned.spare or planned.read, config.baud, bits, turnaround_s) + _SERIAL_MARGIN_S
+        case TcpEndpoint():
+            return turnaround_s + _NETWORK_MARGIN_S
+        case _:
+            return turnaround_s + _NETWORK_MARGIN_S + _FAR_SERIAL_S
+
+
+def _pipelines(app: App) -> dict[str, MeterPipeline]:
+    """One per meter, each inside the events that the last run left open; what has no meter any more is retracted."""
+    next_id = id_maker(app.site.gateway, app.journal.epoch)
+    pipelines = {name: _pipeline(app, meter, next_id) for name, meter in app.site.meters.items()}
+    left_open = app.journal.open_events()
+    for pipeline in pipelines.values():
+        pipeline.resume(left_open)
+    for event in left_open:
+        if event.meter not in pipelines:
+            app.journal.add_event(retracted(event, app.clock))
+    return pipelines
+
+
+def _pipeline(app: App, meter: Meter, next_id: Callable[[], str]) -> MeterPipeline:
+    rules = rules_of(meter, app.site.profile)
+    channels = channels_of(meter.basis, meter.wiring, meter.installation)
+    facts = MeterFacts(
+        meter=meter.name,
+        rules=rules,
+        config=app.site.config_hash,
+        line=meter.line,
+        feeder=meter.feeder,
+        path=meter.path,
+        customers=meter.customers,
+        accuracy_pct=meter.model.accuracy_pct,
+        watch_s=None if meter.watch_us is None else meter.watch_us / 1e6,
+    )
+    book = Book(facts, app.clock, next_id)
+    averaged = frozenset(_watch(meter).quantities)
+    window = Window(meter.name, meter.nominal_v, channels.keys, averaged, meter.publish_every_us)
+    return MeterPipeline(meter.name, rules, channels.keys, book, window, app.clock, app.journal, app.board)
+
+
+async def _sinks(app: App, stack: AsyncExitStack) -> dict[str, Child]:
+    """Imports only what the site uses: a gateway without InfluxDB does not pay for its client's memory."""
+    children: dict[str, Child] = {}
+    if app.site.mqtt is not None:
+        children |= _mqtt(app, app.site.mqtt)
+    if app.site.influxdb is not None:
+        children |= await _influxdb(app, app.site.influxdb, stack)
+    return children
+
+
+def _mqtt(app: App, table: MqttSite) -> dict[str, Child]:
+    from agent.publish.mqtt import MqttSink, StatusFeed
+    from agent.publish.topics import Session
+
+    session = Session(app.journal.epoch, app.clock.wall_us(), version("lamplighter"))
+    sink = MqttSink(table, session, StatusFeed(app.board.statuses, app.board.changed))
+    progress = app.sinks["mqtt"] = Progress()
+    sending = partial(forward, app.journal, "mqtt", sink.send, window=_MQTT_WINDOW, progress=progress, sleep=sink.rest)
+    return {"mqtt": sink.run, "mqtt:forward": sending}
+
+
+async def _influxdb(app: App, table: InfluxSite, stack: AsyncExitStack) -> dict[str, Child]:
+    from agent.publish.influxdb import InfluxSink
+    from agent.publish.line_protocol import LineEncoder
+
+    feeders = {name: meter.feeder for name, meter in app.site.meters.items()}
+    encoder = LineEncoder(app.site.name, app.site.gateway, feeders)
+    newest = await app.journal.events(limit=_EVENTS_REMEMBERED)
+    hold = ClockHold(app.site.clock, app.clock, await _last_stored_us(app))
+    sink = InfluxSink(table, encoder, hold=hold.reason, newest=newest)
+    await stack.enter_async_context(sink)
+    progress = app.sinks["influxdb"] = Progress()
+    sending = partial(
+        forward, app.journal, "influxdb", sink.send, window=_INFLUX_WINDOW, linger_s=1.0, progress=progress,
+        sleep=sink.rest,
+    )  # fmt: skip
+    return {"influxdb:forward": sending}
+
+
+async def _last_stored_us(app: App) -> int:
+    """The newest reading of earlier runs, UTC: a clock that says less than this is wrong. 0 in an empty journal."""
+    return max((reading.time_us for reading in await app.journal.readings(None, 1)), default=0)
+
+
+async def _tick(app: App, notify: Notify) -> None:
+    """Once a second: the wall clock's offset anew, and a pat for the watchdog while every line goes round."""
+    while True:
+        app.clock.tick()
+        now_us = app.clock.boot_us()
+        if all(now_us - poller.last_round_us < _STUCK_US for poller in app.pollers.values()):
+            notify.alive()
+        await asyncio.sleep(1.0)
+
+
+async def _drained(app: App) -> None:
+    """Wait a moment until the sinks that work have what the lines said last."""
+    deadline_s = asyncio.get_running_loop().time() + _DRAIN_S
+    while asyncio.get_running_loop().time() < deadline_s:
+        behind = [name for name, sink in app.sinks.items() if not sink.error and app.journal.behind(name)]
+        if not behind:
+            return
+        await asyncio.sleep(0.02)

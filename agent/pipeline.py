@@ -1,0 +1,140 @@
+"""Everything that happens to one meter's answers, in a straight line of calls:
+sample -> comms, voltages -> events; sample -> window -> readings; both -> journal and board.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from agent.clock import Clock
+from agent.detect import comms, voltage
+from agent.detect.book import Book
+from agent.detect.changes import Change
+from agent.detect.comms import COMMS_INITIAL
+from agent.detect.supply import supply
+from agent.detect.thresholds import Rules
+from agent.detect.voltage import Look
+from agent.poll.window import Window
+from agent.records import Comms, Event, MeterStatus, Miss, Reading, Sample, Supply
+from agent.status.board import Board
+from agent.tidied import tidied_event, tidied_reading
+
+log = logging.getLogger("lamplighter.detect")
+
+Standing = tuple[Supply, Mapping[str, Supply], Comms]
+
+
+class Keeps(Protocol):
+    """What the pipeline needs of the journal."""
+
+    def add_reading(self, reading: Reading) -> object: ...
+
+    def add_event(self, event: Event) -> object: ...
+
+
+class MeterPipeline:
+    """One meter: its detectors, its open events, its reading in the making.
+
+    keys: the quantity ids under which a sample carries the rules' channels, in their order.
+    """
+
+    def __init__(
+        self,
+        meter: str,
+        rules: Rules,
+        keys: tuple[str, ...],
+        book: Book,
+        window: Window,
+        clock: Clock,
+        journal: Keeps,
+        board: Board,
+    ) -> None:
+        self._meter = meter
+        self._rules = rules
+        self._keys = keys
+        self._book = book
+        self._window = window
+        self._clock = clock
+        self._journal = journal
+        self._board = board
+        self._voltage = voltage.INITIAL
+        self._comms = COMMS_INITIAL
+        self._volts: tuple[float | None, ...] | None = None
+        self._standing: Standing = (*supply(None, rules, "suspect"), "suspect")
+        board.add(self.status)
+
+    def resume(self, events: Iterable[Event]) -> None:
+        """Take up the open events that another run left in the journal, and say them again as they stand."""
+        resumed = self._book.resume(events)
+        self._voltage, self._comms = resumed.voltage, resumed.comms
+        for event in (*self._book.open_events, *(retracted(orphan, self._clock) for orphan in resumed.orphans)):
+            self._journal.add_event(event)
+        self._board.changed.set()
+
+    def on_sample(self, sample: Sample) -> None:
+        self._comms, changes = comms.answered(self._comms, sample.sent_boot_us, sample.received_boot_us)
+        if not sample.full:
+            changes += self._look(sample)
+        self._tell(changes, sample.received_boot_us)
+        wall_us = self._clock.wall_us
+        self._keep(self._window.add(sample, wall_us(sample.sent_boot_us), wall_us(sample.received_boot_us)))
+        self._note_standing()
+
+    def on_miss(self, miss: Miss) -> None:
+        words = f"{miss.outcome}: {miss.detail}" if miss.detail else miss.outcome
+        self._comms, changes = comms.missed(self._comms, miss.deadline_boot_us, miss.sent_boot_us, words)
+        self._tell(changes, self._clock.boot_us())
+        self._keep(self._window.flush(self._clock.wall_us()))
+        self._note_standing()
+
+    def status(self) -> MeterStatus:
+        last_good_us = self._comms.last_good_us
+        return MeterStatus(
+            meter=self._meter,
+            supply=self._standing[0],
+            supply_by_phase=self._standing[1],
+            comms=self._standing[2],
+            last_good_us=None if last_good_us is None else self._clock.wall_us(last_good_us),
+            open_events=tuple(event.id for event in self._book.open_events),
+        )
+
+    def _look(self, sample: Sample) -> tuple[Change, ...]:
+        volts = tuple(map(sample.values.get, self._keys))
+        look = Look(sample.sent_boot_us, sample.received_boot_us, volts, sample.quality != "good")
+        self._volts = volts
+        self._voltage, changes = voltage.step(self._voltage, look, self._rules)
+        return changes
+
+    def _tell(self, changes: tuple[Change, ...], at_boot_us: int) -> None:
+        if not changes:
+            return
+        for event in self._book.revise(changes, at_boot_us):
+            self._journal.add_event(tidied_event(event))
+            log.info("event.%s id=%s kind=%s meter=%s", event.state, event.id, event.kind, event.meter)
+        self._board.changed.set()
+
+    def _keep(self, reading: Reading | None) -> None:
+        if reading is not None:
+            reading = tidied_reading(reading)
+            self._journal.add_reading(reading)
+            self._board.put_reading(reading)
+
+    def _note_standing(self) -> None:
+        heard = comms.comms(self._comms)
+        now = (*supply(self._volts, self._rules, heard, voltage.open_kinds(self._voltage)), heard)
+        if now != self._standing:
+            self._standing = now
+            self._board.changed.set()
+
+
+def retracted(orphan: Event, clock: Clock) -> Event:
+    """An open event that this site file can no longer continue: nobody would ever close it."""
+    reason = "retracted at a start of the agent: the site file no longer has what this event was seen on"
+    return replace(
+        orphan,
+        state="retracted",
+        revision=orphan.revision + 1,
+        reported_us=clock.wall_us(),
+        evidence=(*orphan.evidence, reason),
+    )

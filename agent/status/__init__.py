@@ -1,0 +1,1 @@
+"""How things stand now: the board, the local socket that answers the command line, and systemd's notify."""

@@ -1,0 +1,68 @@
+"""What the running agent answers on its local socket: one coroutine per question, JSON objects out."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from agent import wire
+from agent.clock import rfc3339
+from agent.status.socket import Answer
+
+if TYPE_CHECKING:
+    from agent.app import App
+
+_MOST = 1000
+
+
+def answers(app: "App") -> dict[str, Answer]:
+    """By question: `status` everything at a glance, `readings` the latest of each meter, `events` and `journal`."""
+
+    async def status(_: Mapping[str, Any]) -> object:
+        return {
+            "site": app.site.name,
+            "gateway": app.site.gateway,
+            "time": rfc3339(app.clock.wall_us()),
+            "clock": asdict(app.clock.state),
+            "meters": [wire.status_to_json(each) for each in app.board.statuses()],
+            "lines": {name: _line(app, name) for name in app.lines},
+            "sinks": {name: asdict(progress) for name, progress in app.sinks.items()},
+        }
+
+    async def readings(question: Mapping[str, Any]) -> object:
+        meter = question.get("meter")
+        return {
+            "readings": [
+                wire.reading_to_json(reading) for name, reading in app.board.readings.items() if meter in (None, name)
+            ]
+        }
+
+    async def events(question: Mapping[str, Any]) -> object:
+        limit = question.get("limit", 100)
+        found = await app.journal.events(
+            limit=min(limit, _MOST) if isinstance(limit, int) else 100,
+            since_us=_optional(question.get("since_us"), int),
+            meter=_optional(question.get("meter"), str),
+            kind=_optional(question.get("kind"), str),
+        )
+        return {"events": [wire.event_to_json(event) for event in found]}
+
+    async def journal(_: Mapping[str, Any]) -> object:
+        return asdict(await app.journal.stats())
+
+    return {"status": status, "readings": readings, "events": events, "journal": journal}
+
+
+def _line(app: "App", name: str) -> dict[str, object]:
+    line, poller = app.lines[name], app.pollers[name]
+    meters = [meter.name for meter in app.site.meters.values() if meter.line == name]
+    return {
+        "state": line.state,
+        "error": line.error,
+        "counters": asdict(line.counters),
+        "health": {meter: poller.health(meter).state for meter in meters},
+        "missed_ticks": {meter: poller.missed_ticks(meter) for meter in meters},
+    }
+
+
+def _optional(value: object, kind: type) -> Any:
+    return value if isinstance(value, kind) else None

@@ -1,0 +1,138 @@
+"""One meter's answers through detectors, window, journal and board, in instants of our own."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.clock import Clock, SyncSource
+from agent.detect.book import Book, MeterFacts, id_maker
+from agent.detect.thresholds import PROFILES, Rules
+from agent.pipeline import MeterPipeline, retracted
+from agent.poll.window import Window
+from agent.records import Event, Miss, Reading, Sample
+from agent.status.board import Board
+
+SECOND = 1_000_000
+WALL = 1_700_000_000 * SECOND
+KEYS = ("voltage_l1", "voltage_l2", "voltage_l3")
+RULES = Rules("gb", PROFILES["gb"], 220.0, KEYS, ("l1", "l2", "l3"), 200_000, 100_000, "ln")
+
+
+class Kept:
+    def __init__(self) -> None:
+        self.readings: list[Reading] = []
+        self.events: list[Event] = []
+
+    def add_reading(self, reading: Reading) -> None:
+        self.readings.append(reading)
+
+    def add_event(self, event: Event) -> None:
+        self.events.append(event)
+
+
+class Rig:
+    """One run of the agent on one meter; now in seconds since the rig's own zero."""
+
+    def __init__(self, boot_s: float = 100.0, wall_us: int = WALL, epoch: str = "e1") -> None:
+        self.boot_us = round(boot_s * SECOND)
+        offset_us = wall_us - self.boot_us
+        self.clock = Clock(lambda: self.boot_us, lambda: self.boot_us + offset_us, SyncSource(Path("/nonexistent")))
+        self.kept, self.board = Kept(), Board()
+        facts = MeterFacts(meter="m", rules=RULES, config="c", line="a", feeder="F1", customers=(3, 3), watch_s=0.2)
+        book = Book(facts, self.clock, id_maker("gw", epoch))
+        window = Window("m", 220.0, KEYS, frozenset(KEYS), 10 * SECOND)
+        self.pipeline = MeterPipeline("m", RULES, KEYS, book, window, self.clock, self.kept, self.board)
+
+    def answer(self, *volts: float, full: bool = False) -> None:
+        """A reply 20 ms after its request, one every 200 ms."""
+        self.boot_us += 200_000
+        values = {"frequency": 50.0} if full else dict(zip(KEYS, volts, strict=True))
+        self.pipeline.on_sample(Sample("m", self.boot_us - 20_000, self.boot_us, values, full))
+
+    def silence(self) -> None:
+        self.boot_us += 500_000
+        sent_us = self.boot_us - 500_000
+        self.pipeline.on_miss(Miss("m", sent_us, sent_us, self.boot_us, "silent"))
+
+    def told(self) -> list[tuple[str, str, int]]:
+        return [(event.kind, event.state, event.revision) for event in self.kept.events]
+
+
+def test_a_sag_is_told_twice_and_its_readings_are_kept():
+    rig = Rig()
+    for _ in range(3):
+        rig.answer(220, 221, 219)
+    rig.answer(full=True)
+    for _ in range(5):
+        rig.answer(220, 88, 219)
+    status = rig.board.statuses()[0]
+    assert status.open_events == (rig.kept.events[0].id,)
+    rig.answer(220, 221, 219)
+    assert rig.told() == [("sag", "open", 1), ("sag", "closed", 2)]
+    event = rig.kept.events[1]
+    assert (event.residual_v, event.phases, event.customers) == (88, ("l2",), (3, 3))
+    assert event.start_us == WALL + 5 * 200_000
+    assert rig.board.statuses()[0].open_events == ()
+    assert rig.kept.readings[0].values["frequency"] == 50.0
+
+
+def test_what_is_told_and_kept_has_the_digits_of_a_float32():
+    rig = Rig()
+    rig.answer(220.3000030517578, 221, 219)
+    rig.answer(full=True)
+    rig.answer(220, 92.19999694824219, 219)
+    assert rig.kept.events[0].residual_v == 92.2
+    assert rig.kept.readings[0].values["voltage_l1"] == 220.3
+
+
+def test_silence_is_lost_comms_and_unknown_supply_and_nothing_more():
+    rig = Rig()
+    rig.answer(220, 221, 219)
+    assert rig.board.statuses()[0].supply == "live"
+    rig.board.changed.clear()
+    for _ in range(4):
+        rig.silence()
+    status = rig.board.statuses()[0]
+    assert (status.supply, status.comms) == ("unknown", "lost")
+    assert rig.board.changed.is_set()
+    rig.answer(220, 221, 219)
+    assert rig.told() == [("comms_loss", "open", 1), ("comms_loss", "closed", 2)]
+    assert rig.board.statuses()[0].comms == "ok"
+
+
+def test_a_measured_zero_is_dead():
+    rig = Rig()
+    rig.answer(220, 221, 219)
+    rig.answer(0, 0, 0)
+    status = rig.board.statuses()[0]
+    assert (status.supply, dict(status.supply_by_phase)) == ("dead", dict.fromkeys(("l1", "l2", "l3"), "dead"))
+    assert rig.told() == [("supply_loss", "open", 1)]
+
+
+@pytest.mark.parametrize("boot_s", [200.0, 3.0], ids=["same boot", "after a reboot"])
+def test_a_restart_inside_an_event_says_it_again_and_closes_it_once(boot_s: float):
+    first = Rig()
+    first.answer(220, 221, 219)
+    first.answer(220, 88, 219)
+    opened = first.kept.events[0]
+    second = Rig(boot_s, WALL + 60 * SECOND, "e2")
+    second.pipeline.resume([opened])
+    assert second.kept.events == [opened]
+    assert second.board.statuses()[0].open_events == (opened.id,)
+    second.answer(220, 221, 219)
+    assert second.told()[1:] == [("sag", "closed", 2)]
+    closed = second.kept.events[1]
+    assert (closed.id, closed.start_us) == (opened.id, opened.start_us)
+    assert closed.end_us == WALL + 60 * SECOND + 200_000
+    assert closed.end_earliest_us <= opened.start_us
+    second.answer(220, 80, 219)
+    assert second.kept.events[-1].id != opened.id
+
+
+def test_an_event_the_site_can_no_longer_continue_is_retracted_with_the_reason():
+    rig = Rig()
+    rig.answer(220, 221, 219)
+    rig.answer(220, 88, 219)
+    ghost = retracted(rig.kept.events[0], rig.clock)
+    assert (ghost.state, ghost.revision) == ("retracted", 2)
+    assert "site file" in ghost.evidence[-1]
