@@ -131,6 +131,7 @@ async def _lines(app: App, stack: AsyncExitStack) -> dict[str, Child]:
     children: dict[str, Child] = {}
     for name, config in app.site.lines.items():
         line = app.lines[name] = await stack.enter_async_context(Line(name, config, app.clock.boot_us))
+        line.refuse_no_terminal()
         units = [_unit(meter, config) for meter in app.site.meters.values() if meter.line == name]
         poller = app.pollers[name] = LinePoller(line, units, app.clock.boot_us, on_sample, on_miss)
         children[f"line:{name}"] = poller.run

@@ -1,0 +1,273 @@
+"""Byte transports of the lines: a serial port (pyserial opens it), a TCP connection.
+
+Both hand over what they hear at once and say at most once that they are gone; what the bytes mean is not theirs.
+"""
+
+import asyncio
+import contextlib
+import errno
+import os
+import re
+import select
+import socket
+import stat
+import termios
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import serial
+
+from drivers.errors import LineError
+
+OnBytes = Callable[[bytes | memoryview], None]
+OnLost = Callable[[str], None]
+
+_READ_BYTES = 1024
+# A connection whose bytes nobody acknowledges is given up after this; the next one is tried within 2 s.
+_UNACKNOWLEDGED_MS = 5000
+_KEEPALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
+
+# Linux Documentation/admin-guide/devices.txt: Unix98 pty slaves, ACM modems. Their baud rate is a fiction.
+_UNPACED_MAJORS = (*range(136, 144), 166)
+
+
+class Transport(Protocol):
+    """paced: whether its bytes really take their computed time on the wire."""
+
+    paced: bool
+
+    def hear(self) -> None:
+        """Hand over what has come but was not yet read."""
+
+    def write(self, frame: bytes) -> None:
+        """OSError when the frame cannot leave whole."""
+
+    def close(self) -> None: ...
+
+
+class SerialTransport:
+    """An open terminal, read and written by the loop through its descriptor."""
+
+    def __init__(self, port: serial.Serial, on_bytes: OnBytes, on_lost: OnLost) -> None:
+        self._port = port
+        self._fd = port.fileno()
+        self._on_bytes = on_bytes
+        self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+        self.paced = os.major(os.fstat(self._fd).st_rdev) not in _UNPACED_MAJORS
+        self._loop.add_reader(self._fd, self._readable)
+
+    def hear(self) -> None:
+        try:
+            waiting = self._port.in_waiting
+        except OSError as error:
+            self._lose(error.strerror or str(error))
+            return
+        if waiting:
+            self._readable()
+
+    def write(self, frame: bytes) -> None:
+        written = os.write(self._fd, frame)
+        if written < len(frame):
+            raise OSError(errno.EAGAIN, f"{written} of {len(frame)} bytes written")
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._fd)
+        # Without this a close may wait half a minute for bytes that will never leave.
+        with contextlib.suppress(OSError, termios.error):
+            termios.tcflush(self._fd, termios.TCOFLUSH)
+        with contextlib.suppress(OSError):
+            self._port.close()
+
+    def _readable(self) -> None:
+        try:
+            chunk = os.read(self._fd, _READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lose(error.strerror or str(error))
+            return
+        if chunk:
+            self._on_bytes(chunk)
+        elif _ready(self._fd):
+            # Ready for good, but nothing to read: unplugged. Ready no more: `hear` had it, a loop turn earlier.
+            self._lose("hung up")
+
+    def _lose(self, text: str) -> None:
+        self._loop.remove_reader(self._fd)
+        self._on_lost(f"{self._port.name}: {text}")
+
+
+def _ready(fd: int) -> bool:
+    asked = select.poll()
+    asked.register(fd, select.POLLIN)
+    return bool(asked.poll(0))
+
+
+class TcpTransport(asyncio.BufferedProtocol):
+    """One connection. BufferedProtocol: the stock protocol allocates 256 KiB for every receive."""
+
+    paced = False
+
+    def __init__(self, address: str, on_bytes: OnBytes, on_lost: OnLost) -> None:
+        self._address = address
+        self._view = memoryview(bytearray(_READ_BYTES))
+        self._on_bytes = on_bytes
+        self._on_lost = on_lost
+        self._transport: asyncio.Transport | None = None
+        self._over = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_connection makes
+        self._transport = transport
+        _set_options(transport.get_extra_info("socket"))
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._on_bytes(self._view[:nbytes])
+
+    def pause_writing(self) -> None:
+        self._lose("takes no more bytes")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._lose("closed by the other end" if error is None else _words(error))
+
+    def hear(self) -> None:
+        """The loop has it all."""
+
+    def write(self, frame: bytes) -> None:
+        if self._transport is None or self._over:
+            raise OSError(errno.ENOTCONN, "not connected")
+        self._transport.write(frame)
+
+    def close(self) -> None:
+        self._over = True
+        if self._transport is not None:
+            # Not close(): bytes that nobody takes would keep the connection.
+            self._transport.abort()
+
+    def _lose(self, text: str) -> None:
+        if not self._over:
+            self._over = True
+            self._on_lost(f"{text} {self._address}")
+
+
+def _set_options(sock: socket.socket) -> None:
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _KEEPALIVE:
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
+
+
+def _words(error: Exception) -> str:
+    """``connection refused``, without the addresses that asyncio puts in. Several failed addresses of one name are
+    reported without an errno, as one text: the first tells."""
+    code = getattr(error, "errno", None)
+    told = re.search(r"\[Errno (\d+)\]", str(error))
+    if code is None and told is not None:
+        code = int(told[1])
+    if isinstance(code, int) and code > 0:  # negative: the resolver's own, with its own words
+        return os.strerror(code).lower()
+    return str(getattr(error, "strerror", None) or error).lower()
+
+
+async def open_tcp(host: str, port: int, timeout_s: float, on_bytes: OnBytes, on_lost: OnLost) -> TcpTransport:
+    """OSError with words for a log line: ``connection refused 10.0.0.7:502``."""
+    address = f"{host}:{port}"
+    made = TcpTransport(address, on_bytes, on_lost)
+    opened = False
+    try:
+        async with asyncio.timeout(timeout_s):
+            await asyncio.get_running_loop().create_connection(lambda: made, host, port)
+        opened = True
+    except TimeoutError as error:
+        raise OSError(errno.ETIMEDOUT, f"no answer within {timeout_s:.1f} s {address}") from error
+    except OSError as error:
+        raise OSError(error.errno or errno.EIO, f"{_words(error)} {address}") from error
+    finally:
+        if not opened:
+            made.close()
+    return made
+
+
+async def open_serial(
+    path: str, baud: int, parity: str, stop_bits: int, timeout_s: float, on_bytes: OnBytes, on_lost: OnLost
+) -> SerialTransport:
+    """OSError with words for a log line; LineError when the path exists and is no terminal."""
+    loop = asyncio.get_running_loop()
+    opening = loop.run_in_executor(None, _open_port, path, baud, parity, stop_bits)
+    taken = False
+    try:
+        done, _ = await asyncio.wait((opening,), timeout=timeout_s)
+        taken = bool(done)
+    finally:
+        if not taken:
+            opening.add_done_callback(_close_late)
+    if not taken:
+        raise OSError(errno.ETIMEDOUT, f"{path}: opening took more than {timeout_s:.1f} s")
+    return SerialTransport(opening.result(), on_bytes, on_lost)
+
+
+def _close_late(opening: "asyncio.Future[serial.Serial]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
+def _open_port(path: str, baud: int, parity: str, stop_bits: int) -> serial.Serial:
+    """Runs in a thread: opening a terminal may block."""
+    if not Path(path).exists():
+        raise FileNotFoundError(errno.ENOENT, f"{path}: no such port")
+    if not stat.S_ISCHR(Path(path).stat().st_mode):
+        raise _no_terminal(path)
+    try:
+        port = serial.Serial(path, baud, parity=parity, stopbits=stop_bits, timeout=0, exclusive=True)
+    except (OSError, termios.error) as error:
+        raise _explained(path, error) from error
+    # A pty has no latency to lower (ENOTTY), nor have many adapters.
+    with contextlib.suppress(OSError, ValueError):
+        port.set_low_latency_mode(True)
+    return port
+
+
+def refuse_no_terminal(path: str) -> None:
+    """LineError when the path exists and is no terminal. A port that is absent or not ours to open may come yet."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return
+    try:
+        if not os.isatty(descriptor):
+            raise _no_terminal(path)
+    finally:
+        os.close(descriptor)
+
+
+def _no_terminal(path: str) -> LineError:
+    return LineError(errno.ENOTTY, f"{path}: no terminal; a serial line needs a port such as /dev/serial/by-id/...")
+
+
+def _explained(path: str, error: Exception) -> OSError:
+    code = getattr(error, "errno", None) or (error.args[0] if error.args else None)
+    if code == errno.ENOTTY or "Inappropriate ioctl" in str(error):
+        return _no_terminal(path)
+    if code in (errno.EAGAIN, errno.EBUSY):
+        return OSError(code, f"{path}: locked by {holder(path) or 'another program'}")
+    if code == errno.EACCES:
+        return OSError(code, f"{path}: permission denied; is the user in the group of the port?")
+    return OSError(code if isinstance(code, int) else errno.EIO, f"{path}: {_words(error)}")
+
+
+def holder(path: str, proc: Path = Path("/proc")) -> str:
+    """``NAME (pid N)`` of a process that holds the port open, empty where none can be seen. Best effort: the
+    descriptors of other users' processes are hidden."""
+    wanted = str(Path(path).resolve())
+    for entry in proc.glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if str(entry.readlink()) == wanted:
+                name = (entry.parent.parent / "comm").read_text().strip()
+                return f"{name} (pid {entry.parts[-3]})"
+    return ""
