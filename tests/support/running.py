@@ -67,7 +67,9 @@ class Listener:
     def __init__(self, port: int, arguments: Sequence[str] = ()) -> None:
         self.messages: list[tuple[str, bool, Any]] = []
         broker = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(port)]
-        wanted = ["-t", "#", "-q", "1", "-F", "%t %r %p", *arguments]
+        # A session that outlives the connection: what is published while the broker restarts waits for us.
+        session = ["-c", "-i", f"listener-{port}"]
+        wanted = [*session, "-t", "#", "-q", "1", "-F", "%t %r %p", *arguments]
         command = [*broker, *wanted]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self._thread = threading.Thread(target=self._read, daemon=True)

@@ -1,0 +1,51 @@
+# Every target does its own set-up. `make setup && make demo` is all a newcomer needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup demo check test system bench soak clean
+.DELETE_ON_ERROR:
+
+setup: $(READY)
+
+# Anew whenever the lock or the project's metadata changes; code changes need none, the install is editable.
+$(READY): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# A simulated substation and the agent on it, until Ctrl-C. `make demo FOR=60` ends by itself.
+demo: setup
+	$(BIN)/lamplighter demo $(if $(FOR),--for $(FOR))
+
+# What is quick: style, types, and the tests that start no server.
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -m "not e2e"
+
+# Everything that has to pass before a change lands. Installs the servers that the tests meet, where it may.
+test: setup
+	tests/support/install-servers.sh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q
+
+system: setup
+	@echo "There are no system tests yet: nothing was tested."
+
+bench: setup
+	@echo "There are no benchmarks yet: nothing was measured."
+
+soak: setup
+	@echo "There is no soak test yet: nothing was run."
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

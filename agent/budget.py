@@ -1,0 +1,146 @@
+"""What the wire of one line can carry: time per round, utilisation, the watch rate that is left. Pure.
+
+A full set that does not fit is a mistake in the site file; watching is best effort, so its rate is worked out
+instead of demanded.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from drivers.line import LineConfig, SerialPort
+from drivers.modbus.pdu import Read
+from drivers.model import MeterModel
+from drivers.plan import Plan, plan_reads, wire_time_s
+from drivers.quantities import CURRENTS, VOLTAGES_LL, VOLTAGES_LN
+
+# A meter that is late by more than this, beyond its documented turn-around, is silent.
+_MARGIN_S = 0.05
+_NETWORK_MARGIN_S = 0.5
+# A request and its reply on a switched local network: round trip and the gateway's own wake-ups.
+_NETWORK_S = 0.002
+# IEC 61000-4-30: a sag begins below 90 % of the reference. A window has to lose 1 - 0.9² of its RMS² to get there.
+_LOSS_AT_THRESHOLD = 1 - 0.9**2
+
+
+def watched_set(model: MeterModel, basis: str, wiring: str) -> tuple[str, ...]:
+    """The wired voltages of the basis, and their currents, as far as the map has them: what a watch brings."""
+    wired = 1 if wiring == "1p2w" else 3
+    wanted = (VOLTAGES_LL if basis == "ll" else VOLTAGES_LN)[:wired] + CURRENTS[:wired]
+    return tuple(quantity for quantity in wanted if quantity in model.quantities)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a meter is read. watch_us: None = as fast as the line goes."""
+
+    poll_us: int
+    watch_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one meter asks of its line. poll_s, watch_s: wire time of the full set and of the watched one;
+    watch_us: None = as fast as the line goes."""
+
+    meter: str
+    poll_us: int
+    watch_us: int | None
+    poll_s: float
+    watch_s: float
+    poll_reads: int
+    watch_reads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one meter gets. asked_hz: None = as fast as the line goes; got_hz: watched sets a second."""
+
+    load: Load
+    asked_hz: float | None
+    got_hz: float
+
+
+@dataclass(frozen=True, slots=True)
+class LineBudget:
+    """One line. round_s: wire time that full sets need in the shortest poll period of the line, period_s;
+    utilisation: their part of the wire, 1.0 = all of it."""
+
+    round_s: float
+    period_s: float
+    utilisation: float
+    shares: tuple[Share, ...]
+
+    @property
+    def possible(self) -> bool:
+        return self.utilisation <= 1
+
+
+def read_time_s(read: Read, model: MeterModel, line: LineConfig) -> float:
+    """Wire time of one read. Behind an RTU-over-TCP converter the baud rate is not known: a lower bound."""
+    if isinstance(line, SerialPort):
+        return wire_time_s(read, line.baud, line.bits_per_char, model.turnaround_s)
+    return model.turnaround_s + _NETWORK_S
+
+
+def timeout_s(read: Read, model: MeterModel, line: LineConfig) -> float:
+    """How long to wait for the reply to one read, from writing the request."""
+    if isinstance(line, SerialPort):
+        return wire_time_s(read, line.baud, line.bits_per_char, model.turnaround_max_s) + _MARGIN_S
+    return model.turnaround_max_s + _NETWORK_MARGIN_S
+
+
+def load(meter: str, model: MeterModel, watched: Sequence[str], line: LineConfig, pace: Pace) -> Load:
+    """The load of a meter on a line: its whole map each poll, `watched` each watch."""
+    poll, watch = plan_reads(model, model.quantities), plan_reads(model, watched)
+    return Load(
+        meter=meter,
+        poll_us=pace.poll_us,
+        watch_us=pace.watch_us,
+        poll_s=_plan_s(poll, line),
+        watch_s=_plan_s(watch, line),
+        poll_reads=len(poll.reads),
+        watch_reads=len(watch.reads),
+    )
+
+
+def _plan_s(plan: Plan, line: LineConfig) -> float:
+    return sum(read_time_s(planned.read, plan.model, line) for planned in plan.reads)
+
+
+def line_budget(loads: Sequence[Load]) -> LineBudget:
+    """The sum of a line's meters. A line without meters needs nothing."""
+    utilisation = sum(load.poll_s * 1e6 / load.poll_us for load in loads)
+    period_s = min((load.poll_us for load in loads), default=0) / 1e6
+    return LineBudget(utilisation * period_s, period_s, utilisation, _shares(loads, 1 - utilisation))
+
+
+def _shares(loads: Sequence[Load], free: float) -> tuple[Share, ...]:
+    """Max-min fair: who asks for little gets it, the others share what is left at one equal rate.
+
+    free: the part of the wire that full sets leave.
+    """
+    got: dict[str, float] = {}
+    waiting = sorted(loads, key=_asked_hz)
+    while waiting:
+        equal_hz = max(free, 0) / (sum(load.watch_s for load in waiting) or math.inf)
+        load = waiting.pop(0)
+        got[load.meter] = min(_asked_hz(load), equal_hz)
+        free -= got[load.meter] * load.watch_s
+    return tuple(Share(load, None if load.watch_us is None else _asked_hz(load), got[load.meter]) for load in loads)
+
+
+def _asked_hz(load: Load) -> float:
+    return math.inf if load.watch_us is None else 1e6 / load.watch_us
+
+
+def shortest_sag_s(window_s: float, residual: float) -> float:
+    """Shortest rectangular sag to `residual` (0.5 = half the voltage) that can pull an averaging window of RMS
+    below 90 %, at the luckiest alignment. From 1 pu; a higher voltage before makes it longer."""
+    return window_s * _LOSS_AT_THRESHOLD / (1 - residual**2)
+
+
+def surely_seen_sag_s(window_s: float, period_s: float, residual: float) -> float:
+    """Shortest sag to `residual` that no alignment of window and polling hides, looked at every `period_s`."""
+    worst = 2 * shortest_sag_s(window_s, residual)
+    return max(worst, worst + period_s - window_s)

@@ -1,0 +1,111 @@
+"""`lamplighter check`: is a site file sound, and what can its lines carry?"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agent.cli import show
+from agent.cli.options import AsJson, SitePath, StateDir
+
+if TYPE_CHECKING:
+    from agent.site import Site
+
+Live = Mapping[str, list[dict[str, Any]]]
+
+
+def check(
+    site: SitePath,
+    live: Annotated[bool, typer.Option("--live", help="Also ask every meter once and knock at every server.")] = False,
+    json: AsJson = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Say whether a site file is sound, and what each line can carry. Opens nothing unless asked to.
+
+    Wire time is what the full sets of all meters take in one poll period; watching takes what is left. Where a
+    line cannot carry what was asked, "got" says what it can. A sag to half the voltage that lasts as long as
+    "sees all" cannot be missed; a shorter one may be.
+
+    Example: lamplighter check site.toml --live
+    """
+    from agent.overview import overview
+    from agent.site import load_site
+
+    loaded = load_site(site, state_dir)
+    if live:
+        _refuse_beside_agent(loaded)
+    told = overview(loaded)
+    found = _look(loaded) if live else {}
+    if json:
+        show.as_json(told | ({"live": found} if live else {}))
+    else:
+        _print(told)
+        _print_live(found)
+    if any(one["trouble"] for part in found.values() for one in part):
+        raise typer.Exit(1)
+
+
+def _refuse_beside_agent(site: "Site") -> None:
+    """A line has one master: two of them spoil each other's replies."""
+    from agent.status.socket import NotRunningError, ask
+
+    with suppress(NotRunningError):
+        ask(site.state_dir, "status")
+        typer.echo(f"--live: an agent runs in {site.state_dir}; ask it: lamplighter status {site.file}", err=True)
+        raise typer.Exit(1)
+
+
+def _print(told: Mapping[str, Any]) -> None:
+    typer.echo(f"{told['file']} is sound: site {told['site']}, gateway {told['gateway']}, profile {told['profile']}.\n")
+    for name, line in told["lines"].items():
+        title = f"line {name}: {line['address']}"
+        if line["meters"]:
+            title += f", wire time {line['round_s']:.3g} s in {line['period_s']:g} s ({line['utilisation']:.1%})"
+        columns = ("meter", "unit", "model", "poll + watch reads", "watch asked", "got", "sees all")
+        show.table(title, columns, [_row(meter, facts) for meter, facts in line["meters"].items()])
+    typer.echo(f"mqtt: {told['mqtt'] or 'off'}\ninfluxdb: {told['influxdb'] or 'off'}")
+
+
+def _row(meter: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
+    asked_hz, sees_all_s = facts["watch_asked_hz"], facts["sees_all_s"]
+    return (
+        meter,
+        str(facts["unit"]),
+        facts["model"],
+        f"{facts['poll_reads']} + {facts['watch_reads']}",
+        "max" if asked_hz is None else f"{asked_hz:.3g} Hz",
+        f"{facts['watch_got_hz']:.3g} Hz",
+        "nothing" if sees_all_s is None else f"{sees_all_s:.3g} s",
+    )
+
+
+def _look(site: "Site") -> Live:
+    from agent import probe
+
+    async def look() -> Live:
+        answers = await probe.read_meters(site, tuple(site.meters.values()), everything=False)
+        return {
+            "meters": [asdict(answer) for answer in answers],
+            "servers": [asdict(server) for server in await probe.reach_servers(site)],
+        }
+
+    return asyncio.run(look())
+
+
+def _print_live(found: Live) -> None:
+    if not found:
+        return
+    typer.echo()
+    rows = [
+        (one["meter"], "answered" if not one["trouble"] else "no", one["trouble"] or f"{one['took_s'] * 1000:.0f} ms")
+        for one in found["meters"]
+    ]
+    show.table("meters, asked once", ("meter", "answer", "took, or why not"), rows)
+    rows = [
+        (one["server"], one["address"], "reached" if not one["trouble"] else f"no: {one['trouble']}")
+        for one in found["servers"]
+    ]
+    show.table("servers", ("server", "address", "connection"), rows)

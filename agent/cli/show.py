@@ -1,0 +1,107 @@
+"""Tables for people: drawn by rich on a terminal, plain aligned columns in a pipe (rich is not imported there)."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+NOT_ISOLATION = "No voltage measured is not proof of isolation."
+# Colour by word, wherever it stands alone in a cell. Colour repeats what the word says, it never says more.
+_STYLES = {
+    "live": "green", "ok": "green", "answered": "green", "online": "green", "closed": "dim",
+    "dead": "bold red", "lost": "bold red", "supply_loss": "bold red", "phase_loss": "bold red", "open": "bold",
+    "partial": "yellow", "suspect": "yellow", "sag": "yellow", "swell": "yellow", "comms_loss": "magenta",
+    "unknown": "dim", "retracted": "dim",
+}  # fmt: skip
+
+Row = Sequence[str]
+EVENT_COLUMNS = ("start (UTC)", "meter", "kind", "state", "lasted", "voltage", "phases")
+
+
+def as_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def table(title: str, columns: Row, rows: Sequence[Row]) -> None:
+    """A titled table on stdout; with no rows it says so."""
+    if not rows:
+        typer.echo(f"{title}: none" if title else "none")
+    elif sys.stdout.isatty():
+        _draw(title, columns, rows)
+    else:
+        _align(title, columns, rows)
+
+
+def _align(title: str, columns: Row, rows: Sequence[Row]) -> None:
+    widths = [max(len(row[index]) for row in (columns, *rows)) for index in range(len(columns))]
+    if title:
+        typer.echo(title)
+    for row in (columns, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
+    typer.echo()
+
+
+def _draw(title: str, columns: Row, rows: Sequence[Row]) -> None:
+    from rich.console import Console
+
+    Console().print(rich_table(title, columns, rows))
+
+
+def rich_table(title: str, columns: Row, rows: Sequence[Row]) -> "Table":
+    """The same table as an object that rich draws."""
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(*columns, title=title, title_justify="left", title_style="bold")
+    for row in rows:
+        drawn.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    return drawn
+
+
+def moment(text: str | None) -> str:
+    """``2026-11-22T23:53:55.000001Z`` -> ``2026-11-22 23:53:55.000``, UTC; a dash for none."""
+    return "-" if text is None else text.replace("T", " ")[:23]
+
+
+def event_row(event: Mapping[str, Any]) -> Row:
+    """One event, as the JSON of the contract, in the columns of EVENT_COLUMNS."""
+    return (
+        moment(event["start"]),
+        event.get("meter") or event.get("line") or event["scope"],
+        event["kind"],
+        event["state"],
+        _duration(event),
+        _size(event),
+        " ".join(event.get("phases", ())),
+    )
+
+
+def _duration(event: Mapping[str, Any]) -> str:
+    low, high = event.get("duration_min_s"), event.get("duration_max_s")
+    if event["state"] == "open" or low is None or high is None:
+        return "goes on" if event["state"] == "open" else "-"
+    return f"{low:.2f} to {high:.2f} s"
+
+
+def _size(event: Mapping[str, Any]) -> str:
+    """The remaining or highest voltage: bounds, because a poller sees no better."""
+    if "peak_pct" in event:
+        return f"at least {event['peak_pct']:.1f} %"
+    return f"at most {event['residual_pct']:.1f} %" if "residual_pct" in event else "-"
+
+
+def may_be_dead(events: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a list of events speaks of a feeder that is, or may be, dead."""
+    return any(event["kind"] in ("supply_loss", "phase_loss", "comms_loss") for event in events)
+
+
+def looks_dead(values: Mapping[str, float]) -> bool:
+    """Whether a reading shows a channel with less than a tenth of the highest one's voltage, or none anywhere."""
+    volts = [value for quantity, value in values.items() if quantity.startswith("voltage_l") and "thd" not in quantity]
+    return bool(volts) and min(volts) < 0.1 * max(max(volts), 1.0)

@@ -1,0 +1,20 @@
+"""Ctrl-C, SIGTERM and --for end a command in order: they set an event, the work ends by itself."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+
+
+def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[None]], for_s: float | None = None) -> None:
+    """Run `work(stop)` on a loop of its own; `stop` is set by the first signal, or after `for_s` seconds."""
+    asyncio.run(_run(work, for_s))
+
+
+async def _run(work: Callable[[asyncio.Event], Awaitable[None]], for_s: float | None) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if for_s is not None:
+        loop.call_later(for_s, stop.set)
+    await work(stop)

@@ -1,0 +1,113 @@
+"""One look at lines and servers without an agent: for `read` and `check --live`.
+
+Each line is opened once and asked one request at a time, all lines at once.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from agent.budget import timeout_s, watched_set
+from agent.clock import boot_us
+from agent.site import Meter, Site
+from drivers.codec import compile_plan
+from drivers.line import Exchange, Line, LineConfig
+from drivers.modbus.pdu import Read
+from drivers.plan import PlannedRead, plan_reads
+
+_CONNECT_TIMEOUT_S = 3.0
+_HTTP_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one meter said. values: primary, SI units; took_s: of all its requests; trouble: empty if all was well."""
+
+    meter: str
+    values: dict[str, float]
+    took_s: float
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Whether a server takes connections. trouble: empty if it does."""
+
+    server: str
+    address: str
+    trouble: str
+
+
+async def read_meters(site: Site, meters: Sequence[Meter], *, everything: bool) -> tuple[Answer, ...]:
+    """Read these meters once: their whole maps, or only what is watched, the quickest sign of life.
+
+    LineError if a serial path exists and is no terminal.
+    """
+    names = dict.fromkeys(meter.line for meter in meters)
+    on_line = {name: [meter for meter in meters if meter.line == name] for name in names}
+    by_line = await asyncio.gather(*(_read_line(name, site.lines[name], on_line[name], everything) for name in names))
+    answers = {answer.meter: answer for line in by_line for answer in line}
+    return tuple(answers[meter.name] for meter in meters)
+
+
+async def _read_line(name: str, config: LineConfig, meters: Sequence[Meter], everything: bool) -> list[Answer]:
+    async with Line(name, config, boot_us) as line:
+        return [await _read_meter(line, meter, everything) for meter in meters]
+
+
+async def _read_meter(line: Line, meter: Meter, everything: bool) -> Answer:
+    """A read that fails is asked once more; a meter that is silent twice is not asked for the rest."""
+    model = meter.model
+    wanted = model.quantities if everything else watched_set(model, meter.basis, meter.wiring)
+    decoder = compile_plan(plan_reads(model, wanted), meter.installation)
+    started_us = boot_us()
+    values: dict[str, float] = {}
+    trouble = ""
+    for index, planned in enumerate(decoder.plan.reads):
+        exchange = await _exchange(line, meter, planned)
+        if exchange.outcome == "answered":
+            values |= decoder.decode(index, exchange.data)
+            continue
+        trouble = _trouble(exchange, planned.read)
+        if exchange.outcome != "refused":
+            break
+    return Answer(meter.name, values, (boot_us() - started_us) / 1e6, trouble)
+
+
+async def _exchange(line: Line, meter: Meter, planned: PlannedRead) -> Exchange:
+    wait_s = timeout_s(planned.read, meter.model, line.config)
+    exchange = await line.exchange(meter.unit, planned.read, wait_s, planned.spare)
+    if exchange.outcome in ("answered", "refused", "down"):
+        return exchange
+    return await line.exchange(meter.unit, planned.read, wait_s, planned.spare)
+
+
+def _trouble(exchange: Exchange, read: Read) -> str:
+    asked = f"function {read.function}, address {read.address}, {read.count} words"
+    what = f"exception {exchange.code:02X}" if exchange.outcome == "refused" else exchange.outcome
+    return f"{what} ({exchange.detail or asked})"
+
+
+async def reach_servers(site: Site) -> tuple[Reached, ...]:
+    """Whether the site's broker and database take a connection. It says nothing yet about passwords."""
+    servers = []
+    if site.mqtt is not None:
+        servers.append(("mqtt", site.mqtt.host, site.mqtt.port))
+    if site.influxdb is not None:
+        url = urlsplit(site.influxdb.url)
+        servers.append(("influxdb", url.hostname or "", url.port or _HTTP_PORTS[url.scheme]))
+    return tuple(await asyncio.gather(*(_reach(*server) for server in servers)))
+
+
+async def _reach(server: str, host: str, port: int) -> Reached:
+    address = f"{host}:{port}"
+    try:
+        async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(host, port)
+    except TimeoutError:
+        return Reached(server, address, f"no answer within {_CONNECT_TIMEOUT_S:g} s")
+    except OSError as error:
+        return Reached(server, address, error.strerror or str(error))
+    writer.close()
+    return Reached(server, address, "")

@@ -1,0 +1,301 @@
+"""What the tables of a site file may hold: pydantic stands here between TOML and typed values, nowhere else.
+
+Every table is judged by itself, so that one wrong key hides no other finding. A field's description is what
+may stand there: it becomes the `allowed` of its finding.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from agent.errors import Finding
+from agent.site_values import (
+    DURATION_ALLOWED,
+    LONGEST_FILE_NAME,
+    NAME,
+    NAME_ALLOWED,
+    as_toml,
+    duration_us,
+    endpoint,
+    ratio,
+)
+
+
+def _text(parse: Callable[[str], Any]) -> BeforeValidator:
+    """The value must be a string that `parse` takes; a number or a table there is a wrong type."""
+
+    def validate(value: object) -> Any:
+        if not isinstance(value, str):
+            raise ValueError(f"not a string: {value}")
+        return parse(value)
+
+    return BeforeValidator(validate)
+
+
+def _name(text: str) -> str:
+    if NAME.fullmatch(text) is None:
+        raise ValueError(text)
+    return text
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, OSError) as error:
+        raise ValueError(text) from error
+    return text
+
+
+def _watch(text: str) -> int | Literal["auto", "max"]:
+    return text if text in ("auto", "max") else duration_us(text)  # type: ignore[return-value]
+
+
+def _upstream(text: str) -> str:
+    return text and _name(text)
+
+
+def _file_name(text: str) -> str:
+    if not text or (len(text) > LONGEST_FILE_NAME and "/" not in text) or not text.isprintable():
+        raise ValueError("no file name")
+    return text
+
+
+def _permutation(value: tuple[str, str, str]) -> tuple[str, str, str]:
+    if len(set(value)) != len(value):
+        raise ValueError("a phase stands twice")
+    return value
+
+
+def _ascending(value: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < value[0] < value[1]:
+        raise ValueError("low is not below high")
+    return value
+
+
+def _tcp(text: str) -> tuple[str, int]:
+    return endpoint(text, 502)
+
+
+_FILE_ALLOWED = "the name of a file in $CREDENTIALS_DIRECTORY or beside the site file"
+_TCP_ALLOWED = '"HOST:PORT", as "10.20.0.11:502"'
+
+Name = Annotated[str, _text(_name), Field(description=NAME_ALLOWED)]
+Duration = Annotated[int, _text(duration_us), Field(description=DURATION_ALLOWED)]
+Watch = Annotated[
+    int | Literal["auto", "max"], _text(_watch), Field(description=f'"auto", "max" or {DURATION_ALLOWED}')
+]
+Ratio = Annotated[float, _text(ratio), Field(description='primary over secondary, both above zero, as "10000/100"')]
+Volts = Annotated[float, Field(gt=0, description="a number of volts above zero")]
+FileName = Annotated[str, _text(_file_name), Field(description=_FILE_ALLOWED)]
+Endpoint = Annotated[tuple[str, int], Field(description=_TCP_ALLOWED)]
+Flag = Annotated[bool, Field(description="true or false")]
+Text = Annotated[str, Field(min_length=1, description="a string that is not empty")]
+
+
+def choice(*words: str | int) -> Any:
+    """What a field of these literals says that it allows."""
+    return Field(description=" or ".join(f'"{word}"' if isinstance(word, str) else str(word) for word in words))
+
+
+Phase = Literal["l1", "l2", "l3"]
+PHASE_MAP_ALLOWED = '"l1", "l2" and "l3", each once: the network phase on terminals 1, 2 and 3'
+
+
+class Table(BaseModel):
+    """pillars: keys without which nothing more can be said about the table; a wrong one of the others is left
+    out, so that the cross checks still see the rest."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    pillars: ClassVar[frozenset[str]] = frozenset()
+
+
+class SiteTable(Table):
+    pillars = frozenset({"name", "gateway", "nominal_voltage"})
+
+    name: Name
+    gateway: Name
+    state_dir: Text = "/var/lib/lamplighter"
+    nominal_voltage: Volts | None = None
+    frequency: Annotated[Literal[50, 60], choice(50, 60)] = 50
+    time_zone: Annotated[str, _text(_zone), Field(description='an IANA time zone, as "Europe/Berlin"')] = "UTC"
+    profile: Annotated[Literal["iec", "gb", "ieee"], choice("iec", "gb", "ieee")] = "iec"
+    clock: Annotated[Literal["auto", "trusted"], choice("auto", "trusted")] = "auto"
+    poll: Duration = 10_000_000
+    watch: Watch = "auto"
+    publish_every: Duration = 10_000_000
+
+
+class LineTable(Table):
+    pillars = frozenset({"serial", "tcp", "rtu_over_tcp"})
+
+    serial: Annotated[str | None, Field(pattern="^/", description='the path of a port, as "/dev/ttyUSB0"')] = None
+    tcp: Annotated[Endpoint | None, _text(_tcp)] = None
+    rtu_over_tcp: Annotated[Endpoint | None, _text(_tcp)] = None
+    baud: Annotated[int, Field(ge=300, le=921_600, description="300 to 921600")] = 9600
+    parity: Annotated[Literal["N", "E", "O"], choice("N", "E", "O")] = "N"
+    stop_bits: Annotated[Literal[1, 2], choice(1, 2)] = 1
+
+    def kinds(self) -> tuple[str, ...]:
+        """The keys that say what the line is: exactly one is right."""
+        return tuple(kind for kind in ("serial", "tcp", "rtu_over_tcp") if getattr(self, kind) is not None)
+
+
+class MeterTable(Table):
+    pillars = frozenset({"line", "unit", "model", "wiring", "basis", "nominal_voltage"})
+
+    line: Name
+    unit: Annotated[int, Field(description="1 to 247; on a tcp line also 255")]
+    model: Annotated[str, _text(_name), Field(description="the name of a model; see `lamplighter models`")]
+    feeder: Name | None = None
+    upstream: Annotated[str, _text(_upstream), Field(description="the name of another meter")] = ""
+    customers: Annotated[int | None, Field(ge=0, description="a count, 0 or more")] = None
+    wiring: Annotated[Literal["3p4w", "3p3w", "1p2w"] | None, choice("3p4w", "3p3w", "1p2w")] = None
+    basis: Annotated[Literal["ln", "ll", "le"] | None, choice("ln", "ll", "le")] = None
+    powered_by: Annotated[
+        Literal["self", "self:all", "self:l1", "self:l2", "self:l3", "dc", "ups"] | None,
+        choice("self", "self:all", "self:l1", "self:l2", "self:l3", "dc", "ups"),
+    ] = None
+    vt: Ratio = 1.0
+    ct: Ratio = 1.0
+    registers: Annotated[Literal["primary", "secondary"], choice("primary", "secondary")] = "secondary"
+    phase_map: Annotated[
+        tuple[Phase, Phase, Phase],
+        Field(strict=False, description=PHASE_MAP_ALLOWED),
+        AfterValidator(_permutation),
+    ] = ("l1", "l2", "l3")
+    direction: Annotated[Literal[1, -1], choice(1, -1)] = 1
+    nominal_voltage: Volts | None = None
+    limits: Annotated[
+        tuple[float, float] | None,
+        Field(strict=False, description="[low, high] in V, low below high, as [198.0, 235.4]"),
+        AfterValidator(lambda value: value and _ascending(value)),
+    ] = None
+    poll: Duration | None = None
+    watch: Watch | None = None
+    publish_every: Duration | None = None
+
+
+class SinkTable(Table):
+    pillars = frozenset({"url", "allow_cleartext", "ca_file", "cert_file", "key_file"})
+
+    allow_cleartext: Flag = False
+    ca_file: FileName | None = None
+    cert_file: FileName | None = None
+    key_file: FileName | None = None
+
+
+class MqttTable(SinkTable):
+    url: Annotated[str, Field(description='"mqtts://HOST:8883", or "mqtt://127.0.0.1:1883"')] = "mqtt://127.0.0.1:1883"
+    username: Text | None = None
+    password_file: FileName | None = None
+    pillars = SinkTable.pillars | {"username", "password_file"}
+
+
+class InfluxTable(SinkTable):
+    url: Annotated[str, Field(description='"https://HOST:8086", or "http://127.0.0.1:8086"')] = "http://127.0.0.1:8086"
+    org: Text = "-"
+    bucket: Text = "lamplighter"
+    token_file: FileName | None = None
+    pillars = SinkTable.pillars | {"token_file"}
+
+
+@dataclass(slots=True)
+class Tables:
+    """The tables that stood the test, by name.
+
+    The declared names hold the others too: a meter on a wrong line is not also one on an unknown line.
+    """
+
+    site: SiteTable | None = None
+    mqtt: MqttTable | None = None
+    influxdb: InfluxTable | None = None
+    lines: dict[str, LineTable] = field(default_factory=dict)
+    meters: dict[str, MeterTable] = field(default_factory=dict)
+    declared_lines: frozenset[str] = frozenset()
+    declared_meters: frozenset[str] = frozenset()
+
+
+_TOP = ("site", "lines", "meters", "mqtt", "influxdb")
+_SECRET_KEYS = ("password", "token", "key", "secret", "passphrase", "api_key", "client_key")
+_A_TABLE = "a table"
+AnyTable = TypeVar("AnyTable", bound=Table)
+
+
+def parse_tables(raw: Mapping[str, Any]) -> tuple[Tables, list[Finding]]:
+    """The whole site file as TOML gave it -> its tables, and what is wrong with the rest."""
+    findings = [_unknown(key, key, raw[key], _TOP) for key in raw if key not in _TOP]
+    tables = Tables()
+    tables.site = _table(SiteTable, raw.get("site", {}), "site", findings)
+    tables.lines = _named(LineTable, raw.get("lines", {}), "lines", findings)
+    tables.meters = _named(MeterTable, raw.get("meters", {}), "meters", findings)
+    tables.declared_lines = _keys(raw.get("lines"))
+    tables.declared_meters = _keys(raw.get("meters"))
+    if "mqtt" in raw:
+        tables.mqtt = _table(MqttTable, raw["mqtt"], "mqtt", findings)
+    if "influxdb" in raw:
+        tables.influxdb = _table(InfluxTable, raw["influxdb"], "influxdb", findings)
+    return tables, findings
+
+
+def _keys(value: object) -> frozenset[str]:
+    return frozenset(value) if isinstance(value, dict) else frozenset()
+
+
+def _named(kind: type[AnyTable], raw: object, where: str, findings: list[Finding]) -> dict[str, AnyTable]:
+    """``[lines.NAME]`` or ``[meters.NAME]``: tables by name."""
+    if not isinstance(raw, dict):
+        findings.append(Finding(where, as_toml(raw), f"tables, as [{where}.NAME]", "write it as a table"))
+        return {}
+    found = {}
+    for name, value in raw.items():
+        path = f"{where}.{name if NAME.fullmatch(name) else as_toml(name)}"
+        if NAME.fullmatch(name) is None:
+            findings.append(Finding(path, as_toml(name), NAME_ALLOWED, "rename it"))
+        table = _table(kind, value, path, findings)
+        if table is not None:
+            found[name] = table
+    return found
+
+
+def _table(kind: type[AnyTable], raw: object, where: str, findings: list[Finding]) -> AnyTable | None:
+    if not isinstance(raw, dict):
+        findings.append(Finding(where, as_toml(raw), _A_TABLE, f"write it as [{where}]"))
+        return None
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        # A tuple or a union tells of each of its parts: one finding per key says it all.
+        wrong = {str(one["loc"][0]): one["type"] for one in error.errors(include_url=False, include_input=False)}
+        findings.extend(_finding(kind, raw, where, key, why) for key, why in wrong.items())
+    if kind.pillars.intersection(wrong):
+        return None
+    return kind.model_validate({key: value for key, value in raw.items() if key not in wrong})
+
+
+def _finding(kind: type[Table], raw: Mapping[str, Any], where: str, key: str, why: str) -> Finding:
+    path = f"{where}.{key}"
+    if why == "extra_forbidden":
+        return _unknown(path, key, raw[key], tuple(kind.model_fields))
+    allowed = kind.model_fields[key].description or "see config/reference.toml"
+    if key not in raw:
+        return Finding(path, "nothing", allowed, "add this key")
+    found = as_toml(raw[key])
+    if key.endswith("_file") and isinstance(raw[key], str):
+        found = "something that is no file name (not shown: it may be the secret itself)"
+    return Finding(path, found, allowed, "correct the value")
+
+
+def _unknown(path: str, key: str, value: object, known: tuple[str, ...]) -> Finding:
+    if key in _SECRET_KEYS and not isinstance(value, dict):
+        word = next((name for name in known if name == f"{key}_file"), None) or next(
+            (name for name in known if name in ("password_file", "token_file")), f"{key}_file"
+        )
+        todo = f'put the secret into a file of its own (chmod 600) and write {word} = "FILE"'
+        return Finding(path, "a literal secret (not shown)", "no secret in the site file", todo)
+    close = difflib.get_close_matches(key, known, n=1)
+    todo = f"did you mean {close[0]}?" if close else "remove it"
+    return Finding(path, "an unknown key", ", ".join(known), todo)

@@ -1,0 +1,72 @@
+"""`lamplighter models`: list, show, check."""
+
+import json
+from pathlib import Path
+
+from command_line import CommandLine
+
+
+def test_list_for_people(lamplighter: CommandLine) -> None:
+    done = lamplighter("models")
+    assert done.code == 0
+    assert all(name in done.out for name in ("eastron-sdm630", "carlo-gavazzi-em24", "schneider-pm5000"))
+
+
+def test_list_for_programs(lamplighter: CommandLine) -> None:
+    models = {model["model"]: model for model in json.loads(lamplighter("models", "--json").out)["models"]}
+    em24 = models["carlo-gavazzi-em24"]
+    assert (em24["vendor"], em24["refresh_s"]) == ("Carlo Gavazzi", 0.6)
+    assert "voltage_l1" in em24["quantities"]
+    assert 0 < em24["shortest_sag_s"] < em24["sees_all_s"]
+    assert set(em24["grades"]) <= {"A", "B", "C", "D"}
+
+
+def test_show_is_to_be_proof_read(lamplighter: CommandLine) -> None:
+    done = lamplighter("models", "show", "eastron-sdm630")
+    assert done.code == 0
+    assert "voltage_l1" in done.out
+    assert "sources:" in done.out
+
+
+def test_show_for_programs(lamplighter: CommandLine) -> None:
+    registers = json.loads(lamplighter("models", "show", "eastron-sdm630", "--json").out)["registers"]
+    first = next(register for register in registers if register["quantity"] == "voltage_l1")
+    assert (first["function"], first["address"], first["words"]) == (4, 0, 2)
+
+
+def test_show_of_an_unknown_model_names_the_close_ones(lamplighter: CommandLine) -> None:
+    done = lamplighter("models", "show", "eastron-sdm631")
+    assert done.code == 2
+    assert "eastron-sdm630" in done.err
+
+
+def test_check_of_a_sound_map(lamplighter: CommandLine, tmp_path: Path) -> None:
+    shown = lamplighter("models", "show", "eastron-sdm630")
+    packaged = Path(__file__).resolve().parents[2] / "drivers" / "models" / "eastron-sdm630.toml"
+    own = tmp_path / "own.toml"
+    own.write_text(packaged.read_text(encoding="utf-8"), encoding="utf-8")
+    done = lamplighter("models", "check", own)
+    assert done.code == 0
+    assert done.out.startswith("own: ")
+    assert done.out.count("voltage_l1") == shown.out.count("voltage_l1")
+
+
+def test_check_of_a_wrong_map(lamplighter: CommandLine, tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text("vendor = 3\n", encoding="utf-8")
+    done = lamplighter("models", "check", own)
+    assert (done.code, str(own) in done.err) == (2, True)
+
+
+def test_check_of_no_file(lamplighter: CommandLine, tmp_path: Path) -> None:
+    for path in (tmp_path / "none.toml", tmp_path):
+        done = lamplighter("models", "check", path)
+        assert (done.code, "Traceback" in done.err) == (2, False)
+
+
+def test_maps_beside_a_site_file(lamplighter: CommandLine, tmp_path: Path) -> None:
+    packaged = Path(__file__).resolve().parents[2] / "drivers" / "models" / "eastron-sdm630.toml"
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "own.toml").write_text(packaged.read_text(encoding="utf-8"), encoding="utf-8")
+    assert "own" in lamplighter("models", "--beside", tmp_path / "site.toml").out
+    assert lamplighter("models", "show", "own", "--beside", tmp_path / "site.toml").code == 0

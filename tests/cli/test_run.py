@@ -1,0 +1,86 @@
+"""`lamplighter run` as a child process: how it starts, how it ends, what others can ask it."""
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from running import Agent, agent, command, eventually
+
+pytestmark = pytest.mark.e2e
+
+
+def up(running: Agent) -> bool:
+    return "agent.started" in running.log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_in_order_and_soon(site_file: Path, number: signal.Signals) -> None:
+    with agent(site_file) as running:
+        eventually("the agent has started", lambda: up(running))
+        asked = time.monotonic()
+        running.process.send_signal(number)
+        assert running.process.wait(10) == 0
+        assert time.monotonic() - asked < 5
+        assert "Traceback" not in running.log
+
+
+def test_a_second_agent_on_the_same_state_is_exit_1(site_file: Path) -> None:
+    with agent(site_file) as running:
+        eventually("the agent has started", lambda: up(running))
+        done = command("run", site_file)
+    assert done.returncode == 1
+    assert str(site_file.parent / "state") in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_serial_path_that_is_no_terminal_is_exit_2(site_file: Path) -> None:
+    text = site_file.read_text(encoding="utf-8").replace('tcp = "127.0.0.1:1"', f'serial = "{site_file}"')
+    site_file.write_text(text, encoding="utf-8")
+    done = command("run", site_file, timeout_s=15)
+    assert done.returncode == 2
+    assert f"{site_file}: no terminal" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_state_directory_without_a_parent_is_told_and_exit_1(site_file: Path) -> None:
+    done = command("run", site_file, "--state-dir", site_file.parent / "no" / "such")
+    assert done.returncode == 1
+    assert str(site_file.parent / "no") in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_running_agent_answers_every_question(site_file: Path) -> None:
+    with agent(site_file) as running:
+        eventually("the agent has started", lambda: up(running))
+        status = eventually("the meter is lost", lambda: _lost(site_file))
+        assert status["site"] == "workshop"
+        events = json.loads(command("events", site_file, "--json").stdout)["events"]
+        assert [event["kind"] for event in events] == ["comms_loss"]
+        assert json.loads(command("events", site_file, "--json", "--kind", "sag").stdout) == {"events": []}
+        assert json.loads(command("journal", site_file, "--json").stdout)["sinks"] == {}
+        silent = command("read", site_file)
+        assert (silent.returncode, "main" in silent.stderr) == (1, True)
+        assert "comms_loss" in command("events", site_file).stdout
+        assert "proof of isolation" in command("events", site_file).stdout
+        assert command("status", site_file).returncode == 0
+        assert command("check", site_file).returncode == 0
+        beside = command("check", site_file, "--live")
+        assert (beside.returncode, "lamplighter status" in beside.stderr) == (1, True)
+        assert command("journal", site_file).returncode == 0
+
+
+def _lost(site_file: Path) -> dict[str, object] | None:
+    told = json.loads(command("status", site_file, "--json").stdout)
+    return told if told["meters"][0]["comms"] == "lost" else None
+
+
+def test_what_it_kept_can_be_asked_when_it_is_gone(site_file: Path) -> None:
+    with agent(site_file) as running:
+        eventually("an event", lambda: "event.open" in running.log)
+        assert running.stop()[0] == 0
+    events = json.loads(command("events", site_file, "--json").stdout)["events"]
+    assert [event["kind"] for event in events] == ["comms_loss"]
+    assert command("journal", site_file).returncode == 0
+    assert command("status", site_file).returncode == 1

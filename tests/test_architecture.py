@@ -1,0 +1,218 @@
+"""The shape of the house, held by a test: who may import what, what stays pure, what stays small."""
+
+import ast
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("agent", "drivers", "simulators")
+LONGEST_MODULE = 350
+
+# Whoever touches a clock, a file, a socket or a loop is part of the thin shell.
+IMPURE = {
+    "asyncio", "concurrent", "logging", "multiprocessing", "os", "random", "select", "selectors", "shutil", "signal",
+    "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time",
+}  # fmt: skip
+PURE = (
+    "agent/budget.py", "agent/detect/*.py", "agent/overview.py", "agent/poll/health.py", "agent/poll/schedule.py",
+    "agent/poll/window.py", "agent/publish/line_protocol.py", "agent/publish/topics.py", "agent/records.py",
+    "agent/site_rules.py", "agent/site_schema.py", "agent/site_values.py", "agent/wire.py", "agent/wiring.py",
+    "drivers/*.py", "drivers/modbus/*.py", "simulators/feeder.py", "simulators/meter.py", "simulators/scenario.py",
+    "simulators/steps.py",
+)  # fmt: skip
+SHELL_OF_DRIVERS = {"drivers/line.py", "drivers/transport.py", "drivers/library.py"}
+
+# Third-party packages, and the only files that may import them.
+THIRD_PARTY = {
+    "aiomqtt": ("agent/publish/mqtt.py",),
+    "influxdb_client": ("agent/publish/influxdb.py",),
+    "paho": ("agent/publish/mqtt.py",),
+    "pydantic": ("agent/site_schema.py",),
+    "pymodbus": ("simulators/server.py",),
+    "rich": ("agent/cli/*.py",),
+    "serial": ("drivers/transport.py",),
+    "typer": ("agent/cli/*.py",),
+    "urllib3": ("agent/publish/influxdb.py",),
+}
+MAY_IMPORT = {"agent": {"agent", "drivers"}, "drivers": {"drivers"}, "simulators": {"simulators", "drivers"}}
+SHOWS_SIMULATIONS = ("agent/cli/demo.py", "agent/cli/demo_view.py", "agent/cli/simulate.py")
+
+
+@dataclass(frozen=True)
+class Import:
+    """root: first name of what is imported; lazy: inside a function; typing: only for the type checker."""
+
+    file: str
+    line: int
+    root: str
+    lazy: bool
+    typing: bool
+
+
+def modules() -> Iterator[str]:
+    for package in PACKAGES:
+        yield from sorted(str(path.relative_to(ROOT)) for path in (ROOT / package).rglob("*.py"))
+
+
+def imports_of(file: str) -> list[Import]:
+    found: list[Import] = []
+
+    def visit(node: ast.AST, *, lazy: bool, typing: bool) -> None:
+        if isinstance(node, ast.Import):
+            found.extend(Import(file, node.lineno, name.name.split(".")[0], lazy, typing) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, f"{file}:{node.lineno}: relative import; write the package's name"
+            found.append(Import(file, node.lineno, node.module.split(".")[0], lazy, typing))
+        lazy = lazy or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        typing = typing or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        for child in ast.iter_child_nodes(node):
+            visit(child, lazy=lazy, typing=typing)
+
+    visit(ast.parse((ROOT / file).read_text(encoding="utf-8")), lazy=False, typing=False)
+    return found
+
+
+EVERY_IMPORT = [one for file in modules() for one in imports_of(file)]
+
+
+def matches(file: str, patterns: tuple[str, ...]) -> bool:
+    return any(Path(file).match(pattern) for pattern in patterns)
+
+
+def told(wrong: list[Import]) -> str:
+    return "\n".join(f"{one.file}:{one.line} imports {one.root}" for one in wrong)
+
+
+def test_imports_point_one_way() -> None:
+    wrong = [
+        one
+        for one in EVERY_IMPORT
+        if one.root in PACKAGES
+        and one.root not in MAY_IMPORT[one.file.split("/")[0]]
+        and one.file not in SHOWS_SIMULATIONS
+    ]
+    assert not wrong, told(wrong)
+
+
+def test_simulators_are_imported_by_demo_and_simulate_alone_and_late() -> None:
+    outside = [one for one in EVERY_IMPORT if one.root == "simulators" and not one.file.startswith("simulators/")]
+    wrong = [one for one in outside if one.file not in SHOWS_SIMULATIONS or not (one.lazy or one.typing)]
+    assert outside
+    assert not wrong, told(wrong)
+
+
+def test_pure_modules_touch_no_clock_file_socket_or_loop() -> None:
+    pure = [file for file in modules() if matches(file, PURE) and file not in SHELL_OF_DRIVERS]
+    wrong = [one for one in EVERY_IMPORT if one.file in pure and one.root in IMPURE and not one.typing]
+    assert len(pure) > 30
+    assert not wrong, told(wrong)
+
+
+def test_every_name_in_the_list_of_pure_modules_exists() -> None:
+    files = list(modules())
+    assert [pattern for pattern in PURE if not any(Path(file).match(pattern) for file in files)] == []
+    assert set(files) >= SHELL_OF_DRIVERS
+
+
+def test_each_third_party_library_is_imported_where_it_is_wrapped_and_nowhere_else() -> None:
+    wrong = [
+        one
+        for one in EVERY_IMPORT
+        if one.root not in sys.stdlib_module_names
+        and one.root not in PACKAGES
+        and not matches(one.file, THIRD_PARTY.get(one.root, ()))
+    ]
+    assert not wrong, told(wrong)
+
+
+def test_rich_is_imported_late() -> None:
+    wrong = [one for one in EVERY_IMPORT if one.root == "rich" and not (one.lazy or one.typing)]
+    assert not wrong, told(wrong)
+
+
+def test_config_is_data_and_never_imported() -> None:
+    tests = [str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("*.py")]
+    wrong = [one for one in (*EVERY_IMPORT, *(i for t in tests for i in imports_of(t))) if one.root == "config"]
+    assert not wrong, told(wrong)
+
+
+def test_tests_are_no_package() -> None:
+    """tests/agent/__init__.py would shadow the agent."""
+    assert list((ROOT / "tests").rglob("__init__.py")) == []
+
+
+@pytest.mark.parametrize("file", list(modules()))
+def test_modules_stay_small(file: str) -> None:
+    assert len((ROOT / file).read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
+
+
+def test_one_broad_except_in_the_whole_product() -> None:
+    broad = [
+        f"{file}:{node.lineno}"
+        for file in modules()
+        for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8")))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
+    ]
+    assert [place.split(":")[0] for place in broad] in ([], ["agent/supervisor.py"]), broad
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_locks_have_hashes_and_name_no_host(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    assert "--hash=sha256:" in text
+    assert "://" not in text
+
+
+_RUN = """
+import sys
+from agent.cli.main import main
+try:
+    main(["run", sys.argv[1]])
+except SystemExit as end:
+    print(end.code, *sorted({name.split(".")[0] for name in sys.modules}))
+"""
+
+
+@pytest.mark.e2e
+def test_run_imports_only_what_the_site_uses(tmp_path: Path) -> None:
+    """A gateway pays no memory for tables it does not draw and sinks it does not have."""
+    site = tmp_path / "site.toml"
+    site.write_text(
+        """
+[site]
+name = "a"
+gateway = "b"
+nominal_voltage = 230
+state_dir = "state"
+[lines.l]
+tcp = "127.0.0.1:1"
+[meters.m]
+line = "l"
+unit = 1
+model = "eastron-sdm630"
+""",
+        encoding="utf-8",
+    )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(tmp_path / "notify"))
+        notify.settimeout(20)
+        environment = os.environ | {"NOTIFY_SOCKET": str(tmp_path / "notify")}
+        child = subprocess.Popen(
+            [sys.executable, "-c", _RUN, str(site)], stdout=subprocess.PIPE, text=True, env=environment
+        )
+        assert b"READY=1" in notify.recv(4096)
+        child.send_signal(signal.SIGTERM)
+        code, *imported = child.communicate(timeout=20)[0].split()
+    assert code == "0"
+    assert "pydantic" in imported
+    unused = {"rich", "aiohttp", "influxdb_client", "aiomqtt", "paho", "pymodbus", "simulators"}
+    assert unused.intersection(imported) == set()

@@ -1,0 +1,88 @@
+"""What operators copy from: config/*.toml are sound, and the reference knows every key."""
+
+import re
+import shutil
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from agent.site import load_site
+from agent.site_schema import InfluxTable, LineTable, MeterTable, MqttTable, SiteTable, Table
+
+CONFIG = Path(__file__).resolve().parent.parent / "config"
+KINDS: dict[str, type[Table]] = {
+    "site": SiteTable,
+    "lines": LineTable,
+    "meters": MeterTable,
+    "mqtt": MqttTable,
+    "influxdb": InfluxTable,
+}
+_ROW = re.compile(r"(# )?(\w+) = (\"[^\"]*\"|\[[^\]]*\]|\S+)(?: +# (.*))?")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A key in the reference. optional: written as a comment; words: what is said about it."""
+
+    table: str
+    key: str
+    value: str
+    words: str
+    optional: bool
+
+
+def rows() -> Iterator[Row]:
+    table = ""
+    for line in (CONFIG / "reference.toml").read_text(encoding="utf-8").splitlines():
+        match = _ROW.fullmatch(line)
+        if line.startswith("["):
+            table = line.strip("[]").split(".")[0]
+        elif table and match:
+            yield Row(table, match[2], match[3], match[4] or "", match[1] is not None)
+
+
+REQUIRED: dict[str, dict[str, object]] = {
+    "site": {"name": "a", "gateway": "b"},
+    "lines": {},
+    "meters": {"line": "l", "unit": 1, "model": "m"},
+    "mqtt": {},
+    "influxdb": {},
+}
+
+
+def copied(directory: Path, name: str) -> Path:
+    """The file with the credential files that it names."""
+    path = directory / name
+    shutil.copy(CONFIG / name, path)
+    for file in re.findall(r'^(?:# )?\w+_file = "([^"]+)"', path.read_text(encoding="utf-8"), re.MULTILINE):
+        (directory / file).write_text("x\n", encoding="utf-8")
+        (directory / file).chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in CONFIG.glob("*.toml")))
+def test_every_example_is_sound(tmp_path: Path, name: str) -> None:
+    assert load_site(copied(tmp_path, name)).meters
+
+
+@pytest.mark.parametrize("table", KINDS)
+def test_the_reference_names_every_key_and_no_other(table: str) -> None:
+    assert {row.key for row in rows() if row.table == table} == set(KINDS[table].model_fields)
+
+
+def test_every_key_says_what_it_is_for() -> None:
+    said = {(row.table, row.key) for row in rows() if row.words}
+    assert {(row.table, row.key) for row in rows()} == said
+
+
+@pytest.mark.parametrize("row", [row for row in rows() if row.optional], ids=lambda row: f"{row.table}.{row.key}")
+def test_the_default_it_shows_is_the_default(row: Row) -> None:
+    default = KINDS[row.table].model_fields[row.key].default
+    if any(words in row.words for words in ("no default", "default the ", "default from ", "default ll ")):
+        assert default is None
+        return
+    shown = {**REQUIRED[row.table], **tomllib.loads(f"{row.key} = {row.value}")}
+    assert getattr(KINDS[row.table].model_validate(shown), row.key) == default
