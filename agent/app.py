@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 
+from agent.budget import timeout_s
 from agent.clock import Clock, ClockHold
 from agent.detect.book import Book, MeterFacts, id_maker
 from agent.journal.journal import Journal
@@ -23,8 +24,9 @@ from agent.status.notify import Notify
 from agent.supervisor import supervise
 from agent.wiring import channels_of, polled, rules_of, watched
 from drivers.codec import Decoder, compile_plan
-from drivers.line import Line, LineConfig, SerialPort, TcpEndpoint
-from drivers.plan import PlannedRead, plan_reads, wire_time_s
+from drivers.line import Line, LineConfig
+from drivers.model import MeterModel
+from drivers.plan import PlannedRead, plan_reads
 
 log = logging.getLogger("lamplighter.agent")
 
@@ -40,11 +42,6 @@ _INFLUX_WINDOW = 1000
 _DRAIN_S = 1.0
 # A line that has not gone round its loop for this long makes no progress: the watchdog is left hungry.
 _STUCK_US = 60_000_000
-# Beyond the slowest turn-around its manual admits: the kernel's and the network's own delays.
-_SERIAL_MARGIN_S = 0.05
-_NETWORK_MARGIN_S = 0.2
-# A serial server does not tell its baud rate: a long reply at 9600 baud.
-_FAR_SERIAL_S = 0.3
 
 
 @dataclass(slots=True)
@@ -147,7 +144,7 @@ def _unit(meter: Meter, config: LineConfig) -> Unit:
         poll=compile_plan(rest, meter.installation),
         watch_us=meter.watch_us or 0,
         poll_us=meter.poll_us,
-        timeout_s=partial(_timeout_s, meter.model.turnaround_max_s, config),
+        timeout_s=partial(_timeout_s, meter.model, config),
     )
 
 
@@ -156,15 +153,8 @@ def _watch(meter: Meter) -> Decoder:
     return compile_plan(plan, meter.installation)
 
 
-def _timeout_s(turnaround_s: float, config: LineConfig, planned: PlannedRead) -> float:
-    match config:
-        case SerialPort():
-            bits = config.bits_per_char
-            return wire_time_s(planned.spare or planned.read, config.baud, bits, turnaround_s) + _SERIAL_MARGIN_S
-        case TcpEndpoint():
-            return turnaround_s + _NETWORK_MARGIN_S
-        case _:
-            return turnaround_s + _NETWORK_MARGIN_S + _FAR_SERIAL_S
+def _timeout_s(model: MeterModel, config: LineConfig, planned: PlannedRead) -> float:
+    return timeout_s(planned.spare or planned.read, model, config)
 
 
 def _pipelines(app: App) -> dict[str, MeterPipeline]:

@@ -8,26 +8,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from drivers.line import LineConfig, SerialPort
+from drivers.line import LineConfig, RtuOverTcpEndpoint, SerialPort
 from drivers.modbus.pdu import Read
 from drivers.model import MeterModel
 from drivers.plan import Plan, plan_reads, wire_time_s
-from drivers.quantities import CURRENTS, VOLTAGES_LL, VOLTAGES_LN
 
 # A meter that is late by more than this, beyond its documented turn-around, is silent.
 _MARGIN_S = 0.05
-_NETWORK_MARGIN_S = 0.5
+_NETWORK_MARGIN_S = 0.2
+# A serial server does not tell its baud rate: a long reply at 9600 baud comes on top.
+_FAR_SERIAL_S = 0.3
 # A request and its reply on a switched local network: round trip and the gateway's own wake-ups.
 _NETWORK_S = 0.002
 # IEC 61000-4-30: a sag begins below 90 % of the reference. A window has to lose 1 - 0.9² of its RMS² to get there.
 _LOSS_AT_THRESHOLD = 1 - 0.9**2
-
-
-def watched_set(model: MeterModel, basis: str, wiring: str) -> tuple[str, ...]:
-    """The wired voltages of the basis, and their currents, as far as the map has them: what a watch brings."""
-    wired = 1 if wiring == "1p2w" else 3
-    wanted = (VOLTAGES_LL if basis == "ll" else VOLTAGES_LN)[:wired] + CURRENTS[:wired]
-    return tuple(quantity for quantity in wanted if quantity in model.quantities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +81,8 @@ def timeout_s(read: Read, model: MeterModel, line: LineConfig) -> float:
     """How long to wait for the reply to one read, from writing the request."""
     if isinstance(line, SerialPort):
         return wire_time_s(read, line.baud, line.bits_per_char, model.turnaround_max_s) + _MARGIN_S
-    return model.turnaround_max_s + _NETWORK_MARGIN_S
+    far_s = _FAR_SERIAL_S if isinstance(line, RtuOverTcpEndpoint) else 0.0
+    return model.turnaround_max_s + _NETWORK_MARGIN_S + far_s
 
 
 def load(meter: str, model: MeterModel, watched: Sequence[str], line: LineConfig, pace: Pace) -> Load:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agent.budget import LineBudget, Load, Pace, Share, line_budget, load, surely_seen_sag_s, watched_set
+from agent.budget import LineBudget, Load, Pace, Share, line_budget, load, surely_seen_sag_s
 from agent.site import Site
+from agent.wiring import watched
 from drivers.line import LineConfig, RtuOverTcpEndpoint, SerialPort
 
 # The depth of sag that stands for a meter's sight: down to half the voltage.
@@ -15,9 +16,9 @@ def line_budgets(site: Site) -> Mapping[str, LineBudget]:
     """By line, in the order of the file; a line without meters has an empty one."""
     loads: dict[str, list[Load]] = {name: [] for name in site.lines}
     for meter in site.meters.values():
-        watched = watched_set(meter.model, meter.basis, meter.wiring)
+        often = watched(meter.model, meter.basis, meter.wiring)
         pace = Pace(meter.poll_us, meter.watch_us)
-        loads[meter.line].append(load(meter.name, meter.model, watched, site.lines[meter.line], pace))
+        loads[meter.line].append(load(meter.name, meter.model, often, site.lines[meter.line], pace))
     return {name: line_budget(on_line) for name, on_line in loads.items()}
 
 

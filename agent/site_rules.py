@@ -5,11 +5,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from agent.budget import Pace, line_budget, load, watched_set
+from agent.budget import Pace, line_budget, load
 from agent.errors import Finding
 from agent.records import VoltageBasis
 from agent.site_schema import LineTable, MeterTable, SiteTable, Tables
 from agent.site_values import as_toml
+from agent.wiring import watched
 from drivers.errors import ModelError
 from drivers.library import load_model, model_names
 from drivers.line import LineConfig, RtuOverTcpEndpoint, SerialPort, TcpEndpoint
@@ -189,9 +190,9 @@ def _budgets(tables: Tables, models: Mapping[str, MeterModel]) -> Iterator[Findi
         table = tables.meters[name]
         line = tables.lines.get(table.line)
         if tables.site is not None and line is not None and len(line.kinds()) == 1:
-            watched = watched_set(model, basis(table, model), wiring(table, model))
+            often = watched(model, basis(table, model), wiring(table, model))
             asked = pace(table, tables.site, model)
-            loads[table.line].append(load(name, model, watched, line_config(line), asked))
+            loads[table.line].append(load(name, model, often, line_config(line), asked))
     for name, on_line in loads.items():
         budget = line_budget(on_line)
         if not budget.possible:

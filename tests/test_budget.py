@@ -15,8 +15,8 @@ from agent.budget import (
     shortest_sag_s,
     surely_seen_sag_s,
     timeout_s,
-    watched_set,
 )
+from agent.wiring import watched
 from drivers.library import load_model
 from drivers.line import RtuOverTcpEndpoint, SerialPort, TcpEndpoint
 from drivers.modbus.pdu import Read
@@ -42,27 +42,10 @@ class TestWireTime:
 
     def test_a_meter_costs_the_sum_of_its_reads(self) -> None:
         line = SerialPort("/dev/ttyS0", baud=19200)
-        found = load("m", SDM630, watched_set(SDM630, "ln", "3p4w"), line, Pace(10_000_000, None))
+        found = load("m", SDM630, watched(SDM630, "ln", "3p4w"), line, Pace(10_000_000, None))
         assert found.poll_reads >= found.watch_reads >= 1
         assert found.poll_s > found.watch_s > 0
         assert read_time_s(Read(4, 0, 12), SDM630, line) == pytest.approx(found.watch_s, rel=0.2)
-
-
-class TestWatchedSet:
-    def test_line_to_neutral(self) -> None:
-        assert watched_set(SDM630, "ln", "3p4w") == (
-            "voltage_l1", "voltage_l2", "voltage_l3", "current_l1", "current_l2", "current_l3",
-        )  # fmt: skip
-
-    def test_line_to_line(self) -> None:
-        assert watched_set(load_model("schneider-pm5000"), "ll", "3p3w")[:3] == (
-            "voltage_l1_l2",
-            "voltage_l2_l3",
-            "voltage_l3_l1",
-        )
-
-    def test_two_wires_have_one_channel(self) -> None:
-        assert watched_set(SDM630, "ln", "1p2w") == ("voltage_l1", "current_l1")
 
 
 class TestTimeout:
