@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 
-from agent.budget import timeout_s
+from agent.budget import ceiling_s, wire_s
 from agent.clock import Clock, ClockHold
 from agent.detect.book import Book, MeterFacts, id_maker
 from agent.journal.journal import Journal
@@ -25,7 +25,6 @@ from agent.supervisor import supervise
 from agent.wiring import channels_of, polled, rules_of, watched
 from drivers.codec import Decoder, compile_plan
 from drivers.line import Line, LineConfig
-from drivers.model import MeterModel
 from drivers.plan import PlannedRead, plan_reads
 
 log = logging.getLogger("lamplighter.agent")
@@ -38,6 +37,8 @@ _MQTT_WINDOW = 100
 _EVENTS_REMEMBERED = 4096
 # Lines a post: some 300 kB before compression, well under every server's limit.
 _INFLUX_WINDOW = 1000
+# However fast a unit usually is: the kernel, the adapter and a busy gateway may hold an answer up for this long.
+_FLOOR_S = 0.05
 # What the sinks get, after the lines have stopped, to say the last of what happened.
 _DRAIN_S = 1.0
 # A line that has not gone round its loop for this long makes no progress: the watchdog is left hungry.
@@ -144,7 +145,9 @@ def _unit(meter: Meter, config: LineConfig) -> Unit:
         poll=compile_plan(rest, meter.installation),
         watch_us=meter.watch_us or 0,
         poll_us=meter.poll_us,
-        timeout_s=partial(_timeout_s, meter.model, config),
+        wire_s=partial(_wire_s, config),
+        floor_s=_FLOOR_S,
+        ceiling_s=ceiling_s(meter.model, config),
     )
 
 
@@ -153,8 +156,8 @@ def _watch(meter: Meter) -> Decoder:
     return compile_plan(plan, meter.installation)
 
 
-def _timeout_s(model: MeterModel, config: LineConfig, planned: PlannedRead) -> float:
-    return timeout_s(planned.spare or planned.read, model, config)
+def _wire_s(config: LineConfig, planned: PlannedRead) -> float:
+    return wire_s(planned.spare or planned.read, config)
 
 
 def _pipelines(app: App) -> dict[str, MeterPipeline]:

@@ -77,12 +77,22 @@ def read_time_s(read: Read, model: MeterModel, line: LineConfig) -> float:
     return model.turnaround_s + _NETWORK_S
 
 
-def timeout_s(read: Read, model: MeterModel, line: LineConfig) -> float:
-    """How long to wait for the reply to one read, from writing the request."""
+def wire_s(read: Read, line: LineConfig) -> float:
+    """What request and reply take on the wire, without any turn-around; nothing worth counting on a network."""
+    return wire_time_s(read, line.baud, line.bits_per_char, 0.0) if isinstance(line, SerialPort) else 0.0
+
+
+def ceiling_s(model: MeterModel, line: LineConfig) -> float:
+    """The longest turn-around that is waited for: the slowest that is documented, and what lies between us and it."""
     if isinstance(line, SerialPort):
-        return wire_time_s(read, line.baud, line.bits_per_char, model.turnaround_max_s) + _MARGIN_S
+        return model.turnaround_max_s + _MARGIN_S
     far_s = _FAR_SERIAL_S if isinstance(line, RtuOverTcpEndpoint) else 0.0
     return model.turnaround_max_s + _NETWORK_MARGIN_S + far_s
+
+
+def timeout_s(read: Read, model: MeterModel, line: LineConfig) -> float:
+    """How long to wait for the reply to one read of a unit that is not known yet, from writing the request."""
+    return wire_s(read, line) + ceiling_s(model, line)
 
 
 def load(meter: str, model: MeterModel, watched: Sequence[str], line: LineConfig, pace: Pace) -> Load:

@@ -1,13 +1,15 @@
 """Who answers on a line, and when a silent unit is asked again. Pure.
 
-    | state    | on an answer | on a miss                                        | asked                            |
-    |----------|--------------|--------------------------------------------------|----------------------------------|
-    | healthy  | healthy      | doubtful                                         | by the schedule                  |
+    | state    | on an answer | on a miss                                        | asked                             |
+    |----------|--------------|--------------------------------------------------|-----------------------------------|
+    | healthy  | healthy      | doubtful                                         | by the schedule                   |
     | doubtful | healthy      | doubtful, silent from the third miss in a row on | at once: silence may be an outage |
-    | silent   | healthy      | silent, the wait doubles                         | by probes, see `Probes`          |
+    | silent   | healthy      | silent, the wait doubles                         | by probes                         |
 
-A probe that fits into idle line time costs nobody anything and is made every half second. Where the line is
-busy, a probe may displace living reads only when its back-off has run out (doubling to 30 s, jittered).
+Idle line time is free: every half second a silent unit is asked in it, for as long as the gap before the next living
+read lasts. A probe that waits longer than the gap displaces living reads: it waits for its back-off (doubling to
+30 s, jittered) and for the line's budget to pay for what it displaces. On a line where nobody lives there is no
+budget to keep: recovery comes first.
 """
 
 from dataclasses import dataclass, replace
@@ -20,47 +22,80 @@ MISSES_TO_SILENT = 3
 _FREE_PROBE_US = 500_000
 _FIRST_WAIT_US = 1_000_000
 _LONGEST_WAIT_US = 30_000_000
+# Together the 5 % of line time that dead units may cost at most, saved up for a minute.
+_OF_LIVING, _OF_TIME = 0.04, 0.01
+_SAVED_US = 0.05 * 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """state and misses in a row; asked_us: the last probe; wait_us: the back-off that runs from it."""
+    """state and misses in a row.
+
+    asked_us: the last miss; patient_us: the last one that was waited for in full; wait_us: the back-off from there
+    """
 
     state: State = "healthy"
     misses: int = 0
     asked_us: int = 0
+    patient_us: int = 0
     wait_us: int = _FIRST_WAIT_US
 
 
 HEALTHY = Health()
 
 
-def missed(health: Health, at_us: int, jitter: float) -> Health:
-    """One more request without an answer. jitter in [0, 1)."""
+def missed(health: Health, at_us: int, jitter: float, *, hurried: bool = False) -> Health:
+    """One more request without an answer. jitter in [0, 1); hurried: a probe cut short by the next living read."""
     misses = health.misses + 1
     if misses < MISSES_TO_SILENT:
-        return Health("doubtful", misses, at_us)
+        return Health("doubtful", misses, at_us, at_us)
     if health.state != "silent":
-        return Health("silent", misses, at_us)
+        return Health("silent", misses, at_us, at_us)
+    if hurried:
+        return replace(health, misses=misses, asked_us=at_us)
     wait_us = min(_LONGEST_WAIT_US, int(health.wait_us * (1.5 + jitter)))
-    return replace(health, misses=misses, asked_us=at_us, wait_us=wait_us)
+    return Health("silent", misses, at_us, at_us, wait_us)
 
 
-def overdue(health: Health, now_us: int) -> bool:
-    """The back-off has run out: this probe may displace living reads."""
-    return health.state == "silent" and health.asked_us + health.wait_us <= now_us
+@dataclass(slots=True)
+class Budget:
+    """The line time that probes may take from the living, in microseconds: at most 5 % of a busy line.
 
-
-def fits_idle_time(health: Health, now_us: int, next_living_us: int | None, cost_us: int) -> bool:
-    """A probe now would end before the next read of a living unit falls due (None: nobody else lives here).
-
-    cost_us: what an unanswered probe takes.
+    4 % of what the living use, and 1 % of all time, so that a slow unit on a line with short gaps is heard again.
     """
-    rested = health.state == "silent" and health.asked_us + _FREE_PROBE_US <= now_us
-    return rested and (next_living_us is None or now_us + cost_us <= next_living_us)
+
+    saved_us: float = 0.0
+    seen_us: int | None = None
+
+    def earn(self, living_us: int, now_us: int) -> None:
+        """The line worked for a living unit for so long."""
+        passed_us = 0 if self.seen_us is None else now_us - self.seen_us
+        self.saved_us = min(_SAVED_US, self.saved_us + _OF_LIVING * living_us + _OF_TIME * passed_us)
+        self.seen_us = now_us
+
+    def spend(self, displaced_us: int) -> bool:
+        """Whether a probe may displace so much of living reads now; if so, it is paid."""
+        if displaced_us > self.saved_us:
+            return False
+        self.saved_us -= displaced_us
+        return True
 
 
-def wake_us(health: Health, now_us: int) -> int:
-    """When this silent unit is worth another look."""
-    free_us = health.asked_us + _FREE_PROBE_US
-    return free_us if free_us > now_us else health.asked_us + health.wait_us
+def probe_us(health: Health, now_us: int, gap_us: int | None, full_us: int, least_us: int, budget: Budget) -> int:
+    """How long to wait for a silent unit if it is asked now; 0: do not ask it now.
+
+    gap_us:   until the next read of a living unit falls due, 0 if one is due; None: nobody else lives here
+    full_us:  what an unanswered probe takes; least_us: below this it is not worth asking
+    """
+    rested = health.asked_us + _FREE_PROBE_US <= now_us
+    if gap_us is None or gap_us >= full_us:
+        return full_us if rested else 0
+    if health.patient_us + health.wait_us <= now_us and budget.spend(full_us - gap_us):
+        return full_us
+    return gap_us if rested and gap_us >= least_us else 0
+
+
+def wake_us(health: Health, now_us: int) -> int | None:
+    """When this silent unit is worth another look; None: not before something else happens on the line."""
+    instants = (health.asked_us + _FREE_PROBE_US, health.patient_us + health.wait_us)
+    return min((instant for instant in instants if instant > now_us), default=None)

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from agent.poll import health as unit_health
+from agent.poll import patience
 from agent.poll.health import HEALTHY, Health
+from agent.poll.patience import Patience, limit_us
 from agent.poll.schedule import Job, Schedule, Turn, Work
 from agent.records import Miss, Quality, Sample
 from drivers.codec import Decoder
@@ -32,7 +34,12 @@ class Asks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One meter as the poller sees it. watch_us 0 means as fast as the line goes; timeouts are per read."""
+    """One meter as the poller sees it.
+
+    watch_us:  0 means as fast as the line goes
+    wire_s:    wire time of one read and its reply, without any turn-around
+    floor_s, ceiling_s: least and most that its turn-around may take
+    """
 
     meter: str
     unit: int
@@ -40,7 +47,9 @@ class Unit:
     poll: Decoder
     watch_us: int
     poll_us: int
-    timeout_s: Callable[[PlannedRead], float]
+    wire_s: Callable[[PlannedRead], float]
+    floor_s: float
+    ceiling_s: float
 
     def decoder(self, work: Work) -> Decoder:
         return self.watch if work == "watch" else self.poll
@@ -90,6 +99,8 @@ class LinePoller:
         self._on_miss = on_miss
         self._jitter = jitter
         self._health: dict[str, Health] = dict.fromkeys(self._units, HEALTHY)
+        self._patience: dict[str, Patience] = dict.fromkeys(self._units, Patience())
+        self._budget = unit_health.Budget()
         self._partial: dict[tuple[str, Work], _Partial] = {}
         self._refused: set[tuple[str, Read]] = set()
         jobs = [job for unit in units for job in unit.jobs()]
@@ -100,7 +111,7 @@ class LinePoller:
         """Ask for ever what is due; sleep until something is."""
         while True:
             now_us = self.last_round_us = self._now_us()
-            turn = self._overdue_probe(now_us) or self._schedule.turn(now_us) or self._idle_probe(now_us)
+            turn = self._probe(now_us) or self._schedule.turn(now_us)
             if turn is None:
                 await asyncio.sleep(max(0, self._wake_us(now_us) - now_us) / 1e6)
             else:
@@ -115,10 +126,11 @@ class LinePoller:
     async def _ask(self, turn: Turn) -> None:
         unit = self._units[turn.job.meter]
         planned = unit.decoder(turn.job.work).plan.reads[turn.index]
-        timeout_s = unit.timeout_s(planned)
+        timeout_s = (turn.wait_us or self._limit_us(unit, planned)) / 1e6
         asked_us = self._now_us()
         exchange = await self._line.exchange(unit.unit, planned.read, timeout_s, planned.spare)
         if exchange.outcome == "answered":
+            self._learn(unit, planned, exchange, asked_us)
             self._answered(turn, unit, exchange)
         elif exchange.outcome == "refused" and exchange.code not in _GATEWAY_CODES:
             self._refusal(turn, planned, exchange)
@@ -127,6 +139,16 @@ class LinePoller:
         if exchange.outcome == "down":
             # A line that is down answers at once: yield, or the loop would spin through its units.
             await asyncio.sleep(0)
+
+    def _limit_us(self, unit: Unit, planned: PlannedRead) -> int:
+        floor_us, ceiling_us = round(unit.floor_s * 1e6), round(unit.ceiling_s * 1e6)
+        return round(unit.wire_s(planned) * 1e6) + limit_us(self._patience[unit.meter], floor_us, ceiling_us)
+
+    def _learn(self, unit: Unit, planned: PlannedRead, exchange: Exchange, asked_us: int) -> None:
+        received_us = exchange.received_boot_us
+        self._budget.earn(received_us - asked_us, received_us)
+        turnaround_us = received_us - asked_us - round(unit.wire_s(planned) * 1e6)
+        self._patience[unit.meter] = patience.heard(self._patience[unit.meter], turnaround_us)
 
     def _answered(self, turn: Turn, unit: Unit, exchange: Exchange) -> None:
         self._alive(turn.job.meter)
@@ -163,8 +185,10 @@ class LinePoller:
         meter, now_us = turn.job.meter, self._now_us()
         self._partial.pop((meter, turn.job.work), None)
         self._schedule.abandon(turn, now_us)
+        if exchange.outcome == "silent" and not turn.hurried:
+            self._patience[meter] = patience.missed(self._patience[meter])
         before = self._health[meter]
-        after = self._health[meter] = unit_health.missed(before, now_us, self._jitter())
+        after = self._health[meter] = unit_health.missed(before, now_us, self._jitter(), hurried=turn.hurried)
         if after.state == "silent" and before.state != "silent":
             self._schedule.paused[meter] = None
             log.warning("meter.silent line=%s meter=%s outcome=%s", self._line.name, meter, exchange.outcome)
@@ -181,25 +205,21 @@ class LinePoller:
             self._schedule.resume(meter, self._now_us())
             log.info("meter.recovered line=%s meter=%s misses=%d", self._line.name, meter, before.misses)
 
-    def _overdue_probe(self, now_us: int) -> Turn | None:
-        for meter in self._schedule.paused:
-            if unit_health.overdue(self._health[meter], now_us):
-                return self._schedule.probe(meter, now_us)
-        return None
-
-    def _idle_probe(self, now_us: int) -> Turn | None:
+    def _probe(self, now_us: int) -> Turn | None:
+        """A silent unit that may be asked now."""
         next_us = self._schedule.next_due_us()
+        gap_us = None if next_us is None else max(0, next_us - now_us)
         for meter in self._schedule.paused:
-            cost_us = round(self._units[meter].timeout_s(self._probed(meter)) * 1e6)
-            if unit_health.fits_idle_time(self._health[meter], now_us, next_us, cost_us):
-                return self._schedule.probe(meter, now_us)
+            unit = self._units[meter]
+            planned = (unit.watch.plan.reads or unit.poll.plan.reads)[0]
+            full_us = self._limit_us(unit, planned)
+            least_us = round((unit.wire_s(planned) + unit.floor_s) * 1e6)
+            wait_us = unit_health.probe_us(self._health[meter], now_us, gap_us, full_us, least_us, self._budget)
+            if wait_us:
+                return self._schedule.probe(meter, now_us, wait_us, hurried=wait_us < full_us)
         return None
-
-    def _probed(self, meter: str) -> PlannedRead:
-        unit = self._units[meter]
-        return (unit.watch.plan.reads or unit.poll.plan.reads)[0]
 
     def _wake_us(self, now_us: int) -> int:
-        wakes = [unit_health.wake_us(self._health[meter], now_us) for meter in self._schedule.paused]
-        next_us = self._schedule.next_due_us()
-        return min(wakes if next_us is None else [*wakes, next_us], default=now_us + 1_000_000)
+        probes = (unit_health.wake_us(self._health[meter], now_us) for meter in self._schedule.paused)
+        instants = [instant for instant in (*probes, self._schedule.next_due_us()) if instant is not None]
+        return min(instants, default=now_us + 1_000_000)

@@ -31,12 +31,17 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Ask read number `index` of `job`; it was due at `due_us`. last: it completes the job."""
+    """Ask read number `index` of `job`; it was due at `due_us`. last: it completes the job.
+
+    wait_us: how long to wait for the answer of a probe, 0: as its own patience says; hurried: less than that
+    """
 
     job: Job
     index: int
     due_us: int
     last: bool
+    wait_us: int = 0
+    hurried: bool = False
 
 
 @dataclass(slots=True)
@@ -103,11 +108,11 @@ class Schedule:
             if slot.job.meter == meter:
                 slot.index, slot.due_us = 0, now_us
 
-    def probe(self, meter: str, now_us: int) -> Turn:
+    def probe(self, meter: str, now_us: int, wait_us: int, *, hurried: bool) -> Turn:
         """The first read of a paused meter, out of turn."""
         slot = next(slot for slot in self._slots if slot.job.meter == meter)
         slot.index = 0
-        return Turn(slot.job, 0, now_us, slot.job.reads == 1)
+        return Turn(slot.job, 0, now_us, slot.job.reads == 1, wait_us, hurried)
 
     def next_due_us(self) -> int | None:
         """When the next read of a living meter falls due; None if there is none."""

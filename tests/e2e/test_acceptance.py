@@ -128,7 +128,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 
 def values(rig: Rig, meter: str) -> dict[str, float]:
-    return rig.listener.of(f"/{meter}/reading")[-1]["values"]
+    """Of the first reading: it follows the first full set. A later one has what was read since."""
+    return rig.listener.of(f"/{meter}/reading")[0]["values"]
 
 
 def seconds(text: str) -> float:

@@ -1,4 +1,6 @@
-from agent.poll.health import HEALTHY, Health, fits_idle_time, missed, overdue, wake_us
+import pytest
+
+from agent.poll.health import HEALTHY, Budget, Health, missed, probe_us, wake_us
 
 SECOND = 1_000_000
 
@@ -25,22 +27,60 @@ def test_the_back_off_is_jittered():
     assert after(4, jitter=0.999).wait_us > 2_400_000
 
 
-def test_a_probe_that_fits_into_idle_time_is_free():
-    silent = Health("silent", 9, asked_us=0, wait_us=30 * SECOND)
-    assert not fits_idle_time(silent, 400_000, None, 500_000)
-    assert fits_idle_time(silent, 500_000, None, 500_000)
-    assert fits_idle_time(silent, 500_000, 1_000_000, 500_000)
-    assert not fits_idle_time(silent, 500_000, 999_999, 500_000)
+def silent(asked_us: int = 0, wait_s: int = 30) -> Health:
+    return Health("silent", 9, asked_us, asked_us, wait_s * SECOND)
 
 
-def test_only_an_expired_back_off_displaces_the_living():
-    silent = Health("silent", 9, asked_us=0, wait_us=8 * SECOND)
-    assert not overdue(silent, 7_999_999)
-    assert overdue(silent, 8_000_000)
-    assert not overdue(HEALTHY, 10**12)
+FULL, LEAST = 400_000, 60_000
 
 
-def test_the_wake_up_is_the_free_probe_and_then_the_back_off():
-    silent = Health("silent", 9, asked_us=0, wait_us=8 * SECOND)
-    assert wake_us(silent, 100_000) == 500_000
-    assert wake_us(silent, 600_000) == 8 * SECOND
+def test_where_nobody_lives_a_probe_waits_in_full_every_half_second():
+    assert probe_us(silent(), 499_999, None, FULL, LEAST, Budget()) == 0
+    assert probe_us(silent(), 500_000, None, FULL, LEAST, Budget()) == FULL
+
+
+def test_a_probe_that_fits_into_the_gap_is_free():
+    assert probe_us(silent(), 500_000, FULL, FULL, LEAST, Budget()) == FULL
+
+
+def test_a_shorter_gap_makes_a_hurried_probe_and_a_tiny_one_none():
+    assert probe_us(silent(), 500_000, 150_000, FULL, LEAST, Budget()) == 150_000
+    assert probe_us(silent(), 500_000, LEAST - 1, FULL, LEAST, Budget()) == 0
+
+
+def test_waiting_beyond_the_gap_takes_back_off_and_budget():
+    rich = Budget(1e6)
+    assert probe_us(silent(wait_s=8), 7_999_999, 0, FULL, LEAST, rich) == 0
+    assert probe_us(silent(wait_s=8), 8 * SECOND, 100_000, FULL, LEAST, rich) == FULL
+    assert rich.saved_us == 1e6 - 300_000
+    assert probe_us(silent(wait_s=8), 8 * SECOND, 0, FULL, LEAST, Budget(FULL - 1)) == 0
+
+
+def test_a_hurried_probe_does_not_put_off_the_patient_one():
+    before = silent(wait_s=8)
+    after_it = missed(before, 7 * SECOND, 0.5, hurried=True)
+    assert (after_it.asked_us, after_it.patient_us, after_it.wait_us) == (7 * SECOND, 0, 8 * SECOND)
+    assert missed(before, 8 * SECOND, 0.5).wait_us == 16 * SECOND
+
+
+def test_the_budget_is_at_most_five_percent_of_a_minute():
+    budget = Budget()
+    for n in range(1000):
+        budget.earn(SECOND, n * SECOND)
+    assert budget.spend(3 * SECOND)
+    assert not budget.spend(1)
+
+
+def test_a_busy_line_pays_five_percent_and_an_idle_one_one():
+    busy, idle = Budget(), Budget()
+    for n in range(11):
+        busy.earn(SECOND if n else 0, n * SECOND)
+        idle.earn(0, n * SECOND)
+    assert busy.saved_us == pytest.approx(0.05 * 10 * SECOND)
+    assert idle.saved_us == pytest.approx(0.01 * 10 * SECOND)
+
+
+def test_the_wake_up_is_the_free_probe_then_the_back_off_then_nothing():
+    assert wake_us(silent(wait_s=8), 100_000) == 500_000
+    assert wake_us(silent(wait_s=8), 600_000) == 8 * SECOND
+    assert wake_us(silent(wait_s=8), 8 * SECOND) is None

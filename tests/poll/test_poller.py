@@ -73,7 +73,9 @@ def unit(number: int, watch_s: float = 1.0, polls: int = 2) -> Unit:
         poll=FakeDecoder(tuple(Read(4, 10 + 2 * n, 2) for n in range(polls))),
         watch_us=round(watch_s * SECOND),
         poll_us=10 * SECOND,
-        timeout_s=lambda planned: 0.5,
+        wire_s=lambda planned: 0.02,
+        floor_s=0.05,
+        ceiling_s=0.48,
     )
 
 
@@ -127,6 +129,24 @@ def test_one_dead_unit_does_not_slow_the_living():
     assert min(rates.values()) >= 0.95, rates
 
 
+def test_half_of_a_saturated_line_dead_leaves_the_living_their_rate():
+    alive = Rig(FakeLine(cost_s=0.04), [unit(n, 0.0) for n in range(1, 17)])
+    virtual_time.run(alive.run(300))
+    half = Rig(FakeLine(cost_s=0.04, dead=set(range(1, 33, 2))), [unit(n, 0.0) for n in range(1, 33)])
+    virtual_time.run(half.run(300))
+    settled = [sum(each.received_boot_us > 1060 * SECOND for each in rig.watches("m2")) for rig in (half, alive)]
+    assert settled[0] / settled[1] >= 0.9
+
+
+def test_a_line_without_room_for_a_probe_does_not_spin():
+    """Deaf for good behind a watch that leaves gaps shorter than any probe."""
+    rig = Rig(FakeLine(cost_s=0.04, dead={1}), [unit(1, 0.2), unit(2, 0.2)])
+    virtual_time.run(rig.run(120))
+    probes = [at for at, number, _ in rig.line.asked if number == 1 and at > 1010 * SECOND]
+    assert 3 <= len(probes) <= 240
+    assert len(rig.watches("m2")) >= 0.95 * 600
+
+
 def test_a_silent_unit_is_doubted_at_once_and_then_probed():
     rig = Rig(FakeLine(dead={1}), [unit(1), unit(2)])
     virtual_time.run(rig.run(10))
@@ -170,7 +190,7 @@ def test_a_refused_read_costs_only_its_own_rows():
 def test_a_refused_last_read_still_completes_the_set():
     rig = Rig(FakeLine(refusing={(1, 12)}), [unit(1)])
     virtual_time.run(rig.run(15))
-    assert [sample.values for sample in rig.samples if sample.full][0] == {"read_10": 1.0}
+    assert next(sample.values for sample in rig.samples if sample.full) == {"read_10": 1.0}
 
 
 def test_a_gateway_that_cannot_reach_a_unit_is_a_miss():

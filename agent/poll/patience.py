@@ -1,0 +1,49 @@
+"""How long to wait for a unit, learnt from how fast it answers. Pure.
+
+The wait is the reply's wire time plus a turn-around limit. Until a few answers have been seen the limit is the
+ceiling that the map gives; then it follows the observed turn-around and its spread, as TCP's retransmission timer
+does (RFC 6298: smoothed mean, smoothed deviation). A miss doubles it, so a unit that became slow is found slow, not
+dead; an answer brings it back. Of many misses every eighth waits up to the ceiling and the others less: a short
+wait is what keeps a dead unit from costing a line.
+"""
+
+from dataclasses import dataclass
+
+# RFC 6298, section 2: alpha 1/8, beta 1/4. Its factor 4 is for the mean flight; a meter's rare slow answer is a
+# multiple of its usual one, so eight deviations, and never less than three times the mean.
+_ALPHA, _BETA = 1 / 8, 1 / 4
+_DEVIATIONS, _MEANS = 8, 3
+_SAMPLES = 8
+_CYCLE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Turn-arounds of one unit in microseconds; doublings: misses since the last answer."""
+
+    mean_us: float = 0.0
+    deviation_us: float = 0.0
+    samples: int = 0
+    doublings: int = 0
+
+
+def heard(patience: Patience, turnaround_us: int) -> Patience:
+    """One more answer. turnaround_us: what the exchange took beyond the wire time of its reply."""
+    taken_us = max(0, turnaround_us)
+    if not patience.samples:
+        return Patience(taken_us, taken_us / 2, 1)
+    error_us = taken_us - patience.mean_us
+    deviation_us = patience.deviation_us + _BETA * (abs(error_us) - patience.deviation_us)
+    return Patience(patience.mean_us + _ALPHA * error_us, deviation_us, patience.samples + 1)
+
+
+def missed(patience: Patience) -> Patience:
+    return Patience(patience.mean_us, patience.deviation_us, patience.samples, patience.doublings + 1)
+
+
+def limit_us(patience: Patience, floor_us: int, ceiling_us: int) -> int:
+    """How long the unit's turn-around may take now."""
+    if patience.samples < _SAMPLES:
+        return ceiling_us
+    usual_us = max(patience.mean_us + _DEVIATIONS * patience.deviation_us, _MEANS * patience.mean_us, floor_us)
+    return min(ceiling_us, int(usual_us) << patience.doublings % _CYCLE)
