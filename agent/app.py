@@ -37,6 +37,11 @@ _MQTT_WINDOW = 100
 _EVENTS_REMEMBERED = 4096
 # Lines a post: some 300 kB before compression, well under every server's limit.
 _INFLUX_WINDOW = 1000
+# While something happens: five looks at each value tell when it changed to a fifth of the refresh; more tell little.
+_LOOKS_PER_REFRESH = 5
+_HURRY_FLOOR_US = 20_000
+# How long after the last trouble a meter and its neighbours keep the line's attention.
+_ATTENTION_US = 2_000_000
 # However fast a unit usually is: the kernel, the adapter and a busy gateway may hold an answer up for this long.
 _FLOOR_S = 0.05
 # What the sinks get, after the lines have stopped, to say the last of what happened.
@@ -120,8 +125,14 @@ async def _lines(app: App, stack: AsyncExitStack) -> dict[str, Child]:
     """Opens every line of the site and returns its polling loop."""
     pipelines = _pipelines(app)
 
+    circles = {name: _circle(app.site, name) for name in app.site.meters}
+
     def on_sample(sample: Sample) -> None:
-        pipelines[sample.meter].on_sample(sample)
+        pipeline = pipelines[sample.meter]
+        pipeline.on_sample(sample)
+        if pipeline.troubled and not sample.full:
+            for meter in circles[sample.meter]:
+                app.pollers[meter.line].attend(meter.name, sample.received_boot_us + _ATTENTION_US)
 
     def on_miss(miss: Miss) -> None:
         pipelines[miss.meter].on_miss(miss)
@@ -136,6 +147,14 @@ async def _lines(app: App, stack: AsyncExitStack) -> dict[str, Child]:
     return children
 
 
+def _circle(site: Site, name: str) -> tuple[Meter, ...]:
+    """A meter, the one that feeds it and those it feeds: what happens to one of them is seen at the others."""
+    upstream = site.meters[name].upstream
+    return tuple(
+        meter for meter in site.meters.values() if name in (meter.name, meter.upstream) or meter.name == upstream
+    )
+
+
 def _unit(meter: Meter, config: LineConfig) -> Unit:
     rest = plan_reads(meter.model, polled(meter.model, meter.basis, meter.wiring))
     return Unit(
@@ -144,6 +163,7 @@ def _unit(meter: Meter, config: LineConfig) -> Unit:
         watch=_watch(meter),
         poll=compile_plan(rest, meter.installation),
         watch_us=meter.watch_us or 0,
+        hurry_us=max(_HURRY_FLOOR_US, round(meter.model.refresh_s * 1e6 / _LOOKS_PER_REFRESH)),
         poll_us=meter.poll_us,
         wire_s=partial(_wire_s, config),
         floor_s=_FLOOR_S,

@@ -61,6 +61,8 @@ class MeterPipeline:
         self._voltage = voltage.INITIAL
         self._comms = COMMS_INITIAL
         self._volts: tuple[float | None, ...] | None = None
+        self._asked_us: int | None = None
+        self._watch_s: float | None = None
         self._standing: Standing = (*supply(None, rules, "suspect"), "suspect")
         board.add(self.status)
 
@@ -88,6 +90,11 @@ class MeterPipeline:
         self._keep(self._window.flush(self._clock.wall_us()))
         self._note_standing()
 
+    @property
+    def troubled(self) -> bool:
+        """Something goes on with its voltages: bounds depend on how soon they are read again."""
+        return bool(voltage.open_kinds(self._voltage))
+
     def status(self) -> MeterStatus:
         last_good_us = self._comms.last_good_us
         return MeterStatus(
@@ -101,6 +108,8 @@ class MeterPipeline:
 
     def _look(self, sample: Sample) -> tuple[Change, ...]:
         volts = tuple(map(sample.values.get, self._keys))
+        asked_us, self._asked_us = self._asked_us, sample.sent_boot_us
+        self._watch_s = None if asked_us is None else (sample.sent_boot_us - asked_us) / 1e6
         look = Look(sample.sent_boot_us, sample.received_boot_us, volts, sample.quality != "good")
         self._volts = volts
         self._voltage, changes = voltage.step(self._voltage, look, self._rules)
@@ -109,7 +118,7 @@ class MeterPipeline:
     def _tell(self, changes: tuple[Change, ...], at_boot_us: int) -> None:
         if not changes:
             return
-        for event in self._book.revise(changes, at_boot_us):
+        for event in self._book.revise(changes, at_boot_us, self._watch_s):
             self._journal.add_event(tidied_event(event))
             log.info("event.%s id=%s kind=%s meter=%s", event.state, event.id, event.kind, event.meter)
         self._board.changed.set()

@@ -84,10 +84,16 @@ class Book:
     def open_events(self) -> tuple[Event, ...]:
         return tuple(self._open.values())
 
-    def revise(self, changes: Iterable[Change], reported_boot_us: int) -> tuple[Event, ...]:
-        """The revisions these changes make, in the order to be told. KeyError: a change of an unknown event."""
+    def revise(
+        self, changes: Iterable[Change], reported_boot_us: int, watch_s: float | None = None
+    ) -> tuple[Event, ...]:
+        """The revisions these changes make, in the order to be told. KeyError: a change of an unknown event.
+
+        watch_s: how long after the look before it the deciding look came; None: as the site asks
+        """
         reported_us = self._clock.wall_us(reported_boot_us)
-        return tuple(self._revised(change, reported_us) for change in changes)
+        events = tuple(self._revised(change, reported_us) for change in changes)
+        return events if watch_s is None else tuple(replace(event, watch_s=watch_s) for event in events)
 
     def resume(self, events: Iterable[Event]) -> Resumed:
         """Take up this meter's open events where another run left them, before the first look."""

@@ -36,7 +36,7 @@ class Asks(Protocol):
 class Unit:
     """One meter as the poller sees it.
 
-    watch_us:  0 means as fast as the line goes
+    watch_us:  0 means as fast as the line goes; hurry_us: the shortest pace worth having, while something happens
     wire_s:    wire time of one read and its reply, without any turn-around
     floor_s, ceiling_s: least and most that its turn-around may take
     """
@@ -46,6 +46,7 @@ class Unit:
     watch: Decoder
     poll: Decoder
     watch_us: int
+    hurry_us: int
     poll_us: int
     wire_s: Callable[[PlannedRead], float]
     floor_s: float
@@ -57,7 +58,7 @@ class Unit:
     def jobs(self) -> tuple[Job, Job]:
         # A full set starts a second before its tick, so that the reading of that tick carries fresh values.
         lead_us = min(1_000_000, self.poll_us // 2)
-        watch = Job(self.meter, "watch", self.watch_us, len(self.watch.plan.reads))
+        watch = Job(self.meter, "watch", self.watch_us, len(self.watch.plan.reads), hurry_us=self.hurry_us)
         return watch, Job(self.meter, "poll", self.poll_us, len(self.poll.plan.reads), lead_us)
 
 
@@ -116,6 +117,11 @@ class LinePoller:
                 await asyncio.sleep(max(0, self._wake_us(now_us) - now_us) / 1e6)
             else:
                 await self._ask(turn)
+
+    def attend(self, meter: str, until_us: int) -> None:
+        """Something happens at this meter: watch it as fast as is useful until then. A silent one is probed anyway."""
+        if meter not in self._schedule.paused:
+            self._schedule.attend(meter, self._now_us(), until_us)
 
     def health(self, meter: str) -> Health:
         return self._health[meter]

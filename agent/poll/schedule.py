@@ -4,6 +4,10 @@ Every job is a short list of reads on a fixed grid. Grids are multiples of the p
 of the boot-time clock, so that lines tick together and one wake-up serves many replies. Within a line the
 read with the earliest deadline goes first, one read at a time: a long full set never holds up a watch.
 A tick that could not be served is counted, never queued: the next tick comes from the grid, not from now.
+
+Attention: while something happens at a meter, it is watched as fast as is useful, full sets wait up to ten seconds
+longer for their turn, and the watches of the others get a deadline of a second at most. What the line has to give
+goes where the bounds of an event depend on it; the others are still seen every two seconds.
 """
 
 from collections.abc import Sequence
@@ -14,19 +18,24 @@ Work = Literal["watch", "poll"]
 
 # A full set is spread over at most this long after its tick, so that it is done before the reading that carries it.
 _POLL_SPREAD_US = 1_000_000
+# While a meter has the line's attention.
+_POLL_PATIENCE_US = 10_000_000
+_OTHERS_US = 1_000_000
 # The deadline a flat-out watch has: short enough to come first, long enough that an overdue full set gets its turn.
 _FLAT_OUT_US = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """reads: how many reads make it up. period_us 0 means as fast as the line goes."""
+    """reads: how many reads make it up. period_us 0 means as fast as the line goes; hurry_us: the shortest pace of a
+    watch that is worth having, for the time of attention."""
 
     meter: str
     work: Work
     period_us: int
     reads: int
     lead_us: int = 0
+    hurry_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +59,26 @@ class _Slot:
     due_us: int
     index: int = 0
     missed: int = 0
+    until_us: int = 0  # this job's meter has the line's attention until then
 
-    def deadline_us(self) -> int:
+    def deadline_us(self, alert: bool) -> int:
+        """alert: some meter of this line has its attention."""
         job = self.job
-        if job.work == "watch":
+        if job.work == "watch" and not alert:
             return self.due_us + (job.period_us or _FLAT_OUT_US)
-        return self.due_us + (self.index + 1) * min(job.period_us, _POLL_SPREAD_US) // job.reads
+        if job.work == "watch":
+            return self.due_us + (_FLAT_OUT_US if self.until_us else min(job.period_us, _OTHERS_US))
+        spread_us = (self.index + 1) * min(job.period_us, _POLL_SPREAD_US) // job.reads
+        return self.due_us + spread_us + (_POLL_PATIENCE_US if alert else 0)
 
     def advance(self, now_us: int) -> None:
-        """To the first tick after now; the ticks in between are missed."""
+        """To the first tick after now; the ticks in between are missed. A watch in attention has no grid."""
         self.index = 0
         period_us = self.job.period_us
+        if self.until_us > now_us and self.job.work == "watch":
+            self.due_us = now_us + min(period_us, self.job.hurry_us)
+            return
+        self.until_us = 0
         if not period_us:
             self.due_us = now_us
             return
@@ -75,6 +93,7 @@ class Schedule:
 
     _slots: list[_Slot]
     paused: dict[str, None] = field(default_factory=dict)  # an ordered set: probes go round in a fixed order
+    _alert_until_us: int = 0
 
     @classmethod
     def starting(cls, jobs: Sequence[Job], now_us: int) -> "Schedule":
@@ -86,7 +105,8 @@ class Schedule:
         due = [slot for slot in self._slots if slot.due_us <= now_us and slot.job.meter not in self.paused]
         if not due:
             return None
-        slot = min(due, key=_Slot.deadline_us)
+        alert = now_us < self._alert_until_us
+        slot = min(due, key=lambda slot: slot.deadline_us(alert))
         return Turn(slot.job, slot.index, slot.due_us, slot.index + 1 == slot.job.reads)
 
     def done(self, turn: Turn, now_us: int) -> None:
@@ -100,6 +120,15 @@ class Schedule:
     def abandon(self, turn: Turn, now_us: int) -> None:
         """The job is not worth finishing at this tick (a read of it stayed without an answer)."""
         self._slot(turn.job).advance(now_us)
+
+    def attend(self, meter: str, now_us: int, until_us: int) -> None:
+        """Give this meter the line's attention until then, or for longer if it has it already."""
+        self._alert_until_us = max(self._alert_until_us, until_us)
+        for slot in self._slots:
+            if slot.job.meter == meter and slot.job.work == "watch":
+                if not slot.until_us:
+                    slot.due_us = min(slot.due_us, now_us + slot.job.hurry_us)
+                slot.until_us = max(slot.until_us, until_us)
 
     def resume(self, meter: str, now_us: int) -> None:
         """A meter is back: everything of it is due at once."""

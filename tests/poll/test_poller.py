@@ -72,6 +72,7 @@ def unit(number: int, watch_s: float = 1.0, polls: int = 2) -> Unit:
         watch=FakeDecoder((Read(4, 0, 2),)),
         poll=FakeDecoder(tuple(Read(4, 10 + 2 * n, 2) for n in range(polls))),
         watch_us=round(watch_s * SECOND),
+        hurry_us=200_000,
         poll_us=10 * SECOND,
         wire_s=lambda planned: 0.02,
         floor_s=0.05,
@@ -90,12 +91,12 @@ class Rig:
         poller = LinePoller(
             self.line, self._units, virtual_time.now_us, self.samples.append, self.misses.append, jitter=lambda: 0.5
         )
+        self.poller = poller
         for at_s, act in script:
             loop.call_later(at_s, act)
         task = asyncio.create_task(poller.run())
         await asyncio.sleep(for_s)
         task.cancel()
-        self.poller = poller
 
     def watches(self, meter: str) -> list[Sample]:
         return [sample for sample in self.samples if sample.meter == meter and not sample.full]
@@ -209,3 +210,15 @@ def test_a_questionable_reply_makes_a_questionable_sample():
     rig = Rig(FakeLine(questionable=True), [unit(1)])
     virtual_time.run(rig.run(2))
     assert {sample.quality for sample in rig.samples} == {"questionable"}
+
+
+def test_a_meter_in_attention_is_asked_more_often():
+    rig = Rig(FakeLine(), [unit(1), unit(2)])
+
+    async def main() -> None:
+        asyncio.get_running_loop().call_later(10.0, lambda: rig.poller.attend("m1", virtual_time.now_us() + 5 * SECOND))
+        await rig.run(20)
+
+    virtual_time.run(main())
+    during = [each for each in rig.watches("m1") if 1011 * SECOND < each.sent_boot_us < 1015 * SECOND]
+    assert len(during) >= 14

@@ -1,4 +1,5 @@
 import itertools
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,3 +88,44 @@ def test_every_job_of_an_overloaded_line_is_served_again_and_again(shapes, cost_
         asked = [at for at, turn in turns if turn.job is job]
         longest_us = max(later - earlier for earlier, later in itertools.pairwise(asked))
         assert longest_us <= 2 * job.period_us + 2 * cost_us * sum(each.reads for each in jobs)
+
+
+def test_a_meter_in_attention_is_watched_at_the_hurried_pace_until_it_ends():
+    schedule = Schedule.starting([Job("a", "watch", SECOND, 1, hurry_us=200_000)], 0)
+    serve(schedule, 0, 3 * SECOND, 1_000)
+    schedule.attend("a", 3 * SECOND, 5 * SECOND)
+    asked = [at for at, _ in serve(schedule, 3 * SECOND, 8 * SECOND, 1_000)]
+    assert all(later - earlier == 201_000 for earlier, later in pairwise(asked[:9]))
+    assert asked[-2:] == [6 * SECOND, 7 * SECOND]
+
+
+def busy_line(attention: bool) -> list[tuple[int, Turn]]:
+    """Sixteen units that want more than their line can give, from 9 to 19 s."""
+    jobs = [Job(f"m{n}", "watch", SECOND, 1, hurry_us=200_000) for n in range(16)]
+    jobs += [Job(f"m{n}", "poll", 10 * SECOND, 6) for n in range(16)]
+    schedule = Schedule.starting(jobs, 0)
+    serve(schedule, 0, 9 * SECOND, 55_000)
+    if attention:
+        schedule.attend("m3", 9 * SECOND, 20 * SECOND)
+    return serve(schedule, 9 * SECOND, 19 * SECOND, 55_000)
+
+
+def longest_gap_us(turns: list[tuple[int, Turn]], meter: str) -> int:
+    asked = [at for at, turn in turns if (turn.job.meter, turn.job.work) == (meter, "watch")]
+    return max(later - earlier for earlier, later in pairwise(asked))
+
+
+def test_in_attention_full_sets_wait_and_the_others_are_still_seen():
+    calm, alert = busy_line(attention=False), busy_line(attention=True)
+    assert longest_gap_us(alert, "m3") <= 350_000 < longest_gap_us(calm, "m3")
+    assert max(longest_gap_us(alert, meter) for meter in ("m0", "m9", "m15")) <= 2 * SECOND
+    reads = [sum(turn.job.work == "poll" for _, turn in turns) for turns in (alert, calm)]
+    assert reads[0] < reads[1] / 2
+
+
+def test_attention_is_prolonged_not_restarted():
+    schedule = Schedule.starting([Job("a", "watch", SECOND, 1, hurry_us=200_000)], 0)
+    schedule.done(schedule.turn(0), 1_000)
+    for now_us in (10_000, 20_000, 30_000):
+        schedule.attend("a", now_us, now_us + 2 * SECOND)
+    assert schedule.next_due_us() == 210_000
