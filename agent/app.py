@@ -12,7 +12,8 @@ from agent.budget import ceiling_s, wire_s
 from agent.clock import Clock, ClockHold
 from agent.detect.book import Book, MeterFacts, id_maker
 from agent.journal.journal import Journal
-from agent.pipeline import MeterPipeline, retracted
+from agent.known_meters import retired_meters
+from agent.pipeline import MeterPipeline, abandoned
 from agent.poll.poller import LinePoller, Unit
 from agent.poll.window import Window
 from agent.publish.forwarder import Progress, forward
@@ -181,7 +182,7 @@ def _wire_s(config: LineConfig, planned: PlannedRead) -> float:
 
 
 def _pipelines(app: App) -> dict[str, MeterPipeline]:
-    """One per meter, each inside the events that the last run left open; what has no meter any more is retracted."""
+    """One per meter, each inside the events that the last run left open; what has no meter any more is closed."""
     next_id = id_maker(app.site.gateway, app.journal.epoch)
     pipelines = {name: _pipeline(app, meter, next_id) for name, meter in app.site.meters.items()}
     left_open = app.journal.open_events()
@@ -189,7 +190,7 @@ def _pipelines(app: App) -> dict[str, MeterPipeline]:
         pipeline.resume(left_open)
     for event in left_open:
         if event.meter not in pipelines:
-            app.journal.add_event(retracted(event, app.clock))
+            app.journal.add_event(abandoned(event, app.clock))
     return pipelines
 
 
@@ -228,7 +229,8 @@ def _mqtt(app: App, table: MqttSite) -> dict[str, Child]:
     from agent.publish.topics import Session
 
     session = Session(app.journal.epoch, app.clock.wall_us(), version("lamplighter"))
-    sink = MqttSink(table, session, StatusFeed(app.board.statuses, app.board.changed))
+    retired = retired_meters(app.site.state_dir, app.site.meters)
+    sink = MqttSink(table, session, StatusFeed(app.board.statuses, app.board.changed, retired))
     progress = app.sinks["mqtt"] = Progress()
     sending = partial(forward, app.journal, "mqtt", sink.send, window=_MQTT_WINDOW, progress=progress, sleep=sink.rest)
     return {"mqtt": sink.run, "mqtt:forward": sending}

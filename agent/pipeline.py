@@ -22,6 +22,9 @@ from agent.tidied import tidied_event, tidied_reading
 
 log = logging.getLogger("lamplighter.detect")
 
+# A resonance may double a voltage, a lost neutral brings up to 1.73 of it; ten times it is a broken register.
+_HIGHEST_PU = 10.0
+
 Standing = tuple[Supply, Mapping[str, Supply], Comms]
 
 
@@ -70,11 +73,12 @@ class MeterPipeline:
         """Take up the open events that another run left in the journal, and say them again as they stand."""
         resumed = self._book.resume(events)
         self._voltage, self._comms = resumed.voltage, resumed.comms
-        for event in (*self._book.open_events, *(retracted(orphan, self._clock) for orphan in resumed.orphans)):
+        for event in (*self._book.open_events, *(abandoned(orphan, self._clock) for orphan in resumed.orphans)):
             self._journal.add_event(event)
         self._board.changed.set()
 
     def on_sample(self, sample: Sample) -> None:
+        sample = self._plausible(sample)
         self._comms, changes = comms.answered(self._comms, sample.sent_boot_us, sample.received_boot_us)
         if not sample.full:
             changes += self._look(sample)
@@ -105,6 +109,15 @@ class MeterPipeline:
             last_good_us=None if last_good_us is None else self._clock.wall_us(last_good_us),
             open_events=tuple(event.id for event in self._book.open_events),
         )
+
+    def _plausible(self, sample: Sample) -> Sample:
+        """A voltage that no network has is no voltage: absent, and the reading says so."""
+        highest_v = _HIGHEST_PU * self._rules.reference_v
+        wild = {key for key in self._keys if not 0 <= sample.values.get(key, 0.0) <= highest_v}
+        if not wild:
+            return sample
+        self._window.flag("out_of_range")
+        return replace(sample, values={key: value for key, value in sample.values.items() if key not in wild})
 
     def _look(self, sample: Sample) -> tuple[Change, ...]:
         volts = tuple(map(sample.values.get, self._keys))
@@ -137,12 +150,15 @@ class MeterPipeline:
             self._board.changed.set()
 
 
-def retracted(orphan: Event, clock: Clock) -> Event:
-    """An open event that this site file can no longer continue: nobody would ever close it."""
-    reason = "retracted at a start of the agent: the site file no longer has what this event was seen on"
+def abandoned(orphan: Event, clock: Clock) -> Event:
+    """An event that this site file can no longer continue: what was seen stays true, its end is not known.
+
+    Retracting it was rejected: the beginning was measured. Leaving it open was, too: nobody would ever close it.
+    """
+    reason = "no longer observed: the site file changed between two runs of the agent; the end is not known"
     return replace(
         orphan,
-        state="retracted",
+        state="closed",
         revision=orphan.revision + 1,
         reported_us=clock.wall_us(),
         evidence=(*orphan.evidence, reason),

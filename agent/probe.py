@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from agent.budget import timeout_s
 from agent.clock import boot_us
 from agent.site import Meter, Site
-from agent.wiring import watched
+from agent.wiring import polled, watched
 from drivers.codec import compile_plan
 from drivers.line import Exchange, Line, LineConfig
 from drivers.modbus.pdu import Read
@@ -60,8 +60,9 @@ async def _read_line(name: str, config: LineConfig, meters: Sequence[Meter], eve
 async def _read_meter(line: Line, meter: Meter, everything: bool) -> Answer:
     """A read that fails is asked once more; a meter that is silent twice is not asked for the rest."""
     model = meter.model
-    wanted = model.quantities if everything else watched(model, meter.basis, meter.wiring)
-    decoder = compile_plan(plan_reads(model, wanted), meter.installation)
+    often = watched(model, meter.basis, meter.wiring)
+    rest = polled(model, meter.basis, meter.wiring) if everything else ()
+    decoder = compile_plan(plan_reads(model, (*often, *rest)), meter.installation)
     started_us = boot_us()
     values: dict[str, float] = {}
     trouble = ""

@@ -26,7 +26,8 @@ class Sample:
     sent_boot_us:     when the first request had left
     received_boot_us: when the last reply had arrived
     values:           primary values by quantity id, in SI units; what is not available is absent
-    full:             the whole published set, not the watched quantities alone
+    full:             the rest of the published set, not the watched quantities
+    lacking:          a part of it stayed without an answer
     """
 
     meter: str
@@ -35,6 +36,7 @@ class Sample:
     values: Mapping[str, float]
     full: bool
     quality: Quality = "good"
+    lacking: bool = False
 
 
 @dataclass(frozen=True, slots=True)

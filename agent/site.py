@@ -119,12 +119,17 @@ def _read(path: Path) -> bytes:
 
 def _parse(raw: bytes, path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(raw.decode())
+        # Windows editors put a byte order mark in front; it means nothing in UTF-8.
+        return tomllib.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         finding = Finding(f"line {line}", "bytes that are no UTF-8", "UTF-8 text", "save the file as UTF-8")
     except tomllib.TOMLDecodeError as error:
-        finding = _broken_toml(str(error), raw.decode())
+        finding = _broken_toml(str(error), raw.decode("utf-8-sig"))
+    except RecursionError:
+        finding = Finding("somewhere", "tables or lists nested too deep", "a few levels", "write it flat")
+    except ValueError as error:  # an integer of thousands of digits
+        finding = Finding("somewhere", f"a value that cannot be read: {error}", "usual numbers", "correct it")
     raise SiteError(str(path), (finding,))
 
 

@@ -172,9 +172,19 @@ def chain_to_root(name: str, meters: Mapping[str, MeterTable]) -> tuple[str, ...
     return (*chain_to_root(up, meters), name) if up else (name,)
 
 
+# IEC 61000-4-30: three-wire systems are judged line-to-line; two wires have no second line.
+_SENSELESS = {
+    ("3p3w", "ln"): '"ll", or "le" where voltages to earth are measured: three wires have no neutral',
+    ("1p2w", "ll"): '"ln": two wires have one voltage',
+}
+
+
 def _basis(meters: Mapping[str, MeterTable], models: Mapping[str, MeterModel]) -> Iterator[Finding]:
     for name, model in models.items():
-        judged = basis(meters[name], model)
+        judged, wires = basis(meters[name], model), wiring(meters[name], model)
+        if (wires, judged) in _SENSELESS:
+            found = f'"{judged}" with wiring "{wires}"'
+            yield Finding(f"meters.{name}.basis", found, _SENSELESS[wires, judged], "choose the other basis or wiring")
         voltages = VOLTAGES_LL if judged == "ll" else VOLTAGES_LN
         if not set(model.quantities).intersection(voltages):
             found = f'"{judged}", but {model.id} reads no {"line-line" if judged == "ll" else "phase"} voltages'

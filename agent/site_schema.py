@@ -7,14 +7,16 @@ may stand there: it becomes the `allowed` of its finding.
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
 from agent.errors import Finding
 from agent.site_values import (
     DURATION_ALLOWED,
+    FILE_NAME,
     LONGEST_FILE_NAME,
     NAME,
     NAME_ALLOWED,
@@ -59,7 +61,8 @@ def _upstream(text: str) -> str:
 
 
 def _file_name(text: str) -> str:
-    if not text or (len(text) > LONGEST_FILE_NAME and "/" not in text) or not text.isprintable():
+    """Tokens end in = and carry + and longer runs than people give their files: what looks like one is not shown."""
+    if not FILE_NAME.fullmatch(text) or (len(text) > LONGEST_FILE_NAME and "/" not in text):
         raise ValueError("no file name")
     return text
 
@@ -84,12 +87,12 @@ _FILE_ALLOWED = "the name of a file in $CREDENTIALS_DIRECTORY or beside the site
 _TCP_ALLOWED = '"HOST:PORT", as "10.20.0.11:502"'
 
 Name = Annotated[str, _text(_name), Field(description=NAME_ALLOWED)]
-Duration = Annotated[int, _text(duration_us), Field(description=DURATION_ALLOWED)]
+Pace = Annotated[int, _text(duration_us), Field(ge=100_000, description='a duration of "100ms" or more, as "10s"')]
 Watch = Annotated[
     int | Literal["auto", "max"], _text(_watch), Field(description=f'"auto", "max" or {DURATION_ALLOWED}')
 ]
 Ratio = Annotated[float, _text(ratio), Field(description='primary over secondary, both above zero, as "10000/100"')]
-Volts = Annotated[float, Field(gt=0, description="a number of volts above zero")]
+Volts = Annotated[float, Field(ge=1, le=1_000_000, description="a number of volts, 1 to 1000000, without quotes")]
 FileName = Annotated[str, _text(_file_name), Field(description=_FILE_ALLOWED)]
 Endpoint = Annotated[tuple[str, int], Field(description=_TCP_ALLOWED)]
 Flag = Annotated[bool, Field(description="true or false")]
@@ -124,9 +127,9 @@ class SiteTable(Table):
     time_zone: Annotated[str, _text(_zone), Field(description='an IANA time zone, as "Europe/Berlin"')] = "UTC"
     profile: Annotated[Literal["iec", "gb", "ieee"], choice("iec", "gb", "ieee")] = "iec"
     clock: Annotated[Literal["auto", "trusted"], choice("auto", "trusted")] = "auto"
-    poll: Duration = 10_000_000
+    poll: Pace = 10_000_000
     watch: Watch = "auto"
-    publish_every: Duration = 10_000_000
+    publish_every: Pace = 10_000_000
 
 
 class LineTable(Table):
@@ -174,9 +177,9 @@ class MeterTable(Table):
         Field(strict=False, description="[low, high] in V, low below high, as [198.0, 235.4]"),
         AfterValidator(lambda value: value and _ascending(value)),
     ] = None
-    poll: Duration | None = None
+    poll: Pace | None = None
     watch: Watch | None = None
-    publish_every: Duration | None = None
+    publish_every: Pace | None = None
 
 
 class SinkTable(Table):
@@ -280,13 +283,21 @@ def _finding(kind: type[Table], raw: Mapping[str, Any], where: str, key: str, wh
     path = f"{where}.{key}"
     if why == "extra_forbidden":
         return _unknown(path, key, raw[key], tuple(kind.model_fields))
-    allowed = kind.model_fields[key].description or "see config/reference.toml"
+    allowed = _allowed(kind, key)
     if key not in raw:
         return Finding(path, "nothing", allowed, "add this key")
     found = as_toml(raw[key])
     if key.endswith("_file") and isinstance(raw[key], str):
         found = "something that is no file name (not shown: it may be the secret itself)"
     return Finding(path, found, allowed, "correct the value")
+
+
+def _allowed(kind: type[Table], key: str) -> str:
+    """What the field's type says of itself; of an optional one, what the type inside says."""
+    field = kind.model_fields[key]
+    inside = (note for part in get_args(field.annotation) for note in getattr(part, "__metadata__", ()))
+    told = next((note.description for note in inside if isinstance(note, FieldInfo)), None)
+    return field.description or told or "see config/reference.toml"
 
 
 def _unknown(path: str, key: str, value: object, known: tuple[str, ...]) -> Finding:

@@ -13,6 +13,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 NAME_ALLOWED = "1 to 64 letters, digits, - and _"
 DURATION_ALLOWED = 'a duration above zero, as "500ms", "10s", "1min" or "1h"'
+FILE_NAME = re.compile(r"[\w./-]+")
 LONGEST_FILE_NAME = 64  # tokens are longer than the names people give their files
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from agent.detect.thresholds import PROFILES, Rules
 from drivers.codec import Installation, published_name
 from drivers.model import MeterModel
-from drivers.quantities import CURRENTS, VOLTAGES_LL, VOLTAGES_LN
+from drivers.quantities import CATALOGUE, CURRENTS, VOLTAGES_LL, VOLTAGES_LN
 
 if TYPE_CHECKING:
     from agent.site import Meter
@@ -47,7 +47,13 @@ def watched(model: MeterModel, basis: str, wiring: str) -> tuple[str, ...]:
 def polled(model: MeterModel, basis: str, wiring: str) -> tuple[str, ...]:
     """Terminal names of the rest of what the map offers."""
     often = set(watched(model, basis, wiring))
-    return tuple(name for name in model.quantities if name not in often)
+    return tuple(name for name in model.quantities if name not in often and _wired(name, wiring))
+
+
+def _wired(name: str, wiring: str) -> bool:
+    """A two-wire meter has one phase: what its map offers for the other terminals reads 0 and means nothing."""
+    phase = CATALOGUE[name].phase
+    return wiring != "1p2w" or phase in (None, "l1", "total", "n")
 
 
 def rules_of(meter: "Meter", profile: str) -> Rules:

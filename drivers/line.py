@@ -66,6 +66,10 @@ class RtuOverTcpEndpoint:
 LineConfig = SerialPort | TcpEndpoint | RtuOverTcpEndpoint
 
 
+# A back-off this short is waited out within the exchange.
+_WORTH_WAITING_S = 0.15
+
+
 class _Master(Protocol):
     """The sans-I/O half of a line: see RtuMaster and TcpMaster."""
 
@@ -251,9 +255,12 @@ class Line:
         return result
 
     async def _open(self, timeout_s: float) -> bool:
-        now_us = self._now_us()
-        if self._shut or now_us < self._backoff.until_us:
+        remaining_s = (self._backoff.until_us - self._now_us()) / 1e6
+        if self._shut or remaining_s > min(_WORTH_WAITING_S, timeout_s):
             return False
+        if remaining_s > 0:
+            # What one unit did to the connection must not look like the silence of the next one.
+            await asyncio.sleep(remaining_s)
         first, self._tried = not self._tried, True
         limit_s = min(_CONNECT_S, timeout_s + 1.0)
         try:

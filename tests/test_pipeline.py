@@ -7,7 +7,7 @@ import pytest
 from agent.clock import Clock, SyncSource
 from agent.detect.book import Book, MeterFacts, id_maker
 from agent.detect.thresholds import PROFILES, Rules
-from agent.pipeline import MeterPipeline, retracted
+from agent.pipeline import MeterPipeline, abandoned
 from agent.poll.window import Window
 from agent.records import Event, Miss, Reading, Sample
 from agent.status.board import Board
@@ -85,6 +85,19 @@ def test_what_is_told_and_kept_has_the_digits_of_a_float32():
     assert rig.kept.readings[0].values["voltage_l1"] == 220.3
 
 
+@pytest.mark.parametrize("wild", [-230.0, 1e30, float("nan")])
+def test_a_voltage_that_no_network_has_is_absent_and_said(wild: float):
+    rig = Rig()
+    rig.answer(220, 221, 219)
+    rig.answer(full=True)
+    for _ in range(50):
+        rig.answer(220, wild, 219)
+    rig.answer(220, 221, 219)
+    assert rig.kept.events == []
+    assert rig.kept.readings[1].flags == ("out_of_range",)
+    assert rig.kept.readings[1].max.get("voltage_l2", 0) <= 221
+
+
 def test_silence_is_lost_comms_and_unknown_supply_and_nothing_more():
     rig = Rig()
     rig.answer(220, 221, 219)
@@ -129,10 +142,10 @@ def test_a_restart_inside_an_event_says_it_again_and_closes_it_once(boot_s: floa
     assert second.kept.events[-1].id != opened.id
 
 
-def test_an_event_the_site_can_no_longer_continue_is_retracted_with_the_reason():
+def test_an_event_the_site_can_no_longer_continue_is_closed_without_an_end():
     rig = Rig()
     rig.answer(220, 221, 219)
     rig.answer(220, 88, 219)
-    ghost = retracted(rig.kept.events[0], rig.clock)
-    assert (ghost.state, ghost.revision) == ("retracted", 2)
-    assert "site file" in ghost.evidence[-1]
+    left = abandoned(rig.kept.events[0], rig.clock)
+    assert (left.state, left.revision, left.end_us, left.duration_max_s) == ("closed", 2, None, None)
+    assert "site file" in left.evidence[-1]

@@ -19,6 +19,12 @@ def test_what_is_not_watched_is_polled_and_nothing_twice():
     assert {*often, *rest} == set(PM5000.quantities)
 
 
+def test_a_two_wire_meter_publishes_nothing_of_the_terminals_it_has_not():
+    names = {*watched(SDM630, "ln", "1p2w"), *polled(SDM630, "ln", "1p2w")}
+    assert {"voltage_l1", "active_power_l1", "active_power_total", "frequency"} <= names
+    assert not [name for name in names if "l2" in name or "l3" in name]
+
+
 def test_terminals_are_looked_up_under_their_network_phase():
     channels = channels_of("ln", "3p4w", Installation(phase_map=("l2", "l3", "l1")))
     assert channels.terminals == ("voltage_l1", "voltage_l2", "voltage_l3")

@@ -1,11 +1,12 @@
 """`lamplighter events`: what happened?"""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from agent.cli import show
 from agent.cli.options import AsJson, SitePath, StateDir
+from agent.records import Kind
 
 if TYPE_CHECKING:
     from agent.site import Site
@@ -28,7 +29,11 @@ def events(
     """
     from agent.site import load_site
 
-    found = _find(load_site(site, state_dir), limit=limit, meter=meter, kind=kind)
+    loaded = load_site(site, state_dir)
+    show.refuse_unknown("--kind", kind, get_args(Kind))
+    found = _find(loaded, limit=limit, meter=meter, kind=kind)
+    if meter is not None and not found:
+        show.refuse_unknown("--meter", meter, loaded.meters)  # one that is gone may have left events
     if json:
         show.as_json({"events": found})
         return

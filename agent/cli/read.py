@@ -50,9 +50,7 @@ def read(
 def _chosen(site: "Site", name: str | None) -> tuple["Meter", ...]:
     if name is None:
         return tuple(site.meters.values())
-    if name not in site.meters:
-        typer.echo(f"METER: found {name}; allowed: {', '.join(site.meters)}; name one of these", err=True)
-        raise typer.Exit(2)
+    show.refuse_unknown("METER", name, site.meters)
     return (site.meters[name],)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -105,3 +105,10 @@ def looks_dead(values: Mapping[str, float]) -> bool:
     """Whether a reading shows a channel with less than a tenth of the highest one's voltage, or none anywhere."""
     volts = [value for quantity, value in values.items() if quantity.startswith("voltage_l") and "thd" not in quantity]
     return bool(volts) and min(volts) < 0.1 * max(max(volts), 1.0)
+
+
+def refuse_unknown(what: str, found: str | None, allowed: Collection[str]) -> None:
+    """A typo must not look like good news: exit 2 with what there is."""
+    if found is not None and found not in allowed:
+        typer.echo(f"{what}: found {found}; allowed: {', '.join(allowed)}; name one of these", err=True)
+        raise typer.Exit(2)

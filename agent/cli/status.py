@@ -32,7 +32,7 @@ def _print(told: Mapping[str, Any]) -> None:
     synced = {True: "synchronised", False: "NOT synchronised", None: "no time source to ask"}[told["clock"]["synced"]]
     typer.echo(f"site {told['site']}, gateway {told['gateway']}, {show.moment(told['time'])} UTC, clock {synced}\n")
     show.table("meters", METER_COLUMNS, [meter_row(meter) for meter in told["meters"]])
-    lines = [(name, line["state"], _counts(line["counters"]), line["error"]) for name, line in told["lines"].items()]
+    lines = [(name, line["state"], _counts(line["counters"]), _trouble(line)) for name, line in told["lines"].items()]
     show.table("lines", ("line", "state", "exchanges", "trouble"), lines)
     sinks = [(name, _words(facts)) for name, facts in told["sinks"].items()]
     show.table("sinks", ("sink", "progress"), sinks)
@@ -49,6 +49,12 @@ def meter_row(meter: Mapping[str, Any]) -> show.Row:
 
 def _counts(counters: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {what}" for what, count in counters.items() if count) or "none yet"
+
+
+def _trouble(line: Mapping[str, Any]) -> str:
+    """What is wrong with the line itself, and what its meters do not give although their maps say so."""
+    mute = [f"{meter} lacks {'; '.join(what)} (does the model fit?)" for meter, what in line["mute"].items()]
+    return ", ".join(filter(None, (line["error"], *mute)))
 
 
 def _words(facts: Mapping[str, Any]) -> str:

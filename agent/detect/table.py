@@ -16,7 +16,8 @@ held the step back showed one short extra sag after a clean supply loss.)
 
 "All" and "any" are over the channels that have a voice. A channel that is not available at a look keeps its last
 word: it neither opens nor closes anything. (Letting only the available ones vote was rejected: two dead phases and
-one unread would be a supply loss, a sag on an unread phase would end.) One that never spoke has no voice. A look
+one unread would be a supply loss, a sag on an unread phase would end.) One that never spoke has no voice, and as long
+as there is one, no supply loss begins: "all wired channels" is not known. A look
 without any available channel, and a questionable one, change nothing.
 """
 
@@ -38,6 +39,7 @@ class View:
     known:    the same with the last word of those not read
     lasting:  channels below the phase-loss threshold for its full time while another stayed alive
     now_us:   when the reply had arrived
+    wired:    how many channels there are, with those that never spoke
     bound_us: when the request had left, moved back by register age and averaging window
     """
 
@@ -48,6 +50,7 @@ class View:
     lasting: Indices
     now_us: int
     bound_us: int
+    wired: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def _any_beyond(row: Row, view: View) -> Indices:
 
 def _all_beyond(row: Row, view: View) -> Indices:
     crossed = tuple(i for i, volts in view.known if row.beyond(volts, view.levels))
-    return crossed if len(crossed) == len(view.known) else ()
+    return crossed if len(crossed) == view.wired else ()
 
 
 def _lasting(row: Row, view: View) -> Indices:

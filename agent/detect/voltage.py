@@ -160,6 +160,7 @@ def _view(tracking: Tracking, fresh: Volts, look: Look, rules: Rules) -> View:
         lasting=low if alive else (),
         now_us=look.received_boot_us,
         bound_us=look.sent_boot_us - rules.reach_us,
+        wired=len(rules.channels),
     )
 
 

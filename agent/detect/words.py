@@ -29,6 +29,7 @@ def _measured(change: Change, rules: Rules) -> tuple[str, ...]:
 
 
 def _each(change: Change, rules: Rules, moved: str, beyond: str) -> tuple[str, ...]:
-    volts = [(rules.channels[i], change.extremes[i]) for i in change.crossed]
-    seen = ", ".join(f"{channel} {moved} {value:.1f} V" for channel, value in volts if value is not None)
+    # By network phase, as the readings are: `channels` names the terminals.
+    volts = [(rules.phases[i], change.extremes[i]) for i in change.crossed]
+    seen = ", ".join(f"{phase} {moved} {value:.1f} V" for phase, value in volts if value is not None)
     return (f"{seen}: {beyond}",)

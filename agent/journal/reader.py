@@ -87,7 +87,7 @@ class Figures:
 
     def sink(self, name: str, position: Position, head: int, oldest: Record | None) -> SinkStats:
         """oldest: the first record the sink lacks."""
-        kept = self.oldest or head
+        kept = self.oldest or 0
         return SinkStats(
             live=position.live,
             backlog=(position.backlog_lo, position.backlog_hi),

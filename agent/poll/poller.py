@@ -20,6 +20,11 @@ from drivers.plan import PlannedRead
 
 log = logging.getLogger("lamplighter.poll")
 
+# 05 acknowledge, 06 busy: later, not never.
+_LATER_CODES = (0x05, 0x06)
+# A read that stays unanswered so often while the meter answers others is left out for so long.
+_MISSES_TO_MUTE = 3
+_MUTE_US = 300_000_000
 # Modbus application protocol, exception codes: 0A gateway path unavailable, 0B gateway target did not respond.
 _GATEWAY_CODES = {0x0A: "gateway path unavailable", 0x0B: "gateway: unit did not respond"}
 
@@ -55,11 +60,21 @@ class Unit:
     def decoder(self, work: Work) -> Decoder:
         return self.watch if work == "watch" else self.poll
 
-    def jobs(self) -> tuple[Job, Job]:
+    def jobs(self, share: float = 0.0) -> tuple[Job, Job]:
+        """share: how far into the poll period this unit's full set comes, of 1; units of one line do not coincide."""
         # A full set starts a second before its tick, so that the reading of that tick carries fresh values.
-        lead_us = min(1_000_000, self.poll_us // 2)
+        lead_us = (min(1_000_000, self.poll_us // 2) + round(share * self.poll_us)) % self.poll_us
         watch = Job(self.meter, "watch", self.watch_us, len(self.watch.plan.reads), hurry_us=self.hurry_us)
         return watch, Job(self.meter, "poll", self.poll_us, len(self.poll.plan.reads), lead_us)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mute:
+    """A read without answers. until_us: when it is asked again, 0 while it is asked as usual."""
+
+    misses: int = 0
+    until_us: int = 0
+    why: str = ""
 
 
 @dataclass(slots=True)
@@ -68,6 +83,7 @@ class _Partial:
 
     sent_us: int = 0
     questionable: bool = False
+    lacking: bool = False
     values: dict[str, float] = field(default_factory=dict)
 
     def add(self, exchange: Exchange, values: dict[str, float]) -> None:
@@ -103,8 +119,8 @@ class LinePoller:
         self._patience: dict[str, Patience] = dict.fromkeys(self._units, Patience())
         self._budget = unit_health.Budget()
         self._partial: dict[tuple[str, Work], _Partial] = {}
-        self._refused: set[tuple[str, Read]] = set()
-        jobs = [job for unit in units for job in unit.jobs()]
+        self._mute: dict[tuple[str, Read], _Mute] = {}
+        jobs = [job for n, unit in enumerate(units) for job in unit.jobs(n / len(units))]
         self.last_round_us = now_us()
         self._schedule = Schedule.starting(jobs, self.last_round_us)
 
@@ -132,16 +148,20 @@ class LinePoller:
     async def _ask(self, turn: Turn) -> None:
         unit = self._units[turn.job.meter]
         planned = unit.decoder(turn.job.work).plan.reads[turn.index]
+        mute = self._mute.get((unit.meter, planned.read))
+        if mute is not None and self._now_us() < mute.until_us and not turn.wait_us:
+            self._done(turn, self._now_us())
+            return
         timeout_s = (turn.wait_us or self._limit_us(unit, planned)) / 1e6
         asked_us = self._now_us()
         exchange = await self._line.exchange(unit.unit, planned.read, timeout_s, planned.spare)
         if exchange.outcome == "answered":
             self._learn(unit, planned, exchange, asked_us)
-            self._answered(turn, unit, exchange)
+            self._answered(turn, unit, planned, exchange)
         elif exchange.outcome == "refused" and exchange.code not in _GATEWAY_CODES:
             self._refusal(turn, planned, exchange)
         else:
-            self._missed(turn, exchange, asked_us, asked_us + round(timeout_s * 1e6))
+            self._missed(turn, planned, exchange, asked_us, asked_us + round(timeout_s * 1e6))
         if exchange.outcome == "down":
             # A line that is down answers at once: yield, or the loop would spin through its units.
             await asyncio.sleep(0)
@@ -156,50 +176,73 @@ class LinePoller:
         turnaround_us = received_us - asked_us - round(unit.wire_s(planned) * 1e6)
         self._patience[unit.meter] = patience.heard(self._patience[unit.meter], turnaround_us)
 
-    def _answered(self, turn: Turn, unit: Unit, exchange: Exchange) -> None:
+    def _answered(self, turn: Turn, unit: Unit, planned: PlannedRead, exchange: Exchange) -> None:
         self._alive(turn.job.meter)
-        key = (turn.job.meter, turn.job.work)
-        partial = self._partial.setdefault(key, _Partial())
-        partial.add(exchange, unit.decoder(turn.job.work).decode(turn.index, exchange.data))
-        self._schedule.done(turn, self._now_us())
-        if turn.last:
-            self._complete(turn, self._partial.pop(key), exchange.received_boot_us)
+        self._mute.pop((turn.job.meter, planned.read), None)
+        values = unit.decoder(turn.job.work).decode(turn.index, exchange.data)
+        self._part(turn).add(exchange, values)
+        self._done(turn, exchange.received_boot_us)
 
-    def _complete(self, turn: Turn, partial: _Partial, received_us: int) -> None:
-        quality: Quality = "questionable" if partial.questionable else "good"
-        full = turn.job.work == "poll"
-        self._on_sample(Sample(turn.job.meter, partial.sent_us, received_us, partial.values, full, quality))
+    def _part(self, turn: Turn) -> _Partial:
+        return self._partial.setdefault((turn.job.meter, turn.job.work), _Partial())
 
-    def _refusal(self, turn: Turn, planned: PlannedRead, exchange: Exchange) -> None:
-        """The meter lives and says no: go on with what it does give, and say once what it refuses."""
-        self._alive(turn.job.meter)
-        key = (turn.job.meter, planned.read)
-        if key not in self._refused:
-            self._refused.add(key)
-            rows = ",".join(register.quantity for register, _ in planned.fields)
-            log.warning(
-                "meter.refused meter=%s function=%d address=%d count=%d exception=0x%02x rows=%s",
-                turn.job.meter, planned.read.function, planned.read.address, planned.read.count,
-                exchange.code, rows,
-            )  # fmt: skip
+    def _done(self, turn: Turn, at_us: int) -> None:
+        """This read of the job is dealt with; after the last one what there is of the set is handed on."""
         self._schedule.done(turn, self._now_us())
         partial = self._partial.pop((turn.job.meter, turn.job.work), None) if turn.last else None
-        if partial is not None:
-            self._complete(turn, partial, exchange.received_boot_us)
+        if partial is None or not partial.sent_us:
+            return
+        quality: Quality = "questionable" if partial.questionable else "good"
+        full = turn.job.work == "poll"
+        sample = Sample(turn.job.meter, partial.sent_us, at_us, partial.values, full, quality, partial.lacking)
+        self._on_sample(sample)
 
-    def _missed(self, turn: Turn, exchange: Exchange, asked_us: int, deadline_us: int) -> None:
+    def _refusal(self, turn: Turn, planned: PlannedRead, exchange: Exchange) -> None:
+        """The meter lives and says no: go on with what it does give, and ask again for this in some minutes."""
+        self._alive(turn.job.meter)
+        if exchange.code not in _LATER_CODES:
+            self._silence_read(turn, planned, f"exception 0x{exchange.code:02x}", _MISSES_TO_MUTE)
+        self._part(turn).lacking = True
+        self._done(turn, exchange.received_boot_us)
+
+    def _silence_read(self, turn: Turn, planned: PlannedRead, why: str, misses: int = 1) -> None:
+        """A read that stays unanswered time and again, while the meter answers others, is left alone for a while."""
+        key = (turn.job.meter, planned.read)
+        before = self._mute.get(key, _Mute())
+        misses += before.misses
+        until_us = self._now_us() + _MUTE_US if misses >= _MISSES_TO_MUTE else 0
+        self._mute[key] = _Mute(misses, until_us, why)
+        if before.misses < _MISSES_TO_MUTE <= misses:
+            log.warning(
+                "meter.mute meter=%s function=%d address=%d count=%d: %s; left out: %s", turn.job.meter,
+                planned.read.function, planned.read.address, planned.read.count, why,
+                ",".join(register.quantity for register, _ in planned.fields),
+            )  # fmt: skip
+
+    def mute(self, meter: str) -> tuple[str, ...]:
+        """What this meter does not give although its map says so, in words."""
+        return tuple(
+            f"{read.count} words at {read.address}: {mute.why}"
+            for (name, read), mute in self._mute.items()
+            if name == meter and mute.until_us
+        )
+
+    def _missed(self, turn: Turn, planned: PlannedRead, exchange: Exchange, asked_us: int, deadline_us: int) -> None:
         meter, now_us = turn.job.meter, self._now_us()
-        self._partial.pop((meter, turn.job.work), None)
-        self._schedule.abandon(turn, now_us)
+        self._part(turn).lacking = True
+        if exchange.outcome in ("silent", "garbled") and turn.job.work == "poll":
+            self._silence_read(turn, planned, exchange.outcome)
+        self._done(turn, now_us)
         if exchange.outcome == "silent" and not turn.hurried:
             self._patience[meter] = patience.missed(self._patience[meter])
         before = self._health[meter]
         after = self._health[meter] = unit_health.missed(before, now_us, self._jitter(), hurried=turn.hurried)
         if after.state == "silent" and before.state != "silent":
             self._schedule.paused[meter] = None
+            self._partial.pop((meter, "poll"), None)
             log.warning("meter.silent line=%s meter=%s outcome=%s", self._line.name, meter, exchange.outcome)
         elif after.state == "doubtful" and exchange.outcome != "down":
-            self._schedule.resume(meter, now_us)
+            self._schedule.retry(meter, now_us)
         detail = _GATEWAY_CODES.get(exchange.code, exchange.detail)
         sent_us = exchange.sent_boot_us or asked_us
         miss = Miss(meter, turn.due_us, sent_us, deadline_us, exchange.outcome, exchange.code, detail)

@@ -2,7 +2,9 @@
 
 Every job is a short list of reads on a fixed grid. Grids are multiples of the period counted from the zero
 of the boot-time clock, so that lines tick together and one wake-up serves many replies. Within a line the
-read with the earliest deadline goes first, one read at a time: a long full set never holds up a watch.
+read with the earliest deadline goes first, one read at a time. The reads of a full set have their deadlines spread
+over its whole period, and the full sets of a line's meters are spread against each other: on a slow line they fill
+the gaps that the watches leave, and never stop the watching. Only the first ones, at the start, are in a hurry.
 A tick that could not be served is counted, never queued: the next tick comes from the grid, not from now.
 
 Attention: while something happens at a meter, it is watched as fast as is useful, full sets wait up to ten seconds
@@ -16,8 +18,8 @@ from typing import Literal
 
 Work = Literal["watch", "poll"]
 
-# A full set is spread over at most this long after its tick, so that it is done before the reading that carries it.
-_POLL_SPREAD_US = 1_000_000
+# The first full set brings the first reading: its reads have a second.
+_FIRST_SPREAD_US = 1_000_000
 # While a meter has the line's attention.
 _POLL_PATIENCE_US = 10_000_000
 _OTHERS_US = 1_000_000
@@ -59,6 +61,7 @@ class _Slot:
     due_us: int
     index: int = 0
     missed: int = 0
+    first: bool = True
     until_us: int = 0  # this job's meter has the line's attention until then
 
     def deadline_us(self, alert: bool) -> int:
@@ -68,12 +71,12 @@ class _Slot:
             return self.due_us + (job.period_us or _FLAT_OUT_US)
         if job.work == "watch":
             return self.due_us + (_FLAT_OUT_US if self.until_us else min(job.period_us, _OTHERS_US))
-        spread_us = (self.index + 1) * min(job.period_us, _POLL_SPREAD_US) // job.reads
-        return self.due_us + spread_us + (_POLL_PATIENCE_US if alert else 0)
+        spread_us = min(job.period_us, _FIRST_SPREAD_US) if self.first else job.period_us
+        return self.due_us + (self.index + 1) * spread_us // job.reads + (_POLL_PATIENCE_US if alert else 0)
 
     def advance(self, now_us: int) -> None:
         """To the first tick after now; the ticks in between are missed. A watch in attention has no grid."""
-        self.index = 0
+        self.index, self.first = 0, False
         period_us = self.job.period_us
         if self.until_us > now_us and self.job.work == "watch":
             self.due_us = now_us + min(period_us, self.job.hurry_us)
@@ -117,10 +120,6 @@ class Schedule:
         else:
             slot.index = turn.index + 1
 
-    def abandon(self, turn: Turn, now_us: int) -> None:
-        """The job is not worth finishing at this tick (a read of it stayed without an answer)."""
-        self._slot(turn.job).advance(now_us)
-
     def attend(self, meter: str, now_us: int, until_us: int) -> None:
         """Give this meter the line's attention until then, or for longer if it has it already."""
         self._alert_until_us = max(self._alert_until_us, until_us)
@@ -135,7 +134,12 @@ class Schedule:
         self.paused.pop(meter, None)
         for slot in self._slots:
             if slot.job.meter == meter:
-                slot.index, slot.due_us = 0, now_us
+                slot.index, slot.due_us, slot.first = 0, now_us, True
+
+    def retry(self, meter: str, now_us: int) -> None:
+        """A meter is in doubt: its watch, or whatever it has, is due at once. Its full set waits for its tick."""
+        slot = next(slot for slot in self._slots if slot.job.meter == meter)
+        slot.index, slot.due_us = 0, now_us
 
     def probe(self, meter: str, now_us: int, wait_us: int, *, hurried: bool) -> Turn:
         """The first read of a paused meter, out of turn."""

@@ -52,6 +52,7 @@ class Window:
     _last_us: int = 0
     _primed: bool = False
     _questionable: bool = False
+    _flags: set[str] = field(default_factory=set)
     _stats: dict[str, _Stats] = field(default_factory=dict)
     _latest: dict[str, float] = field(default_factory=dict)
 
@@ -73,6 +74,10 @@ class Window:
             return self._close(at_us)
         return ended
 
+    def flag(self, flag: str) -> None:
+        """Mark the open interval."""
+        self._flags.add(flag)
+
     def flush(self, now_us: int) -> Reading | None:
         """The reading of an interval whose end has passed, if anything was read in it."""
         if not self._primed or self._start_us is None or now_us < self._end_us:
@@ -85,6 +90,8 @@ class Window:
 
     def _collect(self, sample: Sample) -> None:
         self._questionable = self._questionable or sample.quality != "good"
+        if sample.lacking:
+            self._flags.add("partial")
         for quantity, value in sample.values.items():
             if quantity not in self.watched:
                 self._latest[quantity] = value
@@ -108,11 +115,11 @@ class Window:
             time_us=end_us,
             window_s=max(0, end_us - start_us) / 1e6,
             quality=quality,
-            flags=(),
+            flags=tuple(sorted(self._flags)),
             values={**means, **self._latest},
             min={quantity: stats.low for quantity, stats in self._stats.items()},
             max={quantity: stats.high for quantity, stats in self._stats.items()},
         )
         self._start_us, self._last_us, self._questionable = None, end_us, False
-        self._stats, self._latest = {}, {}
+        self._stats, self._latest, self._flags = {}, {}, set()
         return reading

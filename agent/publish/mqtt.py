@@ -23,7 +23,7 @@ from agent.journal.entries import Entry
 from agent.publish.forwarder import Verdict, backoff_s
 from agent.publish.mqtt_rules import REFUSALS, Timing, encode, essence, judge
 from agent.publish.tls import client_context, explain
-from agent.publish.topics import GatewayState, Message, Session, state_message, status_message
+from agent.publish.topics import GatewayState, Message, Session, no_status_message, state_message, status_message
 from agent.records import MeterStatus
 from agent.site import MqttSite
 
@@ -40,6 +40,7 @@ class StatusFeed:
 
     statuses: Callable[[], Sequence[MeterStatus]]
     changed: asyncio.Event
+    retired: tuple[str, ...] = ()
 
 
 class MqttSink:
@@ -69,6 +70,7 @@ class MqttSink:
         self._since_s: float | None = None
         self._up = asyncio.Event()
         self.trouble = "not connected yet"
+        self._tried = asyncio.Event()
 
     @property
     def connected(self) -> bool:
@@ -90,6 +92,11 @@ class MqttSink:
 
     async def send(self, entries: Sequence[Entry]) -> list[Verdict]:
         """Publish entries in order; accepted is what the broker acknowledged. SinkError if not connected."""
+        if not self._tried.is_set():
+            # The agent has just started: that the first connection takes its time is no failure.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._timing.open_s):
+                    await self._tried.wait()
         if self._connection is None:
             raise SinkError(self.trouble)
         encoded = [encode(self._site.prefix, entry) for entry in entries]
@@ -183,6 +190,7 @@ class MqttSink:
             if _now_s() >= refresh_at_s:
                 # `online` again as well: a broker may publish the will of the connection that this one replaced late.
                 messages, shown = [self._state("online")], {}
+                messages += [no_status_message(self._site.prefix, meter) for meter in self._feed.retired]
                 refresh_at_s = _now_s() + self._timing.refresh_s
             now = {status.meter: status for status in self._feed.statuses()}
             messages += [
@@ -200,6 +208,7 @@ class MqttSink:
             self._connection = connection
             self._since_s = _now_s()
             self._up.set()
+            self._tried.set()
             self.trouble = ""
             log.info("mqtt.connected host=%s port=%d", self._site.host, self._site.port)
 
@@ -217,6 +226,7 @@ class MqttSink:
 
     def _note(self, event: str, why: str) -> None:
         """Logs the edge: the same trouble is said once, however often it is tried."""
+        self._tried.set()
         if why != self.trouble:
             log.warning("%s host=%s port=%d: %s", event, self._site.host, self._site.port, why)
         self.trouble = why

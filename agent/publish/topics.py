@@ -66,6 +66,11 @@ def status_message(prefix: str, status: MeterStatus) -> Message:
     return Message(f"{prefix}/{status.meter}/status", _compact(status_to_json(status)), retain=True)
 
 
+def no_status_message(prefix: str, meter: str) -> Message:
+    """Takes away what the broker retains of a meter: MQTT 3.1.1, 3.3.1.3, an empty retained payload."""
+    return Message(f"{prefix}/{meter}/status", b"", retain=True)
+
+
 def _compact(body: Mapping[str, Any]) -> bytes:
     # NaN is no JSON. A value that is not available is absent, so one that comes this far is a ValueError.
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()

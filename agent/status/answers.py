@@ -60,6 +60,7 @@ def _line(app: "App", name: str) -> dict[str, object]:
         "error": line.error,
         "counters": asdict(line.counters),
         "health": {meter: poller.health(meter).state for meter in meters},
+        "mute": {meter: poller.mute(meter) for meter in meters if poller.mute(meter)},
         "missed_ticks": {meter: poller.missed_ticks(meter) for meter in meters},
     }
 

@@ -11,6 +11,13 @@ from running import Agent, agent, command, eventually
 pytestmark = pytest.mark.e2e
 
 
+def catches_sigterm(running: Agent) -> bool:
+    """proc(5): SigCgt is the mask of caught signals, bit n-1 for signal n."""
+    status = Path(f"/proc/{running.process.pid}/status").read_text(encoding="ascii")
+    mask = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(mask.split()[1], 16) & 1 << signal.SIGTERM - 1)
+
+
 def up(running: Agent) -> bool:
     return "agent.started" in running.log
 
@@ -23,6 +30,17 @@ def test_it_ends_in_order_and_soon(site_file: Path, number: signal.Signals) -> N
         running.process.send_signal(number)
         assert running.process.wait(10) == 0
         assert time.monotonic() - asked < 5
+        assert "Traceback" not in running.log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("after_s", [0.0, 0.1, 0.2, 0.4])
+def test_a_signal_during_the_start_is_no_failure(site_file: Path, number: signal.Signals, after_s: float) -> None:
+    with agent(site_file) as running:
+        eventually("Python runs our first lines", lambda: catches_sigterm(running))
+        time.sleep(after_s)
+        running.process.send_signal(number)
+        assert running.process.wait(10) == 0
         assert "Traceback" not in running.log
 
 

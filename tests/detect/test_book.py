@@ -79,7 +79,7 @@ def test_a_sag_in_full() -> None:
         line="feeder-room",
         feeder="F12",
         path=("tx0",),
-        evidence=("voltage_l2 down to 115.0 V: below 90% of 230 V",),
+        evidence=("l2 down to 115.0 V: below 90% of 230 V",),
         voltage_basis="ln",
         reference_v=230.0,
         reference="declared",

@@ -273,7 +273,7 @@ def test_an_unavailable_channel_neither_opens_nor_closes() -> None:
 
 def test_a_channel_that_never_spoke_has_no_voice() -> None:
     rows = [(1, None, 1), (0, None, 0), (1, None, 1)]
-    assert told(run(every(0.1, *rows), IEC)[1]) == [("open", "supply_loss"), ("close", "supply_loss")]
+    assert told(run(every(0.1, *rows), IEC)[1]) == [("open", "sag"), ("close", "sag")]
 
 
 def test_a_look_without_any_channel_changes_nothing() -> None:

@@ -180,3 +180,20 @@ def test_no_event_is_lost_or_doubled_through_seeded_kills(rig: Rig):
         seen = {body["id"] for body in listener.of("/m/event") if body["kind"] == "sag"}
         assert seen == {event["id"] for event in rig.own_events()}
         assert running.stop()[0] == 0
+
+
+def test_a_meter_taken_out_of_the_site_leaves_no_ghost(rig: Rig):
+    with agent(rig.site) as running, Listener(rig.broker.port) as listener:
+        eventually("a reading", lambda: listener.of("/m/reading"))
+        rig.sag()
+        opened = eventually("the sag", lambda: [body for body in listener.of("/m/event") if body["kind"] == "sag"])[0]
+        assert running.stop()[0] == 0
+        rig.site.write_text(rig.site.read_text().replace("[meters.m]", "[meters.renamed]"))
+        running.start()
+        eventually("the new name", lambda: listener.of("/renamed/reading"), 20)
+        closed = eventually(
+            "the old event closed", lambda: [e for e in closed_sags(listener) if e["id"] == opened["id"]]
+        )
+        assert "end" not in closed[0]
+        assert retained(rig.broker.port, "lamplighter/dashi/gw-01/m/status") is None
+        assert running.stop()[0] == 0

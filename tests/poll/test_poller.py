@@ -194,6 +194,30 @@ def test_a_refused_last_read_still_completes_the_set():
     assert next(sample.values for sample in rig.samples if sample.full) == {"read_10": 1.0}
 
 
+def test_a_block_that_stays_silent_costs_only_its_own_rows():
+    line = FakeLine()
+
+    class Partly(FakeLine):
+        async def exchange(self, unit: int, read: Read, timeout_s: float, spare: Read | None = None) -> Exchange:
+            if read.address != 12:
+                return await line.exchange(unit, read, timeout_s, spare)
+            sent = virtual_time.now_us()
+            line.asked.append((sent, unit, read.address))
+            await asyncio.sleep(timeout_s)
+            return Exchange("silent", b"", sent, virtual_time.now_us())
+
+    rig = Rig(Partly(), [unit(1), unit(2)])
+    virtual_time.run(rig.run(200))
+    full = [sample for sample in rig.samples if sample.full and sample.meter == "m1"]
+    assert len(full) >= 18
+    assert full[0].values == {"read_10": 1.0}
+    assert full[0].lacking
+    assert len(rig.watches("m1")) >= 190
+    assert sum(address == 12 and number == 1 for _, number, address in line.asked) <= 4
+    assert rig.poller.health("m1").state == "healthy"
+    assert rig.poller.mute("m1") == ("2 words at 12: silent",)
+
+
 def test_a_gateway_that_cannot_reach_a_unit_is_a_miss():
     class Gateway(FakeLine):
         async def exchange(self, unit: int, read: Read, timeout_s: float, spare: Read | None = None) -> Exchange:

@@ -80,6 +80,14 @@ def test_one_questionable_sample_makes_the_interval_questionable():
     assert running.flush(START + 20 * SECOND).quality == "good"
 
 
+def test_a_set_that_lacks_a_part_is_flagged_once():
+    running = primed()
+    running.add(Sample("m", 0, 0, {"frequency": 50.0}, full=True, lacking=True), START, START + SECOND)
+    assert running.flush(START + 10 * SECOND).flags == ("partial",)
+    running.add(sample(220.0), START, START + 11 * SECOND)
+    assert running.flush(START + 20 * SECOND).flags == ()
+
+
 def test_no_two_readings_share_a_time_when_the_wall_clock_steps_back():
     running = primed()
     times = []

@@ -96,7 +96,7 @@ class Listener:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             topic, retained, body = line.decode().rstrip("\n").split(" ", 2)
-            self.messages.append((topic, retained == "1", json.loads(body)))
+            self.messages.append((topic, retained == "1", json.loads(body) if body else None))
 
 
 def retained(port: int, topic: str) -> Any:

@@ -1,0 +1,22 @@
+"""Which meters this gateway has ever had: what a broker retains of one that is gone must be taken away."""
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+NAME = "meters.json"
+
+
+def retired_meters(state_dir: Path, meters: Collection[str]) -> tuple[str, ...]:
+    """Those of earlier site files that `meters` no longer has. Remembers `meters` for the next time.
+
+    A file that cannot be read counts as empty: the worst that follows is a stale retained status.
+    """
+    file = state_dir / NAME
+    try:
+        known = set(json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        known = set()
+    if not known.issuperset(meters):
+        file.write_text(json.dumps(sorted(known.union(meters))))
+    return tuple(sorted(known.difference(meters)))
