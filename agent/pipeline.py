@@ -67,6 +67,7 @@ class MeterPipeline:
         self._asked_us: int | None = None
         self._watch_s: float | None = None
         self._standing: Standing = (*supply(None, rules, "suspect"), "suspect")
+        self._all_live = False
         board.add(self.status)
 
     def resume(self, events: Iterable[Event]) -> None:
@@ -144,9 +145,12 @@ class MeterPipeline:
 
     def _note_standing(self) -> None:
         heard = comms.comms(self._comms)
+        if self._all_live and heard == "ok" and voltage.is_ordinary(self._voltage):
+            return  # every channel in band, as before: nothing to work out, many times a second
         now = (*supply(self._volts, self._rules, heard, voltage.open_kinds(self._voltage)), heard)
         if now != self._standing:
             self._standing = now
+            self._all_live = heard == "ok" and set(now[1].values()) == {"live"}
             self._board.changed.set()
 
 

@@ -86,6 +86,11 @@ def step(state: VoltageState, look: Look, rules: Rules) -> tuple[VoltageState, t
     return _attend(state, look, rules)
 
 
+def is_ordinary(state: VoltageState) -> bool:
+    """The last look had every channel, and all of them in band."""
+    return state.good is not None
+
+
 def open_kinds(state: VoltageState) -> frozenset[Kind]:
     tracking = state.tracking
     return frozenset() if tracking is None else frozenset(track.kind for track in tracking.open)

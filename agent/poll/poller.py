@@ -256,6 +256,8 @@ class LinePoller:
 
     def _probe(self, now_us: int) -> Turn | None:
         """A silent unit that may be asked now."""
+        if not self._schedule.paused:
+            return None
         next_us = self._schedule.next_due_us()
         gap_us = None if next_us is None else max(0, next_us - now_us)
         for meter in self._schedule.paused:
