@@ -6,11 +6,11 @@ Each line is opened once and asked one request at a time, all lines at once.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from agent.budget import timeout_s
 from agent.clock import boot_us
-from agent.site import Meter, Site
+from agent.probe_influx import trouble_of
+from agent.site import InfluxSite, Meter, Site
 from agent.wiring import polled, watched
 from drivers.codec import compile_plan
 from drivers.line import Exchange, Line, LineConfig
@@ -18,7 +18,6 @@ from drivers.modbus.pdu import Read
 from drivers.plan import PlannedRead, plan_reads
 
 _CONNECT_TIMEOUT_S = 3.0
-_HTTP_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +91,17 @@ def _trouble(exchange: Exchange, read: Read) -> str:
 
 
 async def reach_servers(site: Site) -> tuple[Reached, ...]:
-    """Whether the site's broker and database take a connection. It says nothing yet about passwords."""
-    servers = []
+    """Whether the site's broker takes a connection (its password is not tried), and its database our rows."""
+    asked = []
     if site.mqtt is not None:
-        servers.append(("mqtt", site.mqtt.host, site.mqtt.port))
+        asked.append(_reach("mqtt", site.mqtt.host, site.mqtt.port))
     if site.influxdb is not None:
-        url = urlsplit(site.influxdb.url)
-        servers.append(("influxdb", url.hostname or "", url.port or _HTTP_PORTS[url.scheme]))
-    return tuple(await asyncio.gather(*(_reach(*server) for server in servers)))
+        asked.append(_reach_influx(site.influxdb))
+    return tuple(await asyncio.gather(*asked))
+
+
+async def _reach_influx(table: InfluxSite) -> Reached:
+    return Reached("influxdb", table.url, await asyncio.to_thread(trouble_of, table))
 
 
 async def _reach(server: str, host: str, port: int) -> Reached:
