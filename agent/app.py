@@ -36,6 +36,8 @@ Child = Callable[[], Awaitable[None]]
 _MQTT_WINDOW = 100
 # Of so many events the latest revision is known at a start, so that an older one from the backlog never covers it.
 _EVENTS_REMEMBERED = 4096
+# While a voltage is out of its band there is a reading a second: enough to find the last that proves an event.
+_READINGS_BACK = 60
 # Lines a post: some 300 kB before compression, well under every server's limit.
 _INFLUX_WINDOW = 1000
 # While something happens: five looks at each value tell when it changed to a fifth of the refresh; more tell little.
@@ -124,7 +126,7 @@ async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
 
 async def _lines(app: App, stack: AsyncExitStack) -> dict[str, Child]:
     """Opens every line of the site and returns its polling loop."""
-    pipelines = _pipelines(app)
+    pipelines = await _pipelines(app)
 
     circles = {name: _circle(app.site, name) for name in app.site.meters}
 
@@ -181,13 +183,14 @@ def _wire_s(config: LineConfig, planned: PlannedRead) -> float:
     return wire_s(planned.spare or planned.read, config)
 
 
-def _pipelines(app: App) -> dict[str, MeterPipeline]:
+async def _pipelines(app: App) -> dict[str, MeterPipeline]:
     """One per meter, each inside the events that the last run left open; what has no meter any more is closed."""
     next_id = id_maker(app.site.gateway, app.journal.epoch)
     pipelines = {name: _pipeline(app, meter, next_id) for name, meter in app.site.meters.items()}
     left_open = app.journal.open_events()
-    for pipeline in pipelines.values():
-        pipeline.resume(left_open)
+    for name, pipeline in pipelines.items():
+        concerned = any(event.meter == name for event in left_open)
+        pipeline.resume(left_open, await app.journal.readings(name, _READINGS_BACK) if concerned else ())
     for event in left_open:
         if event.meter not in pipelines:
             app.journal.add_event(abandoned(event, app.clock))

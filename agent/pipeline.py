@@ -3,7 +3,7 @@ sample -> comms, voltages -> events; sample -> window -> readings; both -> journ
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -70,9 +70,9 @@ class MeterPipeline:
         self._all_live = False
         board.add(self.status)
 
-    def resume(self, events: Iterable[Event]) -> None:
+    def resume(self, events: Iterable[Event], readings: Collection[Reading] = ()) -> None:
         """Take up the open events that another run left in the journal, and say them again as they stand."""
-        resumed = self._book.resume(events)
+        resumed = self._book.resume(events, readings)
         self._voltage, self._comms = resumed.voltage, resumed.comms
         for event in (*self._book.open_events, *(abandoned(orphan, self._clock) for orphan in resumed.orphans)):
             self._journal.add_event(event)

@@ -142,6 +142,22 @@ def test_a_restart_inside_an_event_says_it_again_and_closes_it_once(boot_s: floa
     assert second.kept.events[-1].id != opened.id
 
 
+def test_what_the_journal_kept_bounds_the_end_of_an_event_that_ended_while_the_agent_was_away():
+    first = Rig()
+    first.answer(220, 221, 219)
+    first.answer(full=True)
+    for _ in range(40):
+        first.answer(220, 88, 219)
+    opened = first.kept.events[0]
+    second = Rig(3.0, WALL + 60 * SECOND, "e2")
+    second.pipeline.resume([opened], first.kept.readings)
+    second.answer(220, 221, 219)
+    closed = second.kept.events[-1]
+    last_bad_us = WALL + 42 * 200_000
+    assert last_bad_us - 3 * SECOND < closed.end_earliest_us <= last_bad_us
+    assert closed.duration_min_s > 4
+
+
 def test_an_event_the_site_can_no_longer_continue_is_closed_without_an_end():
     rig = Rig()
     rig.answer(220, 221, 219)

@@ -17,7 +17,7 @@ from agent.detect.resume import crossed_of, span_of, track_of
 from agent.detect.thresholds import Rules
 from agent.detect.voltage import VoltageState
 from agent.detect.words import evidence
-from agent.records import ClockState, Event, Mode, State
+from agent.records import ClockState, Event, Mode, Reading, State
 
 _RESUMED = "the agent restarted inside it: times across the restart rest on the wall clock"
 _STATES: dict[str, State] = {"open": "open", "update": "open", "close": "closed", "retract": "retracted"}
@@ -95,8 +95,11 @@ class Book:
         events = tuple(self._revised(change, reported_us) for change in changes)
         return events if watch_s is None else tuple(replace(event, watch_s=watch_s) for event in events)
 
-    def resume(self, events: Iterable[Event]) -> Resumed:
-        """Take up this meter's open events where another run left them, before the first look."""
+    def resume(self, events: Iterable[Event], readings: Collection[Reading] = ()) -> Resumed:
+        """Take up this meter's open events where another run left them, before the first look.
+
+        readings: the last ones that run kept of this meter; they bound the end of what is over by now
+        """
         rules, from_wall_us = self._facts.rules, self._clock.from_wall_us
         mine = [event for event in events if event.meter == self._facts.meter]
         silences = [event for event in mine if event.kind == "comms_loss"][:1]
@@ -105,7 +108,7 @@ class Book:
         self._open |= {("voltage", keys[event.id]): event for event in by_kind.values()}
         self._open |= {("comms", key): event for key, event in enumerate(silences, comms.RESUMED_KEY)}
         self._resumed = {event.id for event in self._open.values()}
-        tracks = tuple(track_of(event, keys, rules, from_wall_us) for event in by_kind.values())
+        tracks = tuple(track_of(event, keys, rules, from_wall_us, readings) for event in by_kind.values())
         states = [comms.resumed(span_of(event, from_wall_us), event.open_at_start) for event in silences]
         return Resumed(
             voltage=voltage.resumed(tracks, rules),

@@ -1,15 +1,16 @@
 """An open event found in the journal -> what a detector needs to go on with it.
 
-Nothing is known of the time between two runs: the event may have ended as soon as it began, so the last look that
-proved it counts no later than start_earliest. The first reading decides: recovered closes it, bad continues it.
+Nothing is known of the time between two runs, and of the run before only what the journal kept: its readings, each
+with the highest and lowest voltage of its interval. The latest of them that proves the event bounds its end; without
+one it may have ended as soon as it began. The first reading decides: recovered closes it, bad continues it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from agent.detect.changes import Span
 from agent.detect.thresholds import Rules
 from agent.detect.tracks import Track
-from agent.records import Event
+from agent.records import Event, Reading
 
 
 def span_of(event: Event, from_wall_us: Callable[[int], int]) -> Span:
@@ -24,15 +25,50 @@ def crossed_of(event: Event, rules: Rules) -> tuple[int, ...]:
     return tuple(i for i, channel in enumerate(rules.channels) if channel in told)
 
 
-def track_of(event: Event, keys: Mapping[str, int], rules: Rules, from_wall_us: Callable[[int], int]) -> Track:
-    """keys: by event id, of the events that are taken up together."""
+def proven_until_us(event: Event, readings: Iterable[Reading], rules: Rules) -> int | None:
+    """UTC of the start of the latest interval throughout which the event went on; None if no reading proves it."""
+    proofs = (
+        reading.time_us - round(reading.window_s * 1e6)
+        for reading in readings
+        if reading.time_us - round(reading.window_s * 1e6) >= event.start_us and _proves(event, reading, rules)
+    )
+    return max(proofs, default=None)
+
+
+def _proves(event: Event, reading: Reading, rules: Rules) -> bool:
+    levels, keys = rules.levels, [f"voltage_{phase}" for phase in rules.phases]
+    crossed = [keys[i] for i in crossed_of(event, rules)]
+    high = {key: reading.max[key] for key in keys if key in reading.max}
+    match event.kind:
+        case "sag":
+            return any(high[key] < levels.sag for key in crossed if key in high)
+        case "phase_loss":
+            return all(key in high and high[key] < levels.phase for key in crossed)
+        case "supply_loss":
+            return all(key in high and high[key] < levels.loss for key in keys)
+        case "swell":
+            return any(reading.min[key] > levels.swell for key in crossed if key in reading.min)
+        case _:
+            return False
+
+
+def track_of(
+    event: Event,
+    keys: Mapping[str, int],
+    rules: Rules,
+    from_wall_us: Callable[[int], int],
+    readings: Iterable[Reading] = (),
+) -> Track:
+    """keys: by event id, of the events that are taken up together; readings: what the journal has of the meter."""
     span, crossed = span_of(event, from_wall_us), crossed_of(event, rules)
+    proven_us = proven_until_us(event, readings, rules)
+    proven_boot_us = span.start_earliest_boot_us if proven_us is None else from_wall_us(proven_us) - rules.reach_us
     worst = event.peak_v if event.kind == "swell" else event.residual_v
     return Track(
         kind=event.kind,
         key=keys[event.id],
         span=span,
-        last_bad_us=span.start_earliest_boot_us,
+        last_bad_us=max(span.start_earliest_boot_us, proven_boot_us),
         extremes=tuple(event.extreme_by_channel.get(channel) for channel in rules.channels),
         crossed=crossed,
         parent=None if event.parent is None else keys.get(event.parent),
