@@ -1,33 +1,28 @@
 """Reply words -> primary values, compiled once per plan; and values -> register image for simulated meters.
 
 Everything that an installation changes happens here and only here: VT and CT ratios, the network phase on each
-terminal, the direction of the current transformers.
-
-A read is decoded by one `struct` call and a few C-level passes over all its values. Rejected: a generated function
-(needs exec, and on CPython 3.11 filling a copied dict is faster), and a loop per field (three times slower).
+terminal, the direction of the current transformers; so do the scale registers of a meter.
 """
 
-from array import array
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
-from itertools import chain
 from math import isfinite
-from operator import mul, truediv
-from struct import Struct
+from types import MappingProxyType
 
+from drivers.columns import Column, Decode, compile_read, layout, scaled
 from drivers.encodings import (
     ENCODINGS,
+    decode_words,
     encode_words,
     fold_power_factor,
     pack_words,
     sentinel_number,
     sentinel_words,
-    shortest_float32,
-    unfold_power_factor,
+    unpack_words,
 )
-from drivers.model import MeterModel, Register
+from drivers.model import MeterModel, Register, Scale
 from drivers.plan import Plan, PlannedRead
 from drivers.quantities import CATALOGUE, PHASES, VOLTAGES_LL
 
@@ -36,6 +31,7 @@ Image = Mapping[tuple[int, int], int]  # (function, address) -> 16-bit word
 _POWERS = frozenset({"active_power", "reactive_power", "apparent_power", "active_energy", "reactive_energy"})
 _SIGNED = frozenset({"active_power", "reactive_power", "power_factor"})
 _ENERGIES = frozenset({"active_energy", "reactive_energy"})
+_DEMANDS = frozenset({"max_demand", "active_power_demand"})
 # A reversed current turns the plane of P and Q by half a circle.
 _OPPOSITE_QUADRANT = {"q1": "q3", "q2": "q4", "q3": "q1", "q4": "q2"}
 
@@ -63,14 +59,14 @@ class Installation:
             raise ValueError(f"direction {self.direction}: 1 or -1")
 
 
-_Decode = Callable[[bytes], dict[str, float]]
+_NO_REPLIES: Mapping[int, bytes] = MappingProxyType({})
 
 
 def published_name(quantity: str, installation: Installation) -> str | None:
     """A map's row (terminals, the meter's own direction) -> the quantity of the network it stands for. None where the
-    reversed meter has no such value: its maximum demand is then that of the wrong direction."""
+    reversed meter has no such value: its demand is then that of the wrong direction."""
     known = CATALOGUE[quantity]
-    if installation.direction < 0 and quantity == "max_demand":
+    if installation.direction < 0 and quantity in _DEMANDS:
         return None
     if installation.direction < 0 and known.dimension in _ENERGIES:
         return _reversed_energy(quantity)
@@ -79,7 +75,7 @@ def published_name(quantity: str, installation: Installation) -> str | None:
         pair = {network[phase] for phase in (known.phase or "").split("_")}
         return next(name for name in VOLTAGES_LL if set(name.removeprefix("voltage_").split("_")) == pair)
     if known.phase in network:
-        return quantity.removesuffix(known.phase) + network[known.phase]
+        return "_".join(network.get(part, part) for part in quantity.split("_"))
     return quantity
 
 
@@ -95,154 +91,109 @@ class Decoder:
 
     def __init__(self, plan: Plan, installation: Installation) -> None:
         self.plan = plan
-        columns = [_columns(planned, installation) for planned in plan.reads]
-        self.quantities = tuple(column.name for read in columns for column in read)
-        self._sizes = tuple(planned.read.byte_count for planned in plan.reads)
-        self._decode = tuple(
-            _compile_read(read, planned.read.count) for read, planned in zip(columns, plan.reads, strict=True)
+        self._columns = tuple(_columns(planned, installation) for planned in plan.reads)
+        self.quantities = tuple(column.name for read in self._columns for column in read)
+        # None where the values hang on scale registers: there the function depends on what those read.
+        self._plain = tuple(
+            None if any(column.scales for column in read) else compile_read(read, planned.read.count)
+            for read, planned in zip(self._columns, plan.reads, strict=True)
         )
+        self._scale_reads = tuple(_scale_reads(read, plan) for read in self._columns)
+        # Scale registers hardly ever change: the functions for what they read lately are kept.
+        self._scaled = lru_cache(maxsize=32)(self._compile_scaled)
 
-    def decode(self, index: int, data: bytes) -> dict[str, float]:
-        """Values by quantity id in SI units; what is not available (sentinel, NaN, infinity) is absent.
+    def decode(self, index: int, data: bytes, replies: Mapping[int, bytes] = _NO_REPLIES) -> dict[str, float]:
+        """Values by quantity id in SI units; what is not available (sentinel, NaN, infinity) is absent, and so is what
+        has no plausible scale.
 
         index: of the read in plan.reads; data: its register bytes, nothing more. ValueError on another length.
+        replies: to other reads of the same round, where scale registers may stand
         """
-        if len(data) != self._sizes[index]:
-            raise ValueError(f"{len(data)} bytes in reply to {self.plan.reads[index].read}")
-        return self._decode[index](data)
+        decode = self._plain[index]
+        try:
+            if decode is None:
+                decode = self._scaled(index, self._scale_words(index, data, replies))
+            return decode(data)
+        except struct.error as error:
+            raise ValueError(f"{len(data)} bytes in reply to {self.plan.reads[index].read}") from error
+
+    def decode_round(self, replies: Mapping[int, bytes]) -> dict[str, float]:
+        """The values of a whole round from its replies, by index of the read; reads that failed are left out."""
+        values: dict[str, float] = {}
+        for index, data in replies.items():
+            values |= self.decode(index, data, replies)
+        return values
+
+    def _scale_words(self, index: int, data: bytes, replies: Mapping[int, bytes]) -> tuple[bytes, ...]:
+        """What the scale registers of a read hold, in the order of its scale reads; nothing where one has no reply."""
+        words: tuple[bytes, ...] = ()
+        for each in self._scale_reads[index]:
+            reply = data if each.index == index else replies.get(each.index)
+            words += each.nothing if reply is None else each.unpack(reply)
+        return words
+
+    def _compile_scaled(self, index: int, words: tuple[bytes, ...]) -> Decode:
+        scales = [scale for each in self._scale_reads[index] for scale in each.scales]
+        fractions = {scale: _fraction(scale, held) for scale, held in zip(scales, words, strict=True)}
+        columns = (scaled(column, fractions) for column in self._columns[index])
+        count = self.plan.reads[index].read.count
+        return compile_read(tuple(column for column in columns if column is not None), count)
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
-    """One value of a read.
+class _ScaleRead:
+    """A read that holds scale registers which another, or the same, hangs on. unpack: its words -> theirs."""
 
-    offset:    words from the start of the read
-    alarms:    byte patterns of its sentinels as they stand in a reply
-    sentinels: the same as numbers
-    finish:    raw number -> value, where it takes more than multiply and divide
-    """
+    index: int
+    scales: tuple[Scale, ...]
+    unpack: Callable[[bytes], tuple[bytes, ...]]
 
-    name: str
-    code: str
-    offset: int
-    order: str
-    multiply: float
-    divide: int
-    alarms: tuple[bytes, ...]
-    sentinels: frozenset[float]
-    finish: Callable[[float], float] | None
-
-    def value(self, number: float) -> float:
-        return self.finish(number) if self.finish else number * self.multiply / self.divide
+    @property
+    def nothing(self) -> tuple[bytes, ...]:
+        return (b"",) * len(self.scales)
 
 
-def _compile_read(columns: Sequence[_Column], count: int) -> _Decode:
-    """A decoder for replies of `count` words; one pass for each word order, which is one for nearly all meters."""
-    passes = [
-        _compile_pass([column for column in columns if column.order == order], count, swap=order == "lsw")
-        for order in sorted({column.order for column in columns})
-    ]
-    if len(passes) == 1:
-        return passes[0]
-    return lambda data: dict(chain.from_iterable(decode(data).items() for decode in passes))
+def _scale_reads(columns: Sequence[Column], plan: Plan) -> tuple[_ScaleRead, ...]:
+    needed = {scale for column in columns for scale in column.scales}
+    found = []
+    for index, planned in enumerate(plan.reads):
+        places = [(scale, offset) for scale, offset in planned.scales if scale in needed]
+        if places:
+            fields = [(offset, f"{2 * scale.words}s") for scale, offset in places]
+            unpack = struct.Struct(layout(fields, planned.read.count, ">")).unpack
+            found.append(_ScaleRead(index, tuple(scale for scale, _ in places), unpack))
+    return tuple(found)
 
 
-def _compile_pass(columns: Sequence[_Column], count: int, *, swap: bool) -> _Decode:
-    """Where the least significant word comes first, the bytes of each word are swapped: the whole is little-endian
-    then. All that can be decided beforehand is decided here, the inner function has only locals."""
-    unpack = Struct(_layout(columns, count, "<" if swap else ">")).unpack
-    names = tuple(column.name for column in columns)
-    blank = dict.fromkeys(names, 0.0)
-    floats = any(column.code in "fd" for column in columns)
-    multiply, divide = _factors(columns)
-    finishes = tuple((column.name, place, column.finish) for place, column in enumerate(columns) if column.finish)
-    alarms = tuple({alarm for column in columns for alarm in column.alarms})
-
-    def decode(data: bytes) -> dict[str, float]:
-        raw = unpack(_swapped(data) if swap else data)
-        # One NaN or infinity makes the sum one.
-        if floats and not isfinite(sum(raw)):
-            return _sift(columns, raw)
-        for alarm in alarms:
-            if alarm in data:
-                return _sift(columns, raw)
-        scaled = raw if multiply is None else map(mul, raw, multiply)
-        if divide is not None:
-            scaled = map(truediv, scaled, divide)
-        values = blank.copy()
-        values.update(zip(names, scaled))  # noqa: B905 (strict costs 0.1 µs, the lengths are fixed above)
-        for name, place, finish in finishes:
-            values[name] = finish(raw[place])
-        return values
-
-    return decode
+def _fraction(scale: Scale, held: bytes) -> tuple[int, int] | None:
+    if not held:
+        return None
+    return scale.fraction(int(decode_words(ENCODINGS[scale.encoding], scale.order, unpack_words(held))))
 
 
-def _sift(columns: Sequence[_Column], raw: Sequence[float]) -> dict[str, float]:
-    """The slow way, value by value, where something may be not available."""
-    return {
-        column.name: column.value(number)
-        for column, number in zip(columns, raw, strict=True)
-        if isfinite(number) and number not in column.sentinels
-    }
-
-
-def _factors(columns: Sequence[_Column]) -> tuple[tuple[float, ...] | None, tuple[int, ...] | None]:
-    """Multipliers and divisors of all columns; None where there is nothing to do."""
-    plain = [column.finish is None for column in columns]
-    multiply = tuple(column.multiply if is_plain else 1.0 for column, is_plain in zip(columns, plain, strict=True))
-    divide = tuple(column.divide if is_plain else 1 for column, is_plain in zip(columns, plain, strict=True))
-    # An integer that no factor touches still has to become a float.
-    whole = any(column.code not in "fd" and column.divide == 1 for column in columns)
-    return (
-        multiply if whole or any(factor != 1.0 for factor in multiply) else None,
-        divide if any(divisor != 1 for divisor in divide) else None,
-    )
-
-
-def _swapped(data: bytes) -> "array[int]":  # subscriptable at run time from Python 3.12 on
-    words = array("H", data)
-    words.byteswap()
-    return words
-
-
-def _layout(columns: Sequence[_Column], count: int, endian: str) -> str:
-    """The struct format of a read of `count` words, with pad bytes where no column stands."""
-    codes, word = [endian], 0
-    for column in columns:
-        codes += [f"{2 * (column.offset - word)}x", column.code]
-        word = column.offset + Struct(f">{column.code}").size // 2
-    return "".join([*codes, f"{2 * (count - word)}x"])
-
-
-def _columns(planned: PlannedRead, installation: Installation) -> list[_Column]:
-    return [
+def _columns(planned: PlannedRead, installation: Installation) -> tuple[Column, ...]:
+    return tuple(
         _column(row, offset, name, installation)
         for row, offset in planned.fields
         if (name := published_name(row.quantity, installation)) is not None
-    ]
+    )
 
 
-def _column(row: Register, offset: int, name: str, installation: Installation) -> _Column:
+def _column(row: Register, offset: int, name: str, installation: Installation) -> Column:
     encoding = ENCODINGS[row.encoding]
-    factor = _factor(row.quantity, installation)
-    finish: Callable[[float], float] | None = None
-    if encoding.folded:
-        finish = _unfolder(row.multiply * factor / row.divide)
-    elif factor < 0:
-        finish = _turner(row.multiply * factor, row.divide)
-    elif encoding.code == "f" and CATALOGUE[row.quantity].counter:
-        finish = _counter(row.multiply, row.divide, factor)
-    return _Column(
+    return Column(
         name=name,
         code=encoding.code,
         offset=offset,
         order=row.order,
-        multiply=row.multiply * factor,
+        multiply=row.multiply,
         divide=row.divide,
-        alarms=tuple(pack_words(sentinel_words(encoding, row.order, bits)) for bits in row.sentinels),
+        factor=_factor(row.quantity, installation),
+        scales=row.scaled_by,
         sentinels=frozenset(sentinel_number(encoding, bits) for bits in row.sentinels),
-        finish=finish,
+        alarms=tuple(pack_words(sentinel_words(encoding, row.order, bits)) for bits in row.sentinels),
+        counter=encoding.code == "f" and CATALOGUE[row.quantity].counter,
+        folded=encoding.folded,
     )
 
 
@@ -253,24 +204,6 @@ def _factor(quantity: str, installation: Installation) -> float:
     if dimension in _POWERS:
         ratio = installation.vt * installation.ct
     return ratio * installation.direction if dimension in _SIGNED else ratio
-
-
-def _unfolder(factor: float) -> Callable[[float], float]:
-    return lambda register: unfold_power_factor(register) * factor + 0.0
-
-
-def _turner(factor: float, divide: int) -> Callable[[float], float]:
-    return lambda register: register * factor / divide + 0.0  # no power is 0.0, never -0.0
-
-
-def _counter(multiply: int, divide: int, factor: float) -> Callable[[float], float]:
-    """float32 counters in decimal, so that 4711.3 kWh is 4711300 Wh. They change slowly: the last results are kept."""
-
-    @lru_cache(maxsize=8)
-    def exact(register: float) -> float:
-        return float(Decimal(shortest_float32(register)) * multiply / divide) * factor
-
-    return exact
 
 
 def _reversed_energy(quantity: str) -> str:
@@ -284,14 +217,20 @@ def encode(
     """Primary values -> every word that a legal read may touch, as the meter would hold it.
 
     A value that is absent or not finite becomes the row's first sentinel, or 0 where the map has none; words between
-    the rows are 0. Integers are held at the end of their range.
+    the rows are 0. Integers are held at the end of their range. Scale registers hold what the map says.
     """
     image = dict.fromkeys(model.readable, 0)
+    for scale in model.scales:
+        _place(image, scale, encode_words(ENCODINGS[scale.encoding], scale.order, scale.simulated))
     # Rows read alone may share words with others: the others are what stands in the image.
     for row in sorted(model.registers, key=lambda row: not row.alone):
-        for place, word in enumerate(_encode_row(row, values, installation)):
-            image[(row.function, row.address + place)] = word
+        _place(image, row, _encode_row(row, values, installation))
     return image
+
+
+def _place(image: dict[tuple[int, int], int], row: Register | Scale, words: Sequence[int]) -> None:
+    for place, word in enumerate(words):
+        image[row.function, row.address + place] = word
 
 
 def _encode_row(row: Register, values: Mapping[str, float], installation: Installation) -> Sequence[int]:
@@ -300,5 +239,9 @@ def _encode_row(row: Register, values: Mapping[str, float], installation: Instal
     value = None if name is None else values.get(name)
     if value is None or not isfinite(value):
         return sentinel_words(encoding, row.order, row.sentinels[0] if row.sentinels else 0)
-    number = value / _factor(row.quantity, installation) * row.divide / row.multiply
+    multiply, divide = row.multiply, row.divide
+    for scale in row.scaled_by:
+        up, down = scale.fraction(scale.simulated) or (1, 1)
+        multiply, divide = multiply * up, divide * down
+    number = value / _factor(row.quantity, installation) * divide / multiply
     return encode_words(encoding, row.order, fold_power_factor(number) if encoding.folded else number)

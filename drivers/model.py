@@ -2,94 +2,39 @@
 
 The file reads like the vendor's table: `[[registers]]` are its blocks, one row a line; what a block says
 (function, encoding, order, unit, scale, sentinels, grade, sources) holds for its rows unless a row says
-otherwise. Addresses are those on the wire, counted from 0. Keys of a row: ``address quantity encoding unit``,
-where needed ``function order multiply divide sentinels grade sources alone``; or ``address skip`` and ``words``.
-``unit`` is the vendor's (kWh): its prefix is part of the scale, ``divide`` and ``multiply`` are the rest.
+otherwise. Addresses are those on the wire, counted from 0. The keys of rows: see `drivers/rows.py`.
 """
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import gcd
 from pathlib import PurePath
 
-from drivers.encodings import ENCODINGS, ORDERS, Encoding
 from drivers.errors import ModelError
+from drivers.identity import NO_IDENTITY, Identity, parse_identity
 from drivers.quantities import CATALOGUE
-from drivers.strict import REQUIRED, Table
+from drivers.rows import (
+    BLOCK_KEYS,
+    GRADES,
+    Bridge,
+    Entry,
+    Register,
+    Scale,
+    parse_bridge,
+    parse_register,
+    parse_scale,
+)
+from drivers.strict import Table
 
-GRADES = {
-    "A": "vendor document read",
-    "B": "two or more independent public sources",
-    "C": "one source",
-    "D": "derived: off until a bench test",
-}
+__all__ = ["GRADES", "Bridge", "Entry", "MeterModel", "Register", "Scale", "parse_model", "scales_of"]
+
 WIRINGS = ("3p4w", "3p3w", "1p2w")
 # dc stands for every auxiliary supply that is not the measured voltage, AC panels included.
 POWERED_BY = ("self", "self:all", "self:l1", "dc", "ups")
-
-# A vendor's unit -> the catalogue's unit, and the exact factor between them as multiply, divide.
-UNITS = {
-    "V": ("V", 1, 1), "mV": ("V", 1, 1000), "kV": ("V", 1000, 1),
-    "A": ("A", 1, 1), "mA": ("A", 1, 1000), "kA": ("A", 1000, 1),
-    "W": ("W", 1, 1), "kW": ("W", 1000, 1), "MW": ("W", 1_000_000, 1),
-    "var": ("var", 1, 1), "kvar": ("var", 1000, 1), "Mvar": ("var", 1_000_000, 1),
-    "VA": ("VA", 1, 1), "kVA": ("VA", 1000, 1), "MVA": ("VA", 1_000_000, 1),
-    "Wh": ("Wh", 1, 1), "kWh": ("Wh", 1000, 1), "MWh": ("Wh", 1_000_000, 1),
-    "varh": ("varh", 1, 1), "kvarh": ("varh", 1000, 1), "Mvarh": ("varh", 1_000_000, 1),
-    "Hz": ("Hz", 1, 1), "mHz": ("Hz", 1, 1000),
-    "h": ("h", 1, 1), "min": ("h", 1, 60), "s": ("h", 1, 3600),
-    "%": ("%", 1, 1), "1": ("1", 1, 1),
-}  # fmt: skip
+TRANSPORTS = ("rtu", "tcp")
 
 # Modbus application protocol, 6.3 and 6.4: at most 125 registers in one read.
 _MOST_WORDS = 125
-_ADDRESSES = 65536
-
-# What a block of rows may say for all of them.
-_BLOCK_KEYS = (
-    "function", "encoding", "order", "unit", "multiply", "divide", "sentinels", "grade", "sources", "alone",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Register:
-    """One row: where a quantity stands and how it is written. value in SI units = raw x multiply / divide.
-
-    sentinels: bit patterns of the whole value that mean "not available"
-    alone:     the meter wants exactly this row read, nothing before or after it
-    """
-
-    quantity: str
-    function: int
-    address: int
-    words: int
-    encoding: str
-    order: str
-    multiply: int = 1
-    divide: int = 1
-    sentinels: tuple[int, ...] = ()
-    grade: str = "C"
-    sources: str = ""
-    alone: bool = False
-
-    @property
-    def end(self) -> int:
-        return self.address + self.words
-
-
-@dataclass(frozen=True, slots=True)
-class Bridge:
-    """Documented words that no quantity is taken from. A read may cross them."""
-
-    function: int
-    address: int
-    words: int
-    title: str
-
-    @property
-    def end(self) -> int:
-        return self.address + self.words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +47,9 @@ class MeterModel:
     turnaround_s:     usual delay before it answers; turnaround_max_s: the longest
     accuracy_pct:     of voltages, where a document says so
     baud, parity, stop_bits: what it is delivered with; the site file decides
+    transports:       what the family can be had with: rtu, tcp or both
+    verified:         the words from another hand it was checked against; empty: unverified
+    identity:         what it says of itself
     """
 
     id: str
@@ -123,10 +71,22 @@ class MeterModel:
     stop_bits: int
     registers: tuple[Register, ...]
     bridges: tuple[Bridge, ...] = ()
+    transports: tuple[str, ...] = ("rtu",)
+    verified: str = ""
+    identity: Identity = NO_IDENTITY
 
     @property
     def quantities(self) -> tuple[str, ...]:
-        """What is read unless more is asked for: everything but grade D."""
+        """What is read unless more is asked for: everything but evidence and grade D."""
+        return tuple(name for name in self._proven if not CATALOGUE[name].evidence)
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What the meter latched or counted itself: read when asked for by name, no part of a reading."""
+        return tuple(name for name in self._proven if CATALOGUE[name].evidence)
+
+    @property
+    def _proven(self) -> tuple[str, ...]:
         return tuple(register.quantity for register in self.registers if register.grade != "D")
 
     @property
@@ -135,9 +95,14 @@ class MeterModel:
         return tuple(register.quantity for register in self.registers if register.grade == "D")
 
     @property
+    def scales(self) -> tuple[Scale, ...]:
+        """The registers that rows are scaled by."""
+        return scales_of(self.registers)
+
+    @property
     def readable(self) -> tuple[tuple[int, int], ...]:
         """(function, address) of every word a legal read may touch: rows, bridges, and gaps of at most max_gap."""
-        everything: list[Register | Bridge] = [*self.registers, *self.bridges]
+        everything: list[Entry] = [*self.registers, *self.scales, *self.bridges]
         entries = sorted(everything, key=lambda entry: (entry.function, entry.address))
         words: list[tuple[int, int]] = []
         for entry, after in zip(entries, [*entries[1:], None], strict=True):
@@ -186,96 +151,75 @@ def parse_model(text: str, file: str) -> MeterModel:
         stop_bits=serial.integer("stop_bits", 1, 2),
         registers=registers,
         bridges=bridges,
+        transports=_parse_transports(head),
+        verified=head.text("verified", ""),
+        identity=parse_identity(head, max_words),
     )
     for table in (serial, timing, head):
         table.done()
     return model
 
 
+def scales_of(rows: Iterable[Register]) -> tuple[Scale, ...]:
+    """What these rows are scaled by, each once."""
+    return tuple(dict.fromkeys(scale for row in rows for scale in row.scaled_by))
+
+
+def _parse_transports(head: Table) -> tuple[str, ...]:
+    found = head.texts("transports") if "transports" in head else ("rtu",)
+    if not set(found) <= set(TRANSPORTS):
+        raise head.error("transports", list(found), f"some of {' '.join(TRANSPORTS)}")
+    return found
+
+
 def _parse_blocks(head: Table, max_words: int) -> tuple[tuple[Register, ...], tuple[Bridge, ...]]:
-    registers: dict[str, Register] = {}
-    bridges: list[Bridge] = []
-    placed: list[tuple[Register | Bridge, Table]] = []
+    rows: list[tuple[Table, Table]] = []
     for block in head.tables("registers", "registers"):
         block.text("title", "")
-        for row in block.tables("rows", "row", named_by="quantity"):
-            entry = _parse_row(row, block, max_words)
-            if isinstance(entry, Bridge):
-                bridges.append(entry)
-            elif entry.quantity in registers:
-                raise row.error("quantity", f"{entry.quantity!r} a second time", "each quantity once")
-            else:
-                registers[entry.quantity] = entry
-            placed.append((entry, row))
-        block.done(also=_BLOCK_KEYS)
+        rows += ((row, block) for row in block.tables("rows", "row", named_by="quantity"))
+        block.done(also=BLOCK_KEYS)
+    placed: list[tuple[Entry, Table]] = [(scale, row) for scale, row in _parse_scales(rows, max_words)]
+    scales = {scale.name: scale for scale, _ in placed if isinstance(scale, Scale)}
+    for row, block in rows:
+        if "skip" in row:
+            placed.append((parse_bridge(row, block, max_words), row))
+        elif "scale" not in row:
+            placed.append((parse_register(row, block, max_words, scales), row))
+    registers = _each_once(placed)
+    _refuse_idle(placed, scales_of(registers))
     _refuse_overlaps(placed)
-    return tuple(registers.values()), tuple(bridges)
+    return registers, tuple(entry for entry, _ in placed if isinstance(entry, Bridge))
 
 
-def _parse_row(row: Table, block: Table, max_words: int) -> Register | Bridge:
-    if "skip" in row:
-        return _parse_bridge(row.over(block, ("function", "encoding")), max_words)
-    return _parse_register(row.over(block, _BLOCK_KEYS), max_words)
+def _parse_scales(rows: Sequence[tuple[Table, Table]], max_words: int) -> list[tuple[Scale, Table]]:
+    """All of them first: the rows they scale may stand before them."""
+    scales: dict[str, tuple[Scale, Table]] = {}
+    for row, block in rows:
+        if "scale" in row:
+            scale = parse_scale(row, block, max_words)
+            if scale.name in scales:
+                raise row.error("scale", f"{scale.name!r} a second time", "each scale once")
+            scales[scale.name] = scale, row
+    return list(scales.values())
 
 
-def _parse_bridge(row: Table, max_words: int) -> Bridge:
-    usual = ENCODINGS[row.text("encoding", "u16", among=ENCODINGS)].words
-    words = row.integer("words", 1, max_words, default=usual)
-    bridge = Bridge(
-        function=row.integer("function", 3, 4),
-        address=row.integer("address", 0, _ADDRESSES - words),
-        words=words,
-        title=row.text("skip"),
-    )
-    row.done()
-    return bridge
+def _each_once(placed: Iterable[tuple[Entry, Table]]) -> tuple[Register, ...]:
+    registers: dict[str, Register] = {}
+    for entry, row in placed:
+        if isinstance(entry, Register):
+            if entry.quantity in registers:
+                raise row.error("quantity", f"{entry.quantity!r} a second time", "each quantity once")
+            registers[entry.quantity] = entry
+    return tuple(registers.values())
 
 
-def _parse_register(row: Table, max_words: int) -> Register:
-    quantity = row.text("quantity", among=CATALOGUE)
-    encoding = ENCODINGS[row.text("encoding", among=ENCODINGS)]
-    if encoding.words > max_words:
-        raise row.error("encoding", f"{encoding.words} words of {encoding.name}", f"at most {max_words} (max_words)")
-    multiply, divide = _parse_scale(row, quantity)
-    register = Register(
-        quantity=quantity,
-        function=row.integer("function", 3, 4),
-        address=row.integer("address", 0, _ADDRESSES - encoding.words),
-        words=encoding.words,
-        encoding=encoding.name,
-        order=row.text("order", "msw" if encoding.words == 1 else REQUIRED, among=ORDERS),
-        multiply=multiply,
-        divide=divide,
-        sentinels=_parse_sentinels(row, encoding),
-        grade=row.text("grade", among=GRADES),
-        sources=row.text("sources"),
-        alone=row.flag("alone", default=False),
-    )
-    row.done()
-    return register
+def _refuse_idle(placed: Iterable[tuple[Entry, Table]], used: Sequence[Scale]) -> None:
+    for entry, row in placed:
+        if isinstance(entry, Scale) and entry not in used:
+            raise row.error("scale", f"{entry.name!r}, which no row is scaled_by", "a scale that is used; else skip")
 
 
-def _parse_scale(row: Table, quantity: str) -> tuple[int, int]:
-    """The unit's prefix and the row's own scale as one exact fraction in lowest terms."""
-    wanted = CATALOGUE[quantity].unit
-    allowed = [unit for unit, (si, _, _) in UNITS.items() if si == wanted]
-    _, multiply, divide = UNITS[row.text("unit", among=allowed)]
-    multiply *= row.integer("multiply", 1, 10**9, default=1)
-    divide *= row.integer("divide", 1, 10**9, default=1)
-    common = gcd(multiply, divide)
-    return multiply // common, divide // common
-
-
-def _parse_sentinels(row: Table, encoding: Encoding) -> tuple[int, ...]:
-    sentinels = row.integers("sentinels", ())
-    highest = (1 << 16 * encoding.words) - 1
-    for bits in sentinels:
-        if not 0 <= bits <= highest:
-            raise row.error("sentinels", f"{bits:#x}", f"0x0..{highest:#x}, the bits of {encoding.name}")
-    return sentinels
-
-
-def _refuse_overlaps(placed: Iterable[tuple[Register | Bridge, Table]]) -> None:
+def _refuse_overlaps(placed: Iterable[tuple[Entry, Table]]) -> None:
     """Rows may not share a word, but for those read alone: EM24 answers with its id at 0x0B only when that one
     word is asked for."""
     taken: dict[tuple[int, int], str] = {}

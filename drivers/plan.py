@@ -4,13 +4,16 @@ A read may not: exceed the map's max_words, split a value, cross more undocument
 register that wants to be read alone. Legality is hereditary (a part of a legal read is legal), so going through the
 rows in order of address and asking "where does the last read begin?" finds the optimum: fewest reads first, then
 fewest words.
+
+The registers that wanted rows are scaled by are read with them: they are rows to the planner like any other, so they
+land in the same read wherever that is legal, else in another read of the same round.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from drivers.modbus.pdu import Read
-from drivers.model import Bridge, MeterModel, Register
+from drivers.model import Entry, MeterModel, Register, Scale, scales_of
 
 # Modbus over serial line V1.02, 2.5.1.1: 3.5 characters of silence, fixed at 1.75 ms above 19200 baud.
 _SILENCE_CHARS = 3.5
@@ -21,12 +24,14 @@ _FIXED_ABOVE_BAUD = 19200
 _REQUEST_CHARS = 8
 _REPLY_CHARS = 5
 
+_Row = Register | Scale
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedRead:
     """One request and where its rows begin in the reply.
 
-    fields: rows with their offset in words from the read's address
+    fields: rows with their offset in words from the read's address; scales: the same of scale registers
     spare:  another legal shape that covers `read`, for the first request after an RTU timeout: a late reply to `read`
             cannot be taken for its answer. None where the map offers no other shape.
     """
@@ -34,6 +39,7 @@ class PlannedRead:
     read: Read
     fields: tuple[tuple[Register, int], ...]
     spare: Read | None
+    scales: tuple[tuple[Scale, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ class Plan:
 def plan_reads(model: MeterModel, quantities: Collection[str]) -> Plan:
     """The fewest legal reads for `quantities`, each row read once. Grade D rows are read when named here."""
     wanted = [register for register in model.registers if register.quantity in quantities]
-    together = sorted((row for row in wanted if not row.alone), key=lambda row: (row.function, row.address))
+    together: list[_Row] = [*(row for row in wanted if not row.alone), *scales_of(wanted)]
+    together.sort(key=lambda row: (row.function, row.address))
     reads = [_lone(row) for row in wanted if row.alone]
     for function in sorted({row.function for row in together}):
         ground = _Ground.of(model, function, wanted)
@@ -63,6 +70,12 @@ def plan_reads(model: MeterModel, quantities: Collection[str]) -> Plan:
     mapped = {register.quantity for register in model.registers}
     missing = tuple(quantity for quantity in dict.fromkeys(quantities) if quantity not in mapped)
     return Plan(model, tuple(reads), missing)
+
+
+def plan_apart(model: MeterModel, row: Register) -> Plan:
+    """One row and what it is scaled by, each in a read of its own: the way to look at it with words at hand."""
+    scales = (PlannedRead(Read(s.function, s.address, s.words), (), None, ((s, 0),)) for s in row.scaled_by)
+    return Plan(model, (_lone(row), *scales))
 
 
 def wire_time_s(read: Read, baud: int, bits_per_char: int, turnaround_s: float) -> float:
@@ -77,7 +90,7 @@ class _Ground:
     """What reads of one function may touch. Rows of grade D are unproven ground unless they are wanted."""
 
     function: int
-    entries: tuple[Register | Bridge, ...]  # documented, in order of address
+    entries: tuple[Entry, ...]  # documented, in order of address
     documented: frozenset[int]
     forbidden: frozenset[int]
     max_words: int
@@ -85,9 +98,9 @@ class _Ground:
 
     @classmethod
     def of(cls, model: MeterModel, function: int, wanted: Collection[Register]) -> "_Ground":
-        rows = [row for row in model.registers if row.function == function and (row.grade != "D" or row in wanted)]
-        bridges = [bridge for bridge in model.bridges if bridge.function == function]
-        entries: list[Register | Bridge] = [*(row for row in rows if not row.alone), *bridges]
+        rows = [row for row in model.registers if row.grade != "D" or row in wanted]
+        everything: list[Entry] = [*(row for row in rows if not row.alone), *scales_of(rows), *model.bridges]
+        entries = [entry for entry in everything if entry.function == function]
         documented = _words(entries)
         alone = _words([row for row in model.registers if row.function == function and row.alone])
         return cls(
@@ -113,11 +126,11 @@ class _Ground:
         return True
 
 
-def _words(entries: Sequence[Register | Bridge]) -> frozenset[int]:
+def _words(entries: Sequence[Entry]) -> frozenset[int]:
     return frozenset(address for entry in entries for address in range(entry.address, entry.end))
 
 
-def _grouped(rows: Sequence[Register], ground: _Ground) -> list[Sequence[Register]]:
+def _grouped(rows: Sequence[_Row], ground: _Ground) -> list[Sequence[_Row]]:
     """`rows` (one function, in order of address) cut into the cheapest legal groups."""
     # best[n]: reads and words for the first n rows, and where the last of those reads begins
     best: list[tuple[int, int, int]] = [(0, 0, 0)]
@@ -125,7 +138,7 @@ def _grouped(rows: Sequence[Register], ground: _Ground) -> list[Sequence[Registe
         end = rows[stop - 1].end
         starts = [start for start in range(stop) if ground.allows(rows[start].address, end)]
         best.append(min((best[s][0] + 1, best[s][1] + end - rows[s].address, s) for s in starts))
-    groups: list[Sequence[Register]] = []
+    groups: list[Sequence[_Row]] = []
     stop = len(rows)
     while stop:
         start = best[stop][2]
@@ -134,10 +147,12 @@ def _grouped(rows: Sequence[Register], ground: _Ground) -> list[Sequence[Registe
     return groups[::-1]
 
 
-def _planned(group: Sequence[Register], ground: _Ground) -> PlannedRead:
+def _planned(group: Sequence[_Row], ground: _Ground) -> PlannedRead:
     first, end = group[0].address, group[-1].end
     read = Read(ground.function, first, end - first)
-    return PlannedRead(read, tuple((row, row.address - first) for row in group), _spare(read, ground))
+    fields = tuple((row, row.address - first) for row in group if isinstance(row, Register))
+    scales = tuple((row, row.address - first) for row in group if isinstance(row, Scale))
+    return PlannedRead(read, fields, _spare(read, ground), scales)
 
 
 def _lone(row: Register) -> PlannedRead:

@@ -3,6 +3,9 @@
 Units are SI (V A W var VA Hz Wh varh % h 1), values primary, power > 0 flows towards the load.
 IEC 61850 references are data objects of IEC 61850-7-4 (MMXU, MMTR, MHAI); OBIS codes follow IEC 62056-6-1.
 An empty reference means that the standard has no object for the quantity, not that it was not looked for.
+
+Evidence is what a meter keeps for later: what happened between two polls. It is asked for by name
+(`MeterModel.evidence`) and is no part of a reading. Only the references of sags and swells are given for it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,6 +29,7 @@ class Quantity:
     phase:     ``l1``.., ``l1_l2``.., ``n``, ``total``; None where no phase applies
     counter:   it only grows until it wraps or is reset; a gauge otherwise
     dimension: what the unit measures (``voltage``, ``active_energy`` ...): decides which ratio applies
+    evidence:  not of this instant but latched, counted or averaged by the meter; not published with the readings
     """
 
     id: str
@@ -35,6 +39,7 @@ class Quantity:
     dimension: str
     iec61850: str
     obis: str
+    evidence: bool = False
 
 
 # IEC 61850 names phases A, B, C; OBIS value group C counts them 20 apart (L1 21.., L2 41.., L3 61..).
@@ -100,8 +105,39 @@ def _others() -> Iterator[Quantity]:
         yield Quantity(f"input_{number}", "1", None, False, "count", "", "")
 
 
+def _disturbances() -> Iterator[Quantity]:
+    """What the meter itself saw of the voltage: extremes since its owner reset them, and how often it left the band."""
+    for phase in PHASES:
+        for extreme in ("min", "max"):
+            yield _evidence(f"voltage_{phase}_{extreme}", "V", "voltage", phase=phase)
+        # OBIS value group D: 32 number of voltage sags, 36 of voltage swells (IEC 62056-6-1, as in DSMR 5 P1 telegrams)
+        group = 12 + _OBIS_STEP[phase]
+        yield _evidence(f"sag_count_{phase}", "1", "count", phase=phase, counter=True, obis=f"1-0:{group}.32.0")
+        yield _evidence(f"swell_count_{phase}", "1", "count", phase=phase, counter=True, obis=f"1-0:{group}.36.0")
+        # overvoltage: where the vendor does not say that it counts swells
+        for kind in ("overvoltage", "interruption"):
+            yield _evidence(f"{kind}_count_{phase}", "1", "count", phase=phase, counter=True)
+
+
+def _history() -> Iterator[Quantity]:
+    """What befell the meter. Codes and bits mean what the vendor's document says; the map's comments repeat it."""
+    yield _evidence("restart_count", "1", "count", counter=True)
+    yield _evidence("power_failure_duration", "h", "time")  # of the last failure of the meter's own supply
+    yield _evidence("last_reset_cause", "1", "code")
+    yield _evidence("active_power_demand", "W", "active_power")  # mean of the running or the last demand interval
+    # events: the meter's own alarms; limits: violations of limits its owner has set; overrange: inputs overdriven
+    for kind in ("event", "limit", "status", "overrange", "input"):
+        yield _evidence(f"{kind}_bits", "1", "bits")
+
+
+def _evidence(
+    name: str, unit: str, dimension: str, *, phase: str | None = None, counter: bool = False, obis: str = ""
+) -> Quantity:
+    return Quantity(name, unit, phase, counter, dimension, "", obis, evidence=True)
+
+
 def _catalogue() -> Iterator[Quantity]:
-    for group in (_voltages_and_currents, _powers, _energies, _distortion, _others):
+    for group in (_voltages_and_currents, _powers, _energies, _distortion, _others, _disturbances, _history):
         yield from group()
 
 

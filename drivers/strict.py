@@ -59,8 +59,17 @@ class Table:
             raise self.error(key, values, "a list of at least one text")
         return tuple(values)
 
-    def integers(self, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
-        values = self._take(key, list(default), list, "a list of whole numbers")
+    def names(self, key: str, among: Collection[str]) -> tuple[str, ...]:
+        """Some of `among`; none where the key is absent."""
+        values = self._take(key, [], list, "a list of names in quotes")
+        for value in values:
+            if not (isinstance(value, str) and value in among):
+                raise self.error(key, repr(value), _list(among) or "none, for there is none")
+        return tuple(values)
+
+    def integers(self, key: str, default: Any = REQUIRED) -> tuple[int, ...]:
+        default = default if default is REQUIRED else list(default)
+        values = self._take(key, default, list, "a list of whole numbers")
         if any(type(value) is not int for value in values):
             raise self.error(key, values, "a list of whole numbers")
         return tuple(values)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import acos, floor, inf, tan
 
 from drivers.codec import Installation, encode
+from drivers.modbus.pdu import Read
 from drivers.model import MeterModel
 from drivers.quantities import CATALOGUE, Quantity
 from simulators.chance import spread, unit
@@ -43,7 +44,8 @@ class SimulatedMeter:
         self.wiring = spec.wiring or model.wiring
         self.powered_by = spec.powered_by or model.powered_by
         self.turnaround_s = model.turnaround_s if spec.turnaround_s is None else spec.turnaround_s
-        self.words = _readable(model)
+        self._mapped = frozenset(model.readable)
+        self.words = _answering(model)
         self.silences = self._silences(scenario, feeder.steps(spec.name))
         self._feeder = feeder
         self._period_s = scenario.period_s
@@ -66,6 +68,10 @@ class SimulatedMeter:
 
     def refusal(self, function: int, address: int, count: int) -> int | None:
         """The exception code for a read of mapped words that this family refuses all the same."""
+        if self.said(function, address, count) is not None:
+            return None
+        if any((function, each) not in self._mapped for each in range(address, address + count)):
+            return _ILLEGAL_ADDRESS  # a part of what says who it is, or more than that
         if count > self.model.max_words:
             return _ILLEGAL_VALUE
         for row in self.model.registers:
@@ -73,6 +79,11 @@ class SimulatedMeter:
             if row.alone and touched and (address, count) != (row.address, row.words):
                 return _ILLEGAL_ADDRESS
         return None
+
+    def said(self, function: int, address: int, count: int) -> tuple[int, ...] | None:
+        """The words it says who it is in, where exactly they are asked for."""
+        asked = Read(function, address, count)
+        return next((one.encode() for one in self.model.identity.reads if one.read == asked), None)
 
     def image(self, t_s: float) -> Mapping[tuple[int, int], int]:
         """(function, address) -> word as the registers stand at t_s: taken at its last refresh."""
@@ -217,12 +228,15 @@ def _refresh(spec: MeterSpec, model: MeterModel, frequency_hz: float) -> tuple[f
     return min(_QUICK_REFRESH_S, model.refresh_s), min(_QUICK_WINDOW_S, model.window_s)
 
 
-def _readable(model: MeterModel) -> Mapping[int, tuple[int, ...]]:
+def _answering(model: MeterModel) -> Mapping[int, tuple[int, ...]]:
     """Per function the addresses that answer, in order."""
-    readable: dict[int, list[int]] = {}
-    for function, address in sorted(set(model.readable)):
-        readable.setdefault(function, []).append(address)
-    return {function: tuple(addresses) for function, addresses in readable.items()}
+    said = [
+        (one.read.function, one.read.address + word) for one in model.identity.reads for word in range(one.read.count)
+    ]
+    answering: dict[int, list[int]] = {}
+    for function, address in sorted({*model.readable, *said}):
+        answering.setdefault(function, []).append(address)
+    return {function: tuple(addresses) for function, addresses in answering.items()}
 
 
 def _wired(values: Mapping[str, float], wiring: str, first: str) -> dict[str, float]:

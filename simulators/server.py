@@ -15,6 +15,7 @@ from types import TracebackType
 from pymodbus.constants import ExcCodes
 from pymodbus.framer import FramerType
 from pymodbus.pdu import ExceptionResponse, ModbusPDU
+from pymodbus.pdu.mei_message import ReadDeviceInformationResponse
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
@@ -182,8 +183,13 @@ class _Room:
         if self._server is None:
             devices = [_device(meter, self.t_s) for meter in self.meters.values()]
             framer = FramerType.RTU if self.framing.rtu else FramerType.SOCKET
-            self._server = ModbusTcpServer(devices, framer=framer, trace_pdu=_reads_only)
+            self._server = ModbusTcpServer(devices, framer=framer, trace_pdu=self._reads_only)
         return self._server
+
+    def _reads_only(self, sending: bool, pdu: ModbusPDU) -> ModbusPDU:
+        if not sending or pdu.function_code & 0x7F in _READS:
+            return pdu
+        return _introduction(self.meters.get(pdu.dev_id), pdu)
 
     def faults(self, unit_id: int) -> list[Step]:
         """What spoils an exchange with this unit now."""
@@ -291,14 +297,18 @@ def _device(meter: SimulatedMeter, t_s: Callable[[], float]) -> SimDevice:
     ) -> ExcCodes | None:
         if refusal := meter.refusal(function, address, count):
             return ExcCodes(refusal)
-        image = meter.image(t_s())
-        for each in range(address, address + count):
-            registers[each - start] = image.get((function, each), 0)
+        words = meter.said(function, address, count) or _measured(meter, t_s(), function, address, count)
+        registers[address - start : address - start + count] = words
         return None
 
     bits = [SimData(0, values=[False] * 16, datatype=DataType.BITS, readonly=True)]
     holding, inputs = (_block(meter.words.get(function, ())) for function in _READS)
     return SimDevice(meter.spec.unit, simdata=(bits, list(bits), holding, inputs), action=fill)
+
+
+def _measured(meter: SimulatedMeter, t_s: float, function: int, address: int, count: int) -> Sequence[int]:
+    image = meter.image(t_s)
+    return [image.get((function, each), 0) for each in range(address, address + count)]
 
 
 def _block(addresses: Sequence[int]) -> list[SimData]:
@@ -314,9 +324,12 @@ def _block(addresses: Sequence[int]) -> list[SimData]:
     return [SimData(run[0], values=[0] * len(run), datatype=DataType.REGISTERS, readonly=True) for run in runs]
 
 
-def _reads_only(sending: bool, pdu: ModbusPDU) -> ModbusPDU:
-    """pymodbus would identify itself (11, 2B) and answer diagnostics: meters of these families refuse with 01."""
-    function = pdu.function_code & 0x7F
-    if not sending or function in _READS:
-        return pdu
-    return ExceptionResponse(function, ExcCodes.ILLEGAL_FUNCTION, pdu.dev_id, pdu.transaction_id)
+def _introduction(meter: SimulatedMeter | None, pdu: ModbusPDU) -> ModbusPDU:
+    """In place of what pymodbus says of itself: what the family answers to function 43/14."""
+    objects = meter.model.identity.objects(meter.model.vendor) if meter else {}
+    if not objects or not isinstance(pdu, ReadDeviceInformationResponse):
+        # So for diagnostics (08) and the server id (11), which these families refuse too.
+        return ExceptionResponse(pdu.function_code & 0x7F, ExcCodes.ILLEGAL_FUNCTION, pdu.dev_id, pdu.transaction_id)
+    return ReadDeviceInformationResponse(
+        read_code=pdu.read_code, information=dict(objects), dev_id=pdu.dev_id, transaction_id=pdu.transaction_id
+    )

@@ -3,6 +3,7 @@ import math
 import struct
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -13,13 +14,14 @@ from drivers.codec import Installation, compile_plan, encode, published_name
 from drivers.encodings import ENCODINGS, ORDERS, decode_words, integer_range
 from drivers.library import load_model, model_names
 from drivers.modbus.pdu import Read
-from drivers.model import MeterModel, Register
+from drivers.model import MeterModel, Register, Scale
 from drivers.plan import Plan, PlannedRead, plan_reads
 from drivers.quantities import CATALOGUE, VOLTAGES_LL, VOLTAGES_LN
 
 SDM630 = load_model("eastron-sdm630")
 EM24 = load_model("carlo-gavazzi-em24")
 PM5000 = load_model("schneider-pm5000")
+ACREL = load_model("acrel-dtsd1352")
 AS_BUILT = Installation()
 
 
@@ -29,12 +31,9 @@ def reply(image: Mapping[tuple[int, int], int], read: Read) -> bytes:
 
 
 def decode_image(model: MeterModel, image, installation: Installation = AS_BUILT, quantities=None) -> dict[str, float]:
-    plan = plan_reads(model, quantities or [*model.quantities, *model.unproven])
-    decoder = compile_plan(plan, installation)
-    values: dict[str, float] = {}
-    for index, planned in enumerate(plan.reads):
-        values |= decoder.decode(index, reply(image, planned.read))
-    return values
+    plan = plan_reads(model, quantities or [row.quantity for row in model.registers])
+    replies = {index: reply(image, planned.read) for index, planned in enumerate(plan.reads)}
+    return compile_plan(plan, installation).decode_round(replies)
 
 
 def lone(model: MeterModel, *rows: Register) -> Plan:
@@ -124,6 +123,114 @@ def test_word_orders_may_differ_within_one_read() -> None:
     assert found == {"voltage_l1": 230.0, "frequency": 49.9, "voltage_l2": 230.2}
 
 
+def test_more_values_than_share_their_keys_decode_all_the_same() -> None:
+    names = [name for name, quantity in CATALOGUE.items() if not quantity.counter][:60]
+    rows = tuple(Register(name, 4, 2 * place, 2, "f32", "msw") for place, name in enumerate(names))
+    found = compile_plan(lone(EM24, *rows)).decode(0, struct.pack(">60f", *range(60)))
+    assert found == {name: float(place) for place, name in enumerate(names)}
+
+
+def test_a_read_without_values_of_its_own_decodes_to_nothing() -> None:
+    decoder = compile_plan(plan_reads(EM24, ["max_demand"]), Installation(direction=-1))
+    assert decoder.decode(0, bytes(4)) == {}
+    with pytest.raises(ValueError, match="2 bytes"):
+        decoder.decode(0, bytes(2))
+
+
+# --- scale registers ---
+
+RATIO = Scale("PT", 4, 10, 1, "u16", "msw", "factor", 1, 9999, 25)
+CURRENT_RATIO = Scale("CT", 4, 11, 2, "u32", "lsw", "factor", 1, 9999, 40, divide=10)
+POWER = Scale("SF", 4, 13, 1, "i16", "msw", "power of ten", -10, 10, -1)
+CHECK = Scale("ID", 4, 14, 1, "u16", "msw", "check", 203, 203, 203)
+
+
+def scaled(*scales: Scale, encoding: str = "i32", quantity: str = "voltage_l1", **more) -> MeterModel:
+    words = ENCODINGS[encoding].words
+    row = Register(quantity, 4, 10 - words, words, encoding, "msw", scaled_by=scales, **more)
+    other = Register("frequency", 4, 9 - words, 1, "u16", "msw", divide=100)
+    return replace(EM24, registers=(other, row), bridges=(), max_words=20)
+
+
+def seen_through(model: MeterModel, words: dict[int, int], installation: Installation = AS_BUILT) -> dict[str, float]:
+    """What a decoder of the whole map says of an image with these words."""
+    image = {(4, address): words.get(address, 0) for address in range(20)}
+    return decode_image(model, image, installation)
+
+
+@pytest.mark.parametrize(
+    ("scales", "words", "value"),
+    [
+        ((RATIO,), {9: 2302, 10: 25}, 57550.0),
+        ((CURRENT_RATIO,), {9: 2302, 11: 0x0190, 12: 0}, 92080.0),  # 400 / 10
+        ((CURRENT_RATIO,), {9: 2302, 11: 0, 12: 1}, None),  # 65536
+        ((POWER,), {9: 2302, 13: 0xFFFF}, 230.2),
+        ((POWER,), {9: 2302, 13: 2}, 230200.0),
+        ((POWER,), {9: 2302, 13: 0xFFF6}, 2302 / 10**10),
+        ((POWER,), {9: 2302, 13: 0}, 2302.0),
+        ((POWER,), {9: 2302, 13: 0xFFF5}, None),  # -11
+        ((POWER,), {9: 2302, 13: 0x8000}, None),
+        ((RATIO, POWER, CHECK), {9: 7, 10: 3, 13: 0xFFFF, 14: 203}, 2.1),
+        ((RATIO, POWER, CHECK), {9: 7, 10: 3, 13: 0xFFFF, 14: 213}, None),
+        ((RATIO,), {9: 2302, 10: 0}, None),
+        ((RATIO,), {9: 2302, 10: 10000}, None),
+        ((RATIO,), {8: 0x7FFF, 9: 0xFFFF, 10: 25}, None),  # the row's own sentinel
+    ],
+)  # fmt: skip
+def test_scales_multiply_exactly_and_without_a_plausible_one_there_is_no_value(scales, words, value) -> None:
+    found = seen_through(scaled(*scales, sentinels=(0x7FFFFFFF,)), {7: 5000, **words})
+    assert found == {"frequency": 50.0} | ({} if value is None else {"voltage_l1": value})
+
+
+def test_a_scale_and_the_rows_own_fraction_are_one_fraction() -> None:
+    # 3 / 10 x 7 in floating point is 2.1 only if the division comes last
+    found = seen_through(scaled(RATIO, divide=10), {9: 3, 10: 7})
+    assert found["voltage_l1"] == 2.1
+    ratios = seen_through(scaled(RATIO, divide=10), {9: 3, 10: 7}, Installation(vt=100.0))
+    assert ratios["voltage_l1"] == 210.0
+
+
+def test_float_counters_are_scaled_in_decimal_too() -> None:
+    model = scaled(CURRENT_RATIO, encoding="f32", quantity="active_energy_import", multiply=1000)
+    high, low = struct.unpack(">2H", struct.pack(">f", 4711.3))
+    assert seen_through(model, {8: high, 9: low, 11: 60})["active_energy_import"] == 28267800.0
+
+
+def test_scales_of_another_read_are_found_in_the_replies_of_the_round() -> None:
+    plan = plan_reads(ACREL, ["voltage_l1", "frequency", "current_l1"])
+    decoder = compile_plan(plan)
+    values, ratios = bytes.fromhex("08FE 0000 0000 04D2" + "0000" * 18 + "1386"), bytes.fromhex("0064 0014")
+    assert [planned.read.count for planned in plan.reads] == [23, 2]
+    full = {"voltage_l1": 23020.0, "current_l1": 246.8, "frequency": 49.98}
+    assert decoder.decode(0, values, {1: ratios}) == full
+    assert decoder.decode_round({1: ratios, 0: values}) == decoder.decode_round({0: values, 1: ratios}) == full
+    assert decoder.decode(0, values) == decoder.decode_round({0: values}) == {"frequency": 49.98}
+    assert decoder.decode_round({1: ratios}) == {}
+    assert decoder.decode_round({0: values, 1: bytes.fromhex("0064 0000")}) == {
+        "voltage_l1": 23020.0, "frequency": 49.98,
+    }  # fmt: skip
+
+
+def test_scales_may_change_from_one_round_to_the_next() -> None:
+    model = scaled(POWER)
+    found = [seen_through(model, {9: 2302, 13: 0x10000 - number & 0xFFFF})["voltage_l1"] for number in range(1, 5)]
+    assert found == [230.2, 23.02, 2.302, 0.2302]
+
+
+@given(st.integers(-(2**31), 2**31 - 1), st.integers(-10, 10), st.sampled_from((1, 10, 1000)))
+def test_a_power_of_ten_comes_out_as_the_nearest_float(number: int, power: int, divide: int) -> None:
+    high, low = struct.unpack(">2H", struct.pack(">i", number))
+    found = seen_through(scaled(POWER, divide=divide), {8: high, 9: low, 13: power & 0xFFFF})
+    assert found["voltage_l1"] == float(Fraction(number) * Fraction(10) ** power / divide)
+
+
+def test_scale_registers_are_encoded_and_their_rows_with_them() -> None:
+    model = scaled(RATIO, POWER, CHECK)
+    image = encode(model, {"voltage_l1": 5755.0})
+    assert [image[4, address] for address in (9, 10, 13, 14)] == [2302, 25, 0xFFFF, 203]
+    assert decode_image(model, image)["voltage_l1"] == 5755.0
+
+
 # --- installation ---
 
 METER = {
@@ -133,6 +240,7 @@ METER = {
     "active_power_l1": 100.0, "active_power_l2": 200.0, "active_power_l3": -300.0, "active_power_total": 50.0,
     "reactive_power_total": -70.0, "apparent_power_total": 90.0, "frequency": 50.0, "max_demand": 800.0,
     "active_energy_import": 1000.0, "active_energy_export": 2000.0, "operating_hours": 12.0,
+    "active_power_demand": 700.0,
 }  # fmt: skip
 
 
@@ -160,6 +268,16 @@ def test_the_phase_map_renames_terminals_to_network_phases() -> None:
     assert (found["active_power_total"], found["frequency"]) == (50.0, 50.0)
 
 
+def test_evidence_follows_its_phase_and_its_ratio() -> None:
+    exchanged = Installation(vt=100.0, phase_map=("l3", "l1", "l2"))
+    assert published_name("voltage_l1_min", exchanged) == "voltage_l3_min"
+    assert published_name("sag_count_l2", exchanged) == "sag_count_l1"
+    pac = load_model("siemens-pac3200")
+    image = encode(pac, {"voltage_l1_min": 92.0})
+    found = decode_image(pac, image, exchanged, ["voltage_l1_min", "limit_bits"])
+    assert found == {"voltage_l3_min": 9200.0, "limit_bits": 0.0}
+
+
 def test_two_exchanged_phases_keep_the_magnitudes_of_line_to_line_voltages() -> None:
     # l2 and l3 exchanged: terminals 1-2 are l1-l3, which the catalogue calls l3_l1
     found = seen(Installation(phase_map=("l1", "l3", "l2")))
@@ -172,8 +290,8 @@ def test_reversed_current_transformers_flip_powers_and_exchange_energies() -> No
     assert (found["reactive_power_total"], found["apparent_power_total"]) == (70.0, 90.0)
     assert (found["active_energy_import"], found["active_energy_export"]) == (2000.0, 1000.0)
     assert (found["voltage_l1"], found["current_l1"], found["operating_hours"]) == (231.0, 1.5, 12.0)
-    # the meter's maximum is that of the other direction: no value rather than a wrong one
-    assert "max_demand" not in found
+    # the meter's demand is that of the other direction: no value rather than a wrong one
+    assert not {"max_demand", "active_power_demand"} & set(found)
 
 
 def test_reversed_power_factors_change_sign_and_zero_stays_plain_zero() -> None:
@@ -258,7 +376,7 @@ def test_what_is_encoded_is_decoded_within_one_step_of_the_register(model, insta
     rows = {name: row for row in model.registers if (name := published_name(row.quantity, installation))}
     values = {}
     for name in rows:
-        signed = CATALOGUE[name].dimension in {"active_power", "reactive_power"} and name != "max_demand"
+        signed = CATALOGUE[name].dimension in {"active_power", "reactive_power"} and "demand" not in name
         limit = 1.0 if "power_factor" in name else 3000.0
         values[name] = data.draw(st.floats(min_value=-limit if signed else 0, max_value=limit))
     found = decode_image(model, encode(model, values, installation), installation)

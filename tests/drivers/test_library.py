@@ -5,8 +5,8 @@ import pytest
 from drivers.errors import ModelError
 from drivers.library import load_model, model_names
 
-PACKAGED = ("carlo-gavazzi-em24", "eastron-sdm630", "schneider-pm5000")
 FOLDER = Path(__file__).parents[2] / "drivers" / "models"
+PACKAGED = tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
 
 
 def own_map(folder: Path, name: str, vendor: str) -> None:
@@ -43,7 +43,7 @@ def test_an_unknown_name_is_answered_with_close_ones(name: str, tmp_path: Path) 
         load_model(name, tmp_path)
     message = str(caught.value)
     assert repr(name) in message
-    assert "carlo-gavazzi-em24 eastron-sdm630 schneider-pm5000" in message
+    assert " ".join(PACKAGED) in message
     assert str(tmp_path / "models") in message
 
 
@@ -60,18 +60,49 @@ def test_a_map_that_is_no_text_is_a_model_error(tmp_path: Path) -> None:
 
 
 # What the maps claim apart from their rows, from the vendors' documents.
-def test_block_limits_function_and_supply_of_the_three_families() -> None:
-    facts = {
-        name: (model.max_words, {row.function for row in model.registers}, model.powered_by, model.wiring)
-        for name, model in ((name, load_model(name)) for name in PACKAGED)
-    }
-    assert facts == {
-        "carlo-gavazzi-em24": (11, {4}, "self", "3p4w"),
-        "eastron-sdm630": (80, {4}, "self", "3p4w"),
-        "schneider-pm5000": (125, {3}, "dc", "3p4w"),
-    }
+@pytest.mark.parametrize(
+    ("name", "max_words", "function", "powered_by", "wiring"),
+    [
+        ("abb-b23", 125, 3, "self", "3p4w"),
+        ("carlo-gavazzi-em24", 11, 4, "self", "3p4w"),
+        ("carlo-gavazzi-em24-e1", 125, 4, "self", "3p4w"),
+        ("carlo-gavazzi-em340", 20, 4, "self", "3p4w"),
+        ("eastron-sdm120", 2, 4, "self", "1p2w"),
+        ("eastron-sdm630", 80, 4, "self", "3p4w"),
+        ("janitza-umg604", 56, 3, "dc", "3p4w"),
+        ("janitza-umg96rm", 52, 3, "dc", "3p4w"),
+        ("schneider-iem3000", 20, 3, "self", "3p4w"),
+        ("schneider-pm5000", 125, 3, "dc", "3p4w"),
+        ("siemens-pac2200", 125, 3, "dc", "3p4w"),
+        ("siemens-pac3200", 125, 3, "dc", "3p4w"),
+    ],
+)
+def test_block_limits_function_supply_and_wiring(name: str, max_words: int, function: int, powered_by, wiring) -> None:
+    model = load_model(name)
+    assert {row.function for row in model.registers} == {function}
+    assert (model.max_words, model.powered_by, model.wiring) == (max_words, powered_by, wiring)
 
 
-def test_em24_timing_is_the_documented_one() -> None:
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("eastron-sdm120", (2400, "N", 1)),
+        ("eastron-sdm630", (9600, "N", 1)),
+        ("janitza-umg96rm", (115200, "N", 1)),
+    ],
+)
+def test_serial_settings_that_a_document_gives(name: str, settings: tuple[int, str, int]) -> None:
+    model = load_model(name)
+    assert (model.baud, model.parity, model.stop_bits) == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "refresh_s"), [("carlo-gavazzi-em24", 0.6), ("carlo-gavazzi-em340", 2.0), ("janitza-umg96rm", 0.2)]
+)
+def test_refresh_intervals_that_a_source_gives(name: str, refresh_s: float) -> None:
+    assert load_model(name).refresh_s == refresh_s
+
+
+def test_em24_turnaround_is_the_documented_one() -> None:
     model = load_model("carlo-gavazzi-em24")
-    assert (model.refresh_s, model.turnaround_s, model.turnaround_max_s) == (0.6, 0.04, 0.5)
+    assert (model.turnaround_s, model.turnaround_max_s) == (0.04, 0.5)

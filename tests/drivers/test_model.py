@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from drivers.errors import ModelError
-from drivers.model import Bridge, Register, parse_model
+from drivers.model import Bridge, Register, Scale, parse_model
 
 GOOD = """
 vendor = "Acme"
@@ -77,6 +77,16 @@ def test_grade_d_is_in_the_map_but_not_among_what_is_read() -> None:
     assert model.quantities == ("voltage_l1", "active_energy_import", "frequency")
     assert model.unproven == ("voltage_l2",)
     assert model.register("current_l1") is None
+
+
+def test_evidence_is_in_the_map_but_apart_from_what_is_published() -> None:
+    model = parse_model(GOOD.replace('"frequency", unit = "Hz"', '"restart_count", unit = "1"'), "m.toml")
+    assert model.quantities == ("voltage_l1", "active_energy_import")
+    assert model.evidence == ("restart_count",)
+    unproven = parse_model(
+        GOOD.replace('quantity = "voltage_l2", unit = "mV"', 'quantity = "voltage_l2_min", unit = "mV"'), "m.toml"
+    )
+    assert (unproven.evidence, unproven.unproven) == ((), ("voltage_l2_min",))
 
 
 def test_readable_words_are_rows_bridges_and_small_gaps() -> None:
@@ -164,3 +174,86 @@ def test_rows_read_alone_may_share_words_with_others() -> None:
 def test_the_same_address_in_another_function_is_another_register() -> None:
     text = GOOD.replace("address = 7", "address = 0").replace(", alone = true", "")
     assert parse_model(text, "m.toml").register("voltage_l2") is not None
+
+
+# --- scale registers ---
+
+SCALED = (
+    GOOD.replace('unit = "V" },', 'unit = "V", scaled_by = ["PT", "id"] },')
+    .replace('unit = "kWh" },', 'unit = "kWh", scaled_by = ["PT", "SF"] },')
+    .replace(
+        "[[registers]]\nfunction = 3",
+        """[[registers]]
+function = 4
+encoding = "u16"
+grade = "C"
+sources = "manual p9"
+rows = [
+  { address = 20, scale = "PT", as = "factor", range = [1, 9999], divide = 10, simulated = 20 },
+  { address = 21, scale = "SF", as = "power of ten", range = [-10, 10], encoding = "i16" },
+  { address = 22, scale = "id", as = "check", range = [201, 204], function = 3 },
+]
+[[registers]]
+function = 3""",
+    )
+)
+
+
+def test_rows_carry_the_registers_they_are_scaled_by() -> None:
+    model = parse_model(SCALED, "m.toml")
+    common = {"words": 1, "order": "msw", "grade": "C", "sources": "manual p9"}
+    ratio = Scale("PT", 4, 20, encoding="u16", meaning="factor", low=1, high=9999, simulated=20, divide=10, **common)
+    power = Scale("SF", 4, 21, encoding="i16", meaning="power of ten", low=-10, high=10, simulated=0, **common)
+    check = Scale("id", 3, 22, encoding="u16", meaning="check", low=201, high=204, simulated=201, **common)
+    assert [row.scaled_by for row in model.registers] == [(ratio, check), (ratio, power), (), ()]
+    assert model.scales == (ratio, check, power)
+    assert {(4, 20), (4, 21), (3, 22)} <= set(model.readable)
+
+
+def test_a_row_is_graded_no_better_than_what_it_is_multiplied_by() -> None:
+    model = parse_model(SCALED, "m.toml")
+    assert [row.grade for row in model.registers] == ["C", "C", "A", "D"]
+
+
+def test_a_scale_says_by_how_much_or_that_it_cannot_be() -> None:
+    ratio, check, power = parse_model(SCALED, "m.toml").scales
+    assert [ratio.fraction(number) for number in (0, 1, 9999, 10000)] == [None, (1, 10), (9999, 10), None]
+    assert [power.fraction(number) for number in (-11, -2, 0, 3, -32768)] == [None, (1, 100), (1, 1), (1000, 1), None]
+    assert [check.fraction(number) for number in (200, 201, 204, 205)] == [None, (1, 1), (1, 1), None]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('scaled_by = ["PT", "SF"]', 'scaled_by = ["PT", "V_SF"]', ["row 2 (active_", "'V_SF'", "PT SF id"]),
+        ('scaled_by = ["PT", "SF"]', 'scaled_by = "PT"', ["row 2", "scaled_by", "'PT'", "list of names"]),
+        ('scaled_by = ["PT", "SF"]', 'scaled_by = ["PT"]', ["row 2", "scale", "'SF', which no row is scaled_by"]),
+        ('scale = "SF"', 'scale = "PT"', ["registers 2, row 2", "'PT' a second time", "once"]),
+        ('as = "factor"', 'as = "ratio"', ["registers 2, row 1", "as", "'ratio'", "check factor power of ten"]),
+        ('as = "factor", ', "", ["row 1", "as", "found nothing"]),
+        ("range = [1, 9999]", "range = [0, 9999]", ["row 1", "range", "[0, 9999]", "factor", "1..1000000000"]),
+        ("range = [1, 9999]", "range = [9999, 1]", ["row 1", "range", "[9999, 1]", "[lowest, highest]"]),
+        ("range = [1, 9999], ", "", ["row 1", "range", "found nothing", "whole numbers"]),
+        ("range = [-10, 10]", "range = [-40, 10]", ["row 2", "range", "[-40, 10]", "within -10..10"]),
+        ("simulated = 20", "simulated = 10000", ["row 1", "simulated", "10000", "1..9999"]),
+        ('range = [201, 204]', 'range = [201, 204], divide = 2', ["row 3", "divide", "unknown key", "simulated"]),
+        ('scale = "PT"', 'scale = "PT", unit = "V"', ["row 1", "unit", "unknown key"]),
+        ('encoding = "i16"', 'encoding = "f32"', ["row 2", "encoding", "'f32'", "i16 i32"]),
+        ("address = 20", "address = 0", ["row 1", "word 0 of", "overlap"]),
+        ("address = 20", "address = 65536", ["row 1", "address", "65536", "0..65535"]),
+    ],
+)  # fmt: skip
+def test_a_broken_scale_gets_one_line_too(old: str, new: str, words: list[str]) -> None:
+    assert old in SCALED
+    with pytest.raises(ModelError) as caught:
+        parse_model(SCALED.replace(old, new, 1), "m.toml")
+    message = str(caught.value)
+    assert message.startswith("m.toml: ")
+    assert "\n" not in message
+    assert "allowed: " in message
+    assert [word for word in words if word not in message] == []
+
+
+def test_without_any_scale_nothing_can_be_scaled_by_one() -> None:
+    with pytest.raises(ModelError, match="'PT'; allowed: none"):
+        parse_model(GOOD.replace('unit = "V" },', 'unit = "V", scaled_by = ["PT"] },'), "m.toml")

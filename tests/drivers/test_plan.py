@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from drivers.library import load_model
 from drivers.modbus.pdu import Read
-from drivers.model import Bridge, MeterModel, Register
-from drivers.plan import Plan, plan_reads, wire_time_s
+from drivers.model import Bridge, MeterModel, Register, Scale, scales_of
+from drivers.plan import Plan, plan_apart, plan_reads, wire_time_s
 from drivers.quantities import CATALOGUE, CURRENTS, VOLTAGES_LL, VOLTAGES_LN
 
 SDM630 = load_model("eastron-sdm630")
@@ -92,6 +92,41 @@ def test_unproven_rows_are_no_ground_to_walk_on() -> None:
     assert shapes(plan_reads(model(rows), VOLTAGES_LN)) == [(4, 0, 6)]
 
 
+def test_what_a_row_is_scaled_by_comes_in_the_same_read_where_that_is_legal() -> None:
+    sunspec = load_model("sunspec-meter")
+    (planned,) = plan_reads(sunspec, VOLTAGES_LN).reads
+    assert (planned.read, planned.spare) == (Read(3, 40070, 16), Read(3, 40070, 17))
+    assert [(scale.name, offset) for scale, offset in planned.scales] == [("ID", 0), ("L", 1), ("V_SF", 15)]
+    assert [row.quantity for row, _ in planned.fields] == list(VOLTAGES_LN)
+
+
+def test_else_it_has_a_read_of_its_own_in_the_same_round() -> None:
+    acrel = load_model("acrel-dtsd1352")
+    plan = plan_reads(acrel, [*VOLTAGES_LN, *CURRENTS])
+    assert shapes(plan) == [(3, 97, 6), (3, 141, 2)]
+    assert [scale.name for planned in plan.reads for scale, _ in planned.scales] == ["PT", "CT"]
+    assert plan.quantities == (*VOLTAGES_LN, *CURRENTS)
+    assert shapes(plan_reads(acrel, ["frequency"])) == [(3, 119, 1)]
+
+
+def test_a_scale_is_read_once_however_many_rows_hang_on_it_and_with_its_own_function() -> None:
+    ratio = scale(9, function=3)
+    rows = [row(0, "voltage_l1", scaled_by=(ratio,)), row(2, "voltage_l2", scaled_by=(ratio,), alone=True)]
+    assert shapes(plan_reads(model(rows), VOLTAGES_LN)) == [(3, 9, 1), (4, 0, 2), (4, 2, 2)]
+
+
+def test_scales_of_rows_that_are_not_wanted_are_not_read_but_may_be_crossed() -> None:
+    rows = [row(0, "voltage_l1"), row(3, "voltage_l2", scaled_by=(scale(2),)), row(5, "voltage_l3")]
+    assert shapes(plan_reads(model(rows), ["voltage_l1"])) == [(4, 0, 2)]
+    assert shapes(plan_reads(model(rows), ["voltage_l1", "voltage_l3"])) == [(4, 0, 7)]
+
+
+def test_a_row_apart_has_its_scales_in_reads_of_their_own() -> None:
+    acrel = load_model("acrel-dtsd1352")
+    plan = plan_apart(acrel, next(row for row in acrel.registers if row.quantity == "active_power_l2"))
+    assert shapes(plan) == [(3, 358, 2), (3, 141, 1), (3, 142, 1)]
+
+
 # Wire time from modbus.md, section 3: a read of 30 registers at 11 bits a character is 73 characters.
 @pytest.mark.parametrize(
     ("baud", "characters_s"), [(1200, 0.669), (2400, 0.335), (9600, 0.0836), (19200, 0.0418), (38400, 0.0209)]
@@ -102,9 +137,14 @@ def test_wire_time_is_characters_two_silences_and_the_turnaround(baud: int, char
     assert wire_time_s(Read(4, 0, 30), baud, 11, 0.5) - wire_time_s(Read(4, 0, 30), baud, 11, 0.0) == pytest.approx(0.5)
 
 
-def row(address: int, quantity: str, *, words: int = 2, grade: str = "A", alone: bool = False, function: int = 4):
+def row(address: int, quantity: str, *, words: int = 2, function: int = 4, **more) -> Register:
     encoding = {1: "u16", 2: "f32", 4: "i64"}[words]
-    return Register(quantity, function, address, words, encoding, "msw", grade=grade, alone=alone)
+    return Register(quantity, function, address, words, encoding, "msw", **{"grade": "A", **more})
+
+
+def scale(address: int, *, words: int = 1, function: int = 4) -> Scale:
+    encoding = {1: "u16", 2: "u32", 4: "i64"}[words]
+    return Scale(f"S{function}.{address}", function, address, words, encoding, "msw", "factor", 1, 9, 1)
 
 
 def model(rows, bridges=(), *, max_words: int = 20, max_gap: int = 0) -> MeterModel:
@@ -113,20 +153,27 @@ def model(rows, bridges=(), *, max_words: int = 20, max_gap: int = 0) -> MeterMo
 
 @st.composite
 def models(draw: st.DrawFn) -> MeterModel:
-    """Maps of up to nine rows and bridges in two functions, with holes of 0 to 4 words between them."""
+    """Maps of up to nine rows, scales and bridges in two functions, with holes of 0 to 4 words between them."""
     rows: list[Register] = []
+    scales: list[Scale] = []
     bridges: list[Bridge] = []
     for function in (3, 4):
         address = 0
         for _ in range(draw(st.integers(0, 9))):
             address += draw(st.integers(0, 4))
             words = draw(st.sampled_from((1, 2, 4)))
-            if draw(st.integers(0, 4)) == 0:
+            kind = draw(st.sampled_from("bsrrrrr"))
+            if kind == "b":
                 bridges.append(Bridge(function, address, words, "reserved"))
+            elif kind == "s":
+                scales.append(scale(address, words=words, function=function))
             else:
                 grade, alone = draw(st.sampled_from("AAAD")), draw(st.integers(0, 9)) == 0
                 rows.append(row(address, NAMES[len(rows)], words=words, grade=grade, alone=alone, function=function))
             address += words
+    if scales:
+        some = st.lists(st.sampled_from(scales), unique=True, max_size=2)
+        rows = [replace(each, scaled_by=tuple(draw(some))) for each in rows]
     return model(rows, bridges, max_words=draw(st.integers(4, 12)), max_gap=draw(st.integers(0, 4)))
 
 
@@ -137,8 +184,11 @@ def test_every_read_and_every_spare_is_legal_and_every_row_is_read_once(model: M
     mapped = [register.quantity for register in model.registers]
     assert sorted(plan.quantities) == sorted(set(wanted) & set(mapped))
     assert list(plan.missing) == [name for name in wanted if name not in mapped]
+    needed = scales_of(register for register in model.registers if register.quantity in wanted)
+    read = [scale.name for planned in plan.reads for scale, _ in planned.scales]
+    assert sorted(read) == sorted(scale.name for scale in needed)
     for planned in plan.reads:
-        for register, offset in planned.fields:
+        for register, offset in (*planned.fields, *planned.scales):
             assert (register.function, register.address) == (planned.read.function, planned.read.address + offset)
             assert offset + register.words <= planned.read.count
         lone = [register for register, _ in planned.fields if register.alone]
@@ -156,18 +206,19 @@ def test_every_read_and_every_spare_is_legal_and_every_row_is_read_once(model: M
 def test_no_other_grouping_needs_fewer_reads_or_words(model: MeterModel) -> None:
     wanted = model.quantities[:7]
     plan = plan_reads(model, wanted)
-    rows = [register for register in model.registers if register.quantity in wanted and not register.alone]
-    planned = [read.read for read in plan.reads if not read.fields[0][0].alone]
+    chosen = [register for register in model.registers if register.quantity in wanted]
+    rows = [*(register for register in chosen if not register.alone), *scales_of(chosen)]
+    planned = [read.read for read in plan.reads if not any(register.alone for register, _ in read.fields)]
     cost = (len(planned), sum(read.count for read in planned))
     assert cost == sum_of_best(model, rows, wanted)
 
 
-def sum_of_best(model: MeterModel, rows: list[Register], wanted) -> tuple[int, int]:
+def sum_of_best(model: MeterModel, rows: list[Register | Scale], wanted) -> tuple[int, int]:
     best = [min(costs(model, [r for r in rows if r.function == function], wanted)) for function in (3, 4)]
     return best[0][0] + best[1][0], best[0][1] + best[1][1]
 
 
-def costs(model: MeterModel, rows: list[Register], wanted):
+def costs(model: MeterModel, rows: list[Register | Scale], wanted):
     """(reads, words) of every way to cut the rows of one function into legal reads."""
     rows = sorted(rows, key=lambda register: register.address)
     if not rows:
@@ -184,7 +235,9 @@ def costs(model: MeterModel, rows: list[Register], wanted):
 
 def legal(model: MeterModel, read: Read, wanted) -> bool:
     """The rules of a read in the plainest words, written apart from the planner."""
-    entries = [entry for entry in (*model.registers, *model.bridges) if entry.function == read.function]
+    known = [row for row in model.registers if row.grade != "D" or row.quantity in wanted]
+    everything = (*model.registers, *scales_of(known), *model.bridges)
+    entries = [entry for entry in everything if entry.function == read.function]
     end = read.address + read.count
     word_kinds = {}
     for entry in entries:

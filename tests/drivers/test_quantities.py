@@ -21,10 +21,25 @@ max_demand operating_hours power_failures
 """
 CONTRACT = CONTRACT_TEXT.split()
 
+# What meters latch, count or average themselves: read for events, no part of a reading.
+EVIDENCE_TEXT = """
+voltage_l1_min voltage_l2_min voltage_l3_min voltage_l1_max voltage_l2_max voltage_l3_max
+sag_count_l1 sag_count_l2 sag_count_l3 swell_count_l1 swell_count_l2 swell_count_l3
+overvoltage_count_l1 overvoltage_count_l2 overvoltage_count_l3
+interruption_count_l1 interruption_count_l2 interruption_count_l3
+restart_count power_failure_duration last_reset_cause active_power_demand
+event_bits limit_bits status_bits overrange_bits input_bits
+"""
+EVIDENCE = EVIDENCE_TEXT.split()
 
-def test_the_catalogue_is_exactly_the_contract_and_its_digital_inputs() -> None:
+
+def test_what_is_published_is_exactly_the_contract_and_its_digital_inputs() -> None:
     inputs = {f"input_{number}" for number in range(1, 17)}
-    assert set(CATALOGUE) == {*CONTRACT, *inputs}
+    assert {name for name, quantity in CATALOGUE.items() if not quantity.evidence} == {*CONTRACT, *inputs}
+
+
+def test_the_rest_of_the_catalogue_is_evidence() -> None:
+    assert {name for name, quantity in CATALOGUE.items() if quantity.evidence} == set(EVIDENCE)
 
 
 def test_ids_are_their_own_keys_and_units_are_si() -> None:
@@ -51,9 +66,10 @@ def test_a_dimension_has_one_unit() -> None:
     assert {dimension: found for dimension, found in units.items() if len(found) > 1} == {}
 
 
-def test_energies_hours_and_failures_are_the_counters() -> None:
+def test_energies_hours_failures_and_counts_are_the_counters() -> None:
     counters = {quantity.id for quantity in CATALOGUE.values() if quantity.counter}
-    assert counters == {name for name in CONTRACT if "energy" in name} | {"operating_hours", "power_failures"}
+    energies = {name for name in CONTRACT if "energy" in name}
+    assert counters == energies | {"operating_hours", "power_failures"} | {name for name in EVIDENCE if "count" in name}
 
 
 def test_obis_codes_are_well_formed_and_those_of_the_registers_everyone_knows() -> None:
@@ -65,6 +81,9 @@ def test_obis_codes_are_well_formed_and_those_of_the_registers_everyone_knows() 
     ]  # fmt: skip
     assert (codes["active_energy_import"], codes["active_energy_export_t2"]) == ("1-0:1.8.0", "1-0:2.8.2")
     assert codes["frequency"] == "1-0:14.7.0"
+    # the P1 telegram of Dutch meters (DSMR 5): sags 32/52/72, swells the same
+    assert (codes["sag_count_l1"], codes["sag_count_l3"]) == ("1-0:32.32.0", "1-0:72.32.0")
+    assert codes["swell_count_l2"] == "1-0:52.36.0"
 
 
 def test_phases_are_spelled_out_on_quantities_that_have_one() -> None:
@@ -73,3 +92,4 @@ def test_phases_are_spelled_out_on_quantities_that_have_one() -> None:
     ]  # fmt: skip
     assert (CATALOGUE["current_n"].phase, CATALOGUE["active_power_total"].phase) == ("n", "total")
     assert CATALOGUE["frequency"].phase is None
+    assert [CATALOGUE[name].phase for name in ("sag_count_l2", "voltage_l3_min", "restart_count")] == ["l2", "l3", None]

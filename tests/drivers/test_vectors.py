@@ -8,20 +8,19 @@ from meter_vectors import FOLDER, Vectors, load_vectors
 
 from drivers.codec import compile_plan
 from drivers.library import load_model, model_names
-from drivers.modbus.pdu import Read
-from drivers.model import MeterModel, Register
-from drivers.plan import Plan, PlannedRead, plan_reads
+from drivers.model import MeterModel, Register, Scale
+from drivers.plan import Plan, plan_apart, plan_reads
 
 FILES = [path.stem for path in sorted(FOLDER.glob("*.txt"))]
 
 
 def decode_all(model: MeterModel, vectors: Vectors) -> dict[str, float]:
-    plan = plan_reads(model, [*vectors.values])
-    decoder = compile_plan(plan)
-    values: dict[str, float] = {}
-    for index, planned in enumerate(plan.reads):
-        values |= decoder.decode(index, vectors.data(planned.read))
-    return values
+    return decode_plan(plan_reads(model, [*vectors.values]), vectors)
+
+
+def decode_plan(plan: Plan, vectors: Vectors) -> dict[str, float]:
+    replies = {index: vectors.data(planned.read) for index, planned in enumerate(plan.reads)}
+    return compile_plan(plan).decode_round(replies)
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -43,7 +42,7 @@ def test_counters_and_scaled_integers_decode_exactly(name: str) -> None:
     model, vectors = load_model(name), load_vectors(name)
     exact = [row.quantity for row in model.registers if "energy" in row.quantity or row.encoding[0] in "ui"]
     values = decode_all(model, vectors)
-    assert exact
+    assert exact or name == "accuenergy-acuvim2"  # floats, and no energies
     assert {quantity: values[quantity] for quantity in exact} == {
         quantity: vectors.values[quantity] for quantity in exact
     }
@@ -68,9 +67,7 @@ def test_the_mutation_check_itself_lets_the_true_row_pass() -> None:
 
 def passes(model: MeterModel, row: Register, vectors: Vectors) -> bool:
     """Whether a map with this row would satisfy the vectors."""
-    read = Read(row.function, row.address, row.words)
-    decoder = compile_plan(Plan(model, (PlannedRead(read, ((row, 0),), None),)))
-    found = decoder.decode(0, vectors.data(read)).get(row.quantity)
+    found = decode_plan(plan_apart(model, row), vectors).get(row.quantity)
     return found is not None and found == pytest.approx(vectors.values[row.quantity], rel=1e-6)
 
 
@@ -87,6 +84,30 @@ def mutations(row: Register, model: MeterModel) -> Iterator[tuple[str, Register]
     for other in model.registers:
         if other.quantity != row.quantity and kin(other.quantity) == kin(row.quantity):
             yield f"taken for {other.quantity}", replace(row, quantity=other.quantity)
+    yield from mutations_of_scales(row, model)
+
+
+def mutations_of_scales(row: Register, model: MeterModel) -> Iterator[tuple[str, Register]]:
+    for scale in row.scaled_by:
+        for how, mutant in scale_mutations(scale, model):
+            scaled_by = tuple(mutant if each is scale else each for each in row.scaled_by)
+            yield f"{scale.name}: {how}", replace(row, scaled_by=scaled_by)
+
+
+def scale_mutations(scale: Scale, model: MeterModel) -> Iterator[tuple[str, Scale]]:
+    for shift in (-2, -1, 1, 2):
+        yield f"address {shift:+d}", replace(scale, address=scale.address + shift)
+    yield "function", replace(scale, function=7 - scale.function)
+    for other in model.scales:
+        if other is not scale and (scale.meaning, other.meaning) != ("check", "check"):
+            yield f"taken for {other.name}", other
+    if scale.meaning == "factor":
+        yield "scale x10", replace(scale, multiply=scale.multiply * 10)
+        yield "scale /10", replace(scale, divide=scale.divide * 10)
+    if scale.meaning != "check":
+        other_meaning = "power of ten" if scale.meaning == "factor" else "factor"
+        yield f"taken for a {other_meaning}", replace(scale, meaning=other_meaning)
+        yield "left out", replace(scale, meaning="check")
 
 
 def kin(quantity: str) -> str:

@@ -169,3 +169,15 @@ def test_reads_the_family_refuses() -> None:
     simulated = meter('model = "carlo-gavazzi-em24"')
     assert simulated.refusal(4, 0, 11) is None
     assert simulated.refusal(4, 0, 12) == 3
+
+
+def test_it_says_who_it_is_only_to_those_who_ask_as_its_family_wants() -> None:
+    em24, pac = meter('model = "carlo-gavazzi-em24"'), meter('model = "siemens-pac3200"')
+    assert em24.said(4, 0x0B, 1) == (71,)  # one word alone; with others it is a part of a voltage
+    assert em24.said(4, 0x0A, 2) is None
+    assert em24.refusal(4, 0x0A, 2) is None
+    said = pac.said(3, 64001, 27)  # the block whole
+    assert said is not None
+    assert (said[0], len(said)) == (42, 27)
+    assert [pac.refusal(3, 64001, count) for count in (26, 27, 28)] == [2, None, 2]
+    assert pac.refusal(3, 64002, 1) == 2

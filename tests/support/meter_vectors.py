@@ -11,7 +11,10 @@ FOLDER = Path(__file__).parents[1] / "vectors"
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """words: by function and address; values: by quantity, None where the words mean "not available"."""
+    """words: by function and address; values: by quantity, None where the words mean "not available".
+
+    Lines of scale registers, `[PT]`, bring words and no value.
+    """
 
     words: Mapping[tuple[int, int], int]
     values: Mapping[str, float | None]
@@ -31,5 +34,6 @@ def load_vectors(name: str) -> Vectors:
         function, address, *raw, quantity, value = line.split()
         for place, word in enumerate(raw):
             words[int(function), int(address) + place] = int(word, 16)
-        values[quantity] = None if value == "-" else float(value)
+        if not quantity.startswith("["):
+            values[quantity] = None if value == "-" else float(value)
     return Vectors(words, values)
