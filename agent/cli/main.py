@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli import check, demo, events, journal, models, read, run, simulate, status
+from agent.cli import check, demo, events, identify, journal, models, read, run, simulate, status
 from agent.errors import SiteError
 from drivers.errors import LineError, ModelError
 
@@ -33,6 +33,7 @@ app.command()(read.read)
 app.command()(status.status)
 app.command()(events.events)
 app.command()(journal.journal)
+app.command()(identify.identify)
 app.add_typer(models.app, name="models")
 app.command()(simulate.simulate)
 

@@ -1,6 +1,9 @@
 """`lamplighter models`: which meters are known, and how well?"""
 
-from collections import Counter
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +13,9 @@ from agent.cli import show
 from agent.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from drivers.model import MeterModel
+    from drivers.model import MeterModel, Register
+
+_INDENT = "    "
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -21,26 +26,42 @@ Beside = Annotated[
 
 
 @app.callback(invoke_without_command=True)
-def models(context: typer.Context, json: AsJson = False, beside: Beside = None) -> None:
+def models(
+    context: typer.Context,
+    json: AsJson = False,
+    beside: Beside = None,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/meters.md.")] = False,
+) -> None:
     """List the meters that are known, and how well.
 
-    Grades: A vendor document read, B two or more independent public sources, C one source, D derived (not read
-    until a bench test). "sees" is the shortest sag to half the voltage that can show at all in the meter's
-    averaging window, and the shortest that cannot be missed when it is watched at its refresh.
+    "checked" is the best and the worst grade of the rows that are read: A vendor document read, B two or more
+    independent public sources, C one source; D (derived) is off until a bench test. A map that no words from another
+    hand have met yet is "unverified". "sag" is the shortest sag to half the voltage that can show at all in
+    the meter's averaging window; `models show` tells which cannot be missed.
 
     Examples: lamplighter models; lamplighter models show eastron-sdm630; lamplighter models check models/own.toml
     """
     if context.invoked_subcommand is not None:
         return
+    from agent.model_docs import markdown, summary
+    from drivers.errors import ModelError
     from drivers.library import load_model, model_names
 
     directory = beside.absolute().parent if beside else None
-    known = [load_model(name, directory) for name in model_names(directory)]
+    known, wrong = [], []
+    for name in model_names(directory):
+        try:
+            known.append(load_model(name, directory))
+        except ModelError as error:
+            wrong.append(error)
     if json:
-        show.as_json({"models": [_summary(model) for model in known]})
-        return
-    columns = ("model", "vendor", "meter", "serial", "grades", "quantities", "refresh", "sees")
-    show.table("models", columns, [_row(model) for model in known])
+        show.as_json({"models": [summary(model) for model in known]})
+    elif as_markdown:
+        typer.echo(markdown(known), nl=False)
+    else:
+        _list(known)
+    if wrong:
+        raise ExceptionGroup("wrong maps", wrong)  # the list was worth having all the same
 
 
 @app.command(name="show")
@@ -49,7 +70,7 @@ def show_model(
     json: AsJson = False,
     beside: Beside = None,
 ) -> None:
-    """Show one meter map, to be proof-read against the vendor's manual.
+    """Show one meter map, to be proof-read against the vendor's manual: rows, requests, wire time.
 
     Addresses are those on the wire, counted from 0.
 
@@ -79,20 +100,99 @@ def check_model(
     _print(parse_model(text, str(file)), json)
 
 
-def _print(model: "MeterModel", json: bool) -> None:
-    if json:
-        show.as_json(_summary(model) | {"registers": [_register(row) for row in model.registers]})
+def _list(known: Sequence["MeterModel"]) -> None:
+    """One line a meter; on a terminal too narrow for it, what the meter is called stands below."""
+    from agent import model_docs
+
+    head = ("model", "checked", "values", "refresh", "sag", "transport", "meter")
+    rows = [
+        (
+            model.id, model_docs.checked(model), str(len(model.quantities)), f"{model.refresh_s:g} s",
+            model_docs.smallest_sag(model), model_docs.transport(model), f"{model.vendor} {model.name}",
+        )
+        for model in known
+    ]  # fmt: skip
+    columns = shutil.get_terminal_size().columns
+    if not sys.stdout.isatty() or _width(head, rows) <= columns:
+        _aligned("", head, rows)
         return
+    for line, row in zip(_lines(head[:-1], [row[:-1] for row in rows]), (head, *rows), strict=True):
+        typer.echo(line)
+        if row is not head:
+            typer.echo(textwrap.fill(row[-1], columns - 1, initial_indent=_INDENT, subsequent_indent=_INDENT))
+
+
+def _lines(head: show.Row, rows: Sequence[show.Row]) -> Iterator[str]:
+    """Aligned, without a frame: a register's name is never cut, and twenty meters fit a page."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _width(head: show.Row, rows: Sequence[show.Row]) -> int:
+    return max(map(len, _lines(head, rows)))
+
+
+def _aligned(title: str, head: show.Row, rows: Sequence[show.Row]) -> None:
+    typer.echo("\n".join([*([title] if title else []), *_lines(head, rows), ""]))
+
+
+def _print(model: "MeterModel", json: bool) -> None:
+    from agent import model_docs
+
+    if json:
+        more = {"requests": model_docs.requests(model), "wire_time": model_docs.wire_times(model)}
+        show.as_json(model_docs.summary(model) | {"registers": [_register(row) for row in model.registers]} | more)
+        return
+    _print_facts(model)
+    _aligned("registers", ("quantity", "fc", "address", "type", "order", "value", "grade"), list(_rows(model)))
+    asked = [
+        (str(one["function"]), str(one["address"]), str(one["words"]), str(len(one["quantities"])))
+        for one in model_docs.requests(model)
+    ]
+    _aligned("requests of one poll", ("fc", "address", "words", "values"), asked)
+    if "rtu" in model.transports:
+        times = [
+            (str(one["baud"]), f"{one['poll_s']:.3f} s", f"{one['watch_s']:.3f} s")
+            for one in model_docs.wire_times(model)
+        ]
+        _aligned("wire time", ("baud", "poll (all)", "watch (voltages, currents)"), times)
+
+
+def _rows(model: "MeterModel") -> Iterator[tuple[str, ...]]:
+    """value: what the number in the register is multiplied and divided by, and the unit it is in then."""
+    from drivers.quantities import CATALOGUE
+
+    for row in model.registers:
+        factors = f"x {row.multiply} " * (row.multiply != 1) + f"/ {row.divide} " * (row.divide != 1)
+        factors += "".join(f"x {scale.name} " for scale in row.scaled_by if scale.meaning != "check")
+        order = row.order if row.words > 1 else ""
+        value = factors + CATALOGUE[row.quantity].unit
+        yield row.quantity, str(row.function), str(row.address), row.encoding, order, value, row.grade
+
+
+def _print_facts(model: "MeterModel") -> None:
+    from agent import model_docs
+
+    checked = f"{model_docs.checked(model)}, against: {model.verified}" if model.verified else model_docs.UNVERIFIED
+    told = {
+        "wiring": f"{model.wiring}, powered by {model.powered_by}, at most {model.max_words} words in a read",
+        "transport": model_docs.transport(model),
+        "refresh": f"{model.refresh_s:g} s, averages over {model.window_s:g} s",
+        "smallest sag": f"{model_docs.smallest_sag(model)}; {model_docs.surely_seen_sag(model)} cannot be missed",
+        "checked": checked,
+        "sources": "; ".join(model.sources),
+        "says": "; ".join(model_docs.identified_by(model)) or "nothing of itself",
+        "grade D, off": " ".join(model.unproven) or "none",
+        "by name only": " ".join(model.evidence) or "none",
+    }
     typer.echo(f"{model.id}: {model.vendor} {model.name}")
-    typer.echo(f"wiring {model.wiring}, powered by {model.powered_by}, at most {model.max_words} words a read")
-    typer.echo(f"refresh {model.refresh_s:g} s, averages over {model.window_s:g} s, sees {_sees(model)}")
-    typer.echo("sources: " + "; ".join(model.sources) + "\n")
-    columns = ("quantity", "function", "address", "words", "encoding", "order", "scale", "grade")
-    rows = [tuple(str(value) for value in _register(row).values()) for row in model.registers]
-    show.table("registers", columns, rows)
+    for what, words in told.items():
+        typer.echo(f"  {what}: {words}")
+    typer.echo()
 
 
-def _register(row: Any) -> dict[str, Any]:
+def _register(row: "Register") -> dict[str, Any]:
     return {
         "quantity": row.quantity,
         "function": row.function,
@@ -101,42 +201,6 @@ def _register(row: Any) -> dict[str, Any]:
         "encoding": row.encoding,
         "order": row.order,
         "scale": f"{row.multiply}/{row.divide}",
+        "scaled_by": [scale.name for scale in row.scaled_by],
         "grade": row.grade,
     }
-
-
-def _grades(model: "MeterModel") -> dict[str, int]:
-    return dict(sorted(Counter(register.grade for register in model.registers).items()))
-
-
-def _summary(model: "MeterModel") -> dict[str, Any]:
-    from agent.budget import shortest_sag_s, surely_seen_sag_s
-    from agent.overview import HALF
-
-    return {
-        "model": model.id,
-        "vendor": model.vendor,
-        "name": model.name,
-        "grades": _grades(model),
-        "quantities": list(model.quantities),
-        "unproven": list(model.unproven),
-        "serial": {"baud": model.baud, "parity": model.parity, "stop_bits": model.stop_bits},
-        "wiring": model.wiring,
-        "powered_by": model.powered_by,
-        "refresh_s": model.refresh_s,
-        "window_s": model.window_s,
-        "shortest_sag_s": round(shortest_sag_s(model.window_s, HALF), 3),
-        "sees_all_s": round(surely_seen_sag_s(model.window_s, model.refresh_s, HALF), 3),
-    }
-
-
-def _sees(model: "MeterModel") -> str:
-    told = _summary(model)
-    return f"from {told['shortest_sag_s']:.3g} s, all from {told['sees_all_s']:.3g} s"
-
-
-def _row(model: "MeterModel") -> tuple[str, ...]:
-    grades = " ".join(f"{grade}{count}" for grade, count in _grades(model).items())
-    serial = f"{model.baud} 8{model.parity}{model.stop_bits}"
-    quantities = str(len(model.quantities))
-    return model.id, model.vendor, model.name, serial, grades, quantities, f"{model.refresh_s:g} s", _sees(model)

@@ -1,9 +1,21 @@
 """`lamplighter models`: list, show, check."""
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
 from pathlib import Path
 
+import pytest
 from command_line import CommandLine
+from running import LAMPLIGHTER
+
+from drivers.library import model_names
 
 
 def test_list_for_people(lamplighter: CommandLine) -> None:
@@ -26,6 +38,34 @@ def test_show_is_to_be_proof_read(lamplighter: CommandLine) -> None:
     assert done.code == 0
     assert "voltage_l1" in done.out
     assert "sources:" in done.out
+    assert "\nrequests of one poll\nfc  address  words  values\n4   0        80     27\n" in done.out
+    assert re.search(r"^9600 +0\.\d{3} s +0\.\d{3} s$", done.out, re.MULTILINE)
+    assert "grade D, off: voltage_l1_l2 voltage_l2_l3 voltage_l3_l1" in done.out
+
+
+def test_the_markdown_page_is_the_one_in_docs(lamplighter: CommandLine) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "meters.md"
+    assert lamplighter("models", "--markdown").out == page.read_text(encoding="utf-8")
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("width", [80, 120])
+def test_on_a_terminal_nothing_is_cut_and_no_line_is_too_long(width: int) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 50, width, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    with subprocess.Popen([LAMPLIGHTER, "models"], stdin=theirs, stdout=theirs, env=environment) as child:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO: the other end is closed
+            while chunk := os.read(ours, 4096):
+                shown += chunk
+    os.close(ours)
+    lines = shown.decode().splitlines()
+    assert child.returncode == 0
+    assert max(map(len, lines)) <= width
+    assert [name for name in model_names() if not any(line.startswith(f"{name} ") for line in lines)] == []
+    assert any("Carlo Gavazzi EM24 (RS485)" in line for line in lines)
 
 
 def test_show_for_programs(lamplighter: CommandLine) -> None:

@@ -1,0 +1,171 @@
+"""What `lamplighter models` says of meter maps: for programs, and as the page docs/meters.md. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from agent.budget import shortest_sag_s, surely_seen_sag_s
+from agent.overview import HALF
+from agent.wiring import watched
+from drivers.identity import IdRead
+from drivers.line import SerialPort
+from drivers.modbus.pdu import Read
+from drivers.model import GRADES, MeterModel
+from drivers.plan import plan_reads, wire_time_s
+
+BAUDS = (2400, 9600, 19200, 38400, 115200)
+UNVERIFIED = "unverified"
+_TRANSPORTS = {"rtu": "RTU", "tcp": "TCP"}
+
+_HEAD = """# Meters
+
+Made from the maps in `drivers/models/` by `lamplighter models --markdown`; do not edit by hand.
+`lamplighter models show MODEL` prints a map as the vendor's table has it, with its requests and their wire time.
+
+- **checked**: the best and the worst grade of the rows that are read:
+  {grades}.
+  Rows of grade D are named below each meter and read only where they are asked for by name. A map is **unverified**
+  until a test decodes words from another hand (a capture, a document's example, an independent computation) right.
+- **smallest sag**: the shortest sag to half the voltage that can show at all in the meter's averaging window; after
+  the slash the shortest that no alignment of window and polling hides, watched at the meter's refresh.
+- **says who it is**: `lamplighter identify` can be certain. The others are told by plausible values alone.
+- Serial settings are as delivered, mostly general knowledge: the meter's display decides.
+"""
+
+
+def summary(model: MeterModel) -> dict[str, Any]:
+    """One map as `--json` lists it. Times in s; grades: rows by grade. Null: verified where no vector exists, the sags
+    where no voltage is read."""
+    sees = _sees(model)
+    return {
+        "model": model.id,
+        "vendor": model.vendor,
+        "name": model.name,
+        "checked": checked(model),
+        "verified": model.verified or None,
+        "grades": dict(sorted(Counter(register.grade for register in model.registers).items())),
+        "quantities": list(model.quantities),
+        "evidence": list(model.evidence),
+        "unproven": list(model.unproven),
+        "transports": list(model.transports),
+        "serial": {"baud": model.baud, "parity": model.parity, "stop_bits": model.stop_bits},
+        "wiring": model.wiring,
+        "powered_by": model.powered_by,
+        "refresh_s": model.refresh_s,
+        "window_s": model.window_s,
+        "shortest_sag_s": None if sees is None else round(sees[0], 3),
+        "sees_all_s": None if sees is None else round(sees[1], 3),
+        "identified_by": list(identified_by(model)),
+    }
+
+
+def checked(model: MeterModel) -> str:
+    """Best and worst grade of what is read, ``A-C``; or that no vector has met the map yet."""
+    grades = sorted({register.grade for register in model.registers if register.grade != "D"})
+    if not model.verified:
+        return UNVERIFIED
+    return "-".join(dict.fromkeys((grades[0], grades[-1]))) if grades else "D"
+
+
+def transport(model: MeterModel) -> str:
+    """``TCP, RTU 19200 8E1``; serial settings as delivered."""
+    words = [_TRANSPORTS[each] for each in reversed(model.transports)]
+    settings = f" {model.baud} 8{model.parity}{model.stop_bits}"
+    return ", ".join(word + settings * (word == "RTU") for word in words)
+
+
+def smallest_sag(model: MeterModel) -> str:
+    """The shortest sag to half the voltage that can show at all: ``0.25 s``."""
+    sees = _sees(model)
+    return "none" if sees is None else f"{sees[0]:.2f} s"
+
+
+def surely_seen_sag(model: MeterModel) -> str:
+    """The shortest that cannot be missed, watched at the meter's refresh."""
+    sees = _sees(model)
+    return "none" if sees is None else f"{sees[1]:.2f} s"
+
+
+def _sees(model: MeterModel) -> tuple[float, float] | None:
+    if not watched(model, "ll" if model.wiring == "3p3w" else "ln", model.wiring):
+        return None
+    return shortest_sag_s(model.window_s, HALF), surely_seen_sag_s(model.window_s, model.refresh_s, HALF)
+
+
+def identified_by(model: MeterModel) -> tuple[str, ...]:
+    """In words; empty where the family says nothing of itself."""
+    reads = [_id_read(one) for one in model.identity.reads if one.proves]
+    return (*reads, *(("function 43/14",) if model.identity.device_id else ()))
+
+
+def _id_read(one: IdRead) -> str:
+    words = f"{one.read.count} word{'s' * (one.read.count > 1)}"
+    return f"{one.title} (function {one.read.function}, address {one.read.address}, {words})"
+
+
+def requests(model: MeterModel) -> list[dict[str, Any]]:
+    """What one poll of everything the map offers asks for."""
+    return [
+        {
+            "function": planned.read.function,
+            "address": planned.read.address,
+            "words": planned.read.count,
+            "quantities": [row.quantity for row, _ in planned.fields],
+        }
+        for planned in plan_reads(model, model.quantities).reads
+    ]
+
+
+def wire_times(model: MeterModel) -> list[dict[str, Any]]:
+    """Per baud rate: seconds that a poll of everything and a look at voltages and currents take on the wire, with the
+    meter's parity and stop bits and its usual turn-around."""
+    often = watched(model, "ll" if model.wiring == "3p3w" else "ln", model.wiring)
+    poll, watch = _reads(model, model.quantities), _reads(model, often)
+    bits = SerialPort("", model.baud, model.parity, model.stop_bits).bits_per_char
+    return [
+        {"baud": baud, "poll_s": _wire_s(poll, baud, bits, model), "watch_s": _wire_s(watch, baud, bits, model)}
+        for baud in sorted({*BAUDS, model.baud})
+    ]
+
+
+def _reads(model: MeterModel, quantities: Sequence[str]) -> list[Read]:
+    return [planned.read for planned in plan_reads(model, quantities).reads]
+
+
+def _wire_s(reads: Sequence[Read], baud: int, bits: int, model: MeterModel) -> float:
+    return round(sum(wire_time_s(read, baud, bits, model.turnaround_s) for read in reads), 3)
+
+
+def markdown(models: Sequence[MeterModel]) -> str:
+    """docs/meters.md."""
+    grades = ", ".join(f"{grade}: {words}" for grade, words in GRADES.items())
+    return "\n".join([_HEAD.format(grades=grades), *_table(models), *(_section(model) for model in models)])
+
+
+def _table(models: Sequence[MeterModel]) -> Iterator[str]:
+    yield "| model | meter | checked | quantities | transport | refresh | smallest sag | says who it is |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for model in models:
+        says = "yes" if model.identity.proves else "no"
+        cells = (
+            f"[{model.id}](#{model.id})", f"{model.vendor} {model.name}", checked(model), str(len(model.quantities)),
+            transport(model), f"{model.refresh_s:g} s", f"{smallest_sag(model)} / {surely_seen_sag(model)}", says,
+        )  # fmt: skip
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def _section(model: MeterModel) -> str:
+    facts = [
+        f"Wiring {model.wiring}, powered by {model.powered_by}; at most {model.max_words} words in a read.",
+        f"Checked against: {model.verified or 'nothing yet'}.",
+        f"Sources: {'; '.join(model.sources)}.",
+        f"Quantities: {' '.join(model.quantities) or 'none'}.",
+    ]
+    if model.evidence:
+        facts.append(f"Kept by the meter itself, read when asked for by name: {' '.join(model.evidence)}.")
+    if model.unproven:
+        facts.append(f"Grade D, off: {' '.join(model.unproven)}.")
+    if model.identity.proves:
+        facts.append(f"Says who it is: {'; '.join(identified_by(model))}.")
+    return "\n".join([f"## {model.id}", "", f"{model.vendor} {model.name}.", "", *(f"- {fact}" for fact in facts), ""])
