@@ -41,8 +41,10 @@ test: setup
 system: setup
 	@echo "There are no system tests yet: nothing was tested."
 
+# Lamplighter and its peers against the same slaves, about 20 minutes on a quiet machine. `make bench ARGS=--quick` is a
+# smoke of 4. Figures belong into the page only on purpose: `make bench ARGS="--write docs/performance.md"`.
 bench: setup
-	@echo "There are no benchmarks yet: nothing was measured."
+	$(BIN)/python bench/run.py $(ARGS)
 
 soak: setup
 	@echo "There is no soak test yet: nothing was run."
