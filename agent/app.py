@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 from agent.budget import ceiling_s, wire_s
 from agent.clock import Clock, ClockHold
@@ -14,6 +15,7 @@ from agent.detect.book import Book, MeterFacts, id_maker
 from agent.journal.journal import Journal
 from agent.known_meters import retired_meters
 from agent.pipeline import MeterPipeline, abandoned
+from agent.poll import place
 from agent.poll.poller import LinePoller, Unit
 from agent.poll.window import Window
 from agent.publish.forwarder import Progress, forward
@@ -27,6 +29,7 @@ from agent.wiring import channels_of, polled, rules_of, watched
 from drivers.codec import Decoder, compile_plan
 from drivers.line import Line, LineConfig
 from drivers.plan import PlannedRead, plan_reads
+from drivers.sunspec import Block, is_sunspec
 
 log = logging.getLogger("lamplighter.agent")
 
@@ -144,7 +147,7 @@ async def _lines(app: App, stack: AsyncExitStack) -> dict[str, Child]:
     for name, config in app.site.lines.items():
         line = app.lines[name] = await stack.enter_async_context(Line(name, config, app.clock.boot_us))
         line.refuse_no_terminal()
-        units = [_unit(meter, config) for meter in app.site.meters.values() if meter.line == name]
+        units = [_unit(meter, config, app.site.file.parent) for meter in app.site.meters.values() if meter.line == name]
         poller = app.pollers[name] = LinePoller(line, units, app.clock.boot_us, on_sample, on_miss)
         children[f"line:{name}"] = poller.run
     return children
@@ -158,7 +161,7 @@ def _circle(site: Site, name: str) -> tuple[Meter, ...]:
     )
 
 
-def _unit(meter: Meter, config: LineConfig) -> Unit:
+def _unit(meter: Meter, config: LineConfig, beside: Path) -> Unit:
     rest = plan_reads(meter.model, polled(meter.model, meter.basis, meter.wiring))
     return Unit(
         meter=meter.name,
@@ -171,7 +174,12 @@ def _unit(meter: Meter, config: LineConfig) -> Unit:
         wire_s=partial(_wire_s, config),
         floor_s=_FLOOR_S,
         ceiling_s=ceiling_s(meter.model, config),
+        moved=partial(_moved, meter, config, beside) if is_sunspec(meter.model) else None,
     )
+
+
+def _moved(meter: Meter, config: LineConfig, beside: Path, block: Block) -> Unit:
+    return _unit(place.moved(meter, block, beside), config, beside)
 
 
 def _watch(meter: Meter) -> Decoder:

@@ -4,11 +4,14 @@ Each line is opened once and asked one request at a time, all lines at once.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
-from agent.budget import timeout_s
+from agent.budget import ceiling_s, timeout_s
 from agent.clock import boot_us
+from agent.poll.place import chain_of, moved
 from agent.probe_influx import trouble_of
 from agent.site import InfluxSite, Meter, Site
 from agent.wiring import polled, watched
@@ -16,6 +19,7 @@ from drivers.codec import compile_plan
 from drivers.line import Exchange, Line, LineConfig
 from drivers.modbus.pdu import Read
 from drivers.plan import PlannedRead, plan_reads
+from drivers.sunspec import is_sunspec, locate
 
 _CONNECT_TIMEOUT_S = 3.0
 
@@ -39,6 +43,9 @@ class Reached:
     trouble: str
 
 
+ReadMeter = Callable[[Line, Meter], Awaitable[Answer]]
+
+
 async def read_meters(site: Site, meters: Sequence[Meter], *, everything: bool) -> tuple[Answer, ...]:
     """Read these meters once: their whole maps, or only what is watched, the quickest sign of life.
 
@@ -46,33 +53,47 @@ async def read_meters(site: Site, meters: Sequence[Meter], *, everything: bool) 
     """
     names = dict.fromkeys(meter.line for meter in meters)
     on_line = {name: [meter for meter in meters if meter.line == name] for name in names}
-    by_line = await asyncio.gather(*(_read_line(name, site.lines[name], on_line[name], everything) for name in names))
+    read = partial(_read_meter, everything=everything, beside=site.file.parent)
+    by_line = await asyncio.gather(*(_read_line(name, site.lines[name], on_line[name], read) for name in names))
     answers = {answer.meter: answer for line in by_line for answer in line}
     return tuple(answers[meter.name] for meter in meters)
 
 
-async def _read_line(name: str, config: LineConfig, meters: Sequence[Meter], everything: bool) -> list[Answer]:
+async def _read_line(name: str, config: LineConfig, meters: Sequence[Meter], read: ReadMeter) -> list[Answer]:
     async with Line(name, config, boot_us) as line:
-        return [await _read_meter(line, meter, everything) for meter in meters]
+        return [await read(line, meter) for meter in meters]
 
 
-async def _read_meter(line: Line, meter: Meter, everything: bool) -> Answer:
-    """A read that fails is asked once more; a meter that is silent twice is not asked for the rest."""
+async def _read_meter(line: Line, meter: Meter, everything: bool, beside: Path) -> Answer:
+    """A read that fails is asked once more; a meter that is silent twice is not asked for the rest.
+
+    A SunSpec device that keeps its meter model elsewhere than usual is looked through, and read there.
+    """
+    answer = await _read_at(line, meter, everything)
+    if answer.values or not is_sunspec(meter.model):
+        return answer
+    wait_s = ceiling_s(meter.model, line.config)
+    block = locate(await chain_of(lambda read: line.exchange(meter.unit, read, wait_s)))
+    return answer if block is None else await _read_at(line, moved(meter, block, beside), everything)
+
+
+async def _read_at(line: Line, meter: Meter, everything: bool) -> Answer:
     model = meter.model
     often = watched(model, meter.basis, meter.wiring)
     rest = polled(model, meter.basis, meter.wiring) if everything else ()
     decoder = compile_plan(plan_reads(model, (*often, *rest)), meter.installation)
     started_us = boot_us()
-    values: dict[str, float] = {}
+    replies: dict[int, bytes] = {}
     trouble = ""
     for index, planned in enumerate(decoder.plan.reads):
         exchange = await _exchange(line, meter, planned)
         if exchange.outcome == "answered":
-            values |= decoder.decode(index, exchange.data)
+            replies[index] = exchange.data
             continue
         trouble = _trouble(exchange, planned.read)
         if exchange.outcome != "refused":
             break
+    values = decoder.decode_round(replies)
     return Answer(meter.name, values, (boot_us() - started_us) / 1e6, trouble)
 
 

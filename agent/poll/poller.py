@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,12 +11,14 @@ from agent.poll import health as unit_health
 from agent.poll import patience
 from agent.poll.health import HEALTHY, Health
 from agent.poll.patience import Patience, limit_us
+from agent.poll.place import chain_of
 from agent.poll.schedule import Job, Schedule, Turn, Work
 from agent.records import Miss, Quality, Sample
 from drivers.codec import Decoder
 from drivers.line import Exchange
 from drivers.modbus.pdu import Read
 from drivers.plan import PlannedRead
+from drivers.sunspec import Block, locate
 
 log = logging.getLogger("lamplighter.poll")
 
@@ -25,6 +27,9 @@ _LATER_CODES = (0x05, 0x06)
 # A read that stays unanswered so often while the meter answers others is left out for so long.
 _MISSES_TO_MUTE = 3
 _MUTE_US = 300_000_000
+# How long a SunSpec device whose meter model was not found is left before it is looked through again.
+_LOOK_AGAIN_US = 60_000_000
+_NEVER_US = 1 << 62
 # Modbus application protocol, exception codes: 0A gateway path unavailable, 0B gateway target did not respond.
 _GATEWAY_CODES = {0x0A: "gateway path unavailable", 0x0B: "gateway: unit did not respond"}
 
@@ -44,6 +49,7 @@ class Unit:
     watch_us:  0 means as fast as the line goes; hurry_us: the shortest pace worth having, while something happens
     wire_s:    wire time of one read and its reply, without any turn-around
     floor_s, ceiling_s: least and most that its turn-around may take
+    moved:     the unit with its map moved to where the device turns out to keep it; None where its place is fixed
     """
 
     meter: str
@@ -56,6 +62,7 @@ class Unit:
     wire_s: Callable[[PlannedRead], float]
     floor_s: float
     ceiling_s: float
+    moved: "Callable[[Block], Unit] | None" = None
 
     def decoder(self, work: Work) -> Decoder:
         return self.watch if work == "watch" else self.poll
@@ -84,12 +91,13 @@ class _Partial:
     sent_us: int = 0
     questionable: bool = False
     lacking: bool = False
-    values: dict[str, float] = field(default_factory=dict)
+    refused: bool = False
+    data: dict[int, bytes] = field(default_factory=dict)
 
-    def add(self, exchange: Exchange, values: dict[str, float]) -> None:
+    def add(self, index: int, exchange: Exchange) -> None:
         self.sent_us = self.sent_us or exchange.sent_boot_us
         self.questionable = self.questionable or exchange.questionable
-        self.values.update(values)
+        self.data[index] = exchange.data
 
 
 class LinePoller:
@@ -120,6 +128,7 @@ class LinePoller:
         self._budget = unit_health.Budget()
         self._partial: dict[tuple[str, Work], _Partial] = {}
         self._mute: dict[tuple[str, Read], _Mute] = {}
+        self._look_us: dict[str, int] = {}  # SunSpec devices to be looked through, and not before when
         jobs = [job for n, unit in enumerate(units) for job in unit.jobs(n / len(units))]
         self.last_round_us = now_us()
         self._schedule = Schedule.starting(jobs, self.last_round_us)
@@ -146,6 +155,9 @@ class LinePoller:
         return self._schedule.missed(meter)
 
     async def _ask(self, turn: Turn) -> None:
+        if self._look_us and self._now_us() >= self._look_us.get(turn.job.meter, _NEVER_US):
+            await self._look_for(self._units[turn.job.meter])
+            return  # what this turn would have asked may stand elsewhere now
         unit = self._units[turn.job.meter]
         planned = unit.decoder(turn.job.work).plan.reads[turn.index]
         mute = self._mute.get((unit.meter, planned.read))
@@ -157,7 +169,7 @@ class LinePoller:
         exchange = await self._line.exchange(unit.unit, planned.read, timeout_s, planned.spare)
         if exchange.outcome == "answered":
             self._learn(unit, planned, exchange, asked_us)
-            self._answered(turn, unit, planned, exchange)
+            self._answered(turn, planned, exchange)
         elif exchange.outcome == "refused" and exchange.code not in _GATEWAY_CODES:
             self._refusal(turn, planned, exchange)
         else:
@@ -165,6 +177,24 @@ class LinePoller:
         if exchange.outcome == "down":
             # A line that is down answers at once: yield, or the loop would spin through its units.
             await asyncio.sleep(0)
+
+    async def _look_for(self, unit: Unit) -> None:
+        """A SunSpec device that answers, and whose set has no value at all, keeps its meter model elsewhere: find it.
+        What is not found is looked for again in a minute; until then it has no values, never wrong ones."""
+        self._look_us[unit.meter] = self._now_us() + _LOOK_AGAIN_US
+        block = locate(await chain_of(lambda read: self._line.exchange(unit.unit, read, unit.ceiling_s)))
+        if block is not None and unit.moved is not None:
+            moved = self._units[unit.meter] = unit.moved(block)
+            self._schedule.replace(unit.meter, moved.jobs(), self._now_us())
+            log.info("meter.found meter=%s model=%d address=%d", unit.meter, block.id, block.start)
+
+    def _judge_place(self, meter: str, values: Mapping[str, float]) -> None:
+        if self._units[meter].moved is None:
+            return
+        if values:
+            self._look_us.pop(meter, None)
+        else:
+            self._look_us.setdefault(meter, 0)
 
     def _limit_us(self, unit: Unit, planned: PlannedRead) -> int:
         floor_us, ceiling_us = round(unit.floor_s * 1e6), round(unit.ceiling_s * 1e6)
@@ -176,11 +206,10 @@ class LinePoller:
         turnaround_us = received_us - asked_us - round(unit.wire_s(planned) * 1e6)
         self._patience[unit.meter] = patience.heard(self._patience[unit.meter], turnaround_us)
 
-    def _answered(self, turn: Turn, unit: Unit, planned: PlannedRead, exchange: Exchange) -> None:
+    def _answered(self, turn: Turn, planned: PlannedRead, exchange: Exchange) -> None:
         self._alive(turn.job.meter)
         self._mute.pop((turn.job.meter, planned.read), None)
-        values = unit.decoder(turn.job.work).decode(turn.index, exchange.data)
-        self._part(turn).add(exchange, values)
+        self._part(turn).add(turn.index, exchange)
         self._done(turn, exchange.received_boot_us)
 
     def _part(self, turn: Turn) -> _Partial:
@@ -190,11 +219,17 @@ class LinePoller:
         """This read of the job is dealt with; after the last one what there is of the set is handed on."""
         self._schedule.done(turn, self._now_us())
         partial = self._partial.pop((turn.job.meter, turn.job.work), None) if turn.last else None
-        if partial is None or not partial.sent_us:
+        if partial is None:
+            return
+        # At once, not read by read: a scale register may stand in another read than what it scales.
+        values = self._units[turn.job.meter].decoder(turn.job.work).decode_round(partial.data)
+        if partial.sent_us or partial.refused:
+            self._judge_place(turn.job.meter, values)
+        if not partial.sent_us:
             return
         quality: Quality = "questionable" if partial.questionable else "good"
         full = turn.job.work == "poll"
-        sample = Sample(turn.job.meter, partial.sent_us, at_us, partial.values, full, quality, partial.lacking)
+        sample = Sample(turn.job.meter, partial.sent_us, at_us, values, full, quality, partial.lacking)
         self._on_sample(sample)
 
     def _refusal(self, turn: Turn, planned: PlannedRead, exchange: Exchange) -> None:
@@ -202,7 +237,7 @@ class LinePoller:
         self._alive(turn.job.meter)
         if exchange.code not in _LATER_CODES:
             self._silence_read(turn, planned, f"exception 0x{exchange.code:02x}", _MISSES_TO_MUTE)
-        self._part(turn).lacking = True
+        self._part(turn).lacking = self._part(turn).refused = True
         self._done(turn, exchange.received_boot_us)
 
     def _silence_read(self, turn: Turn, planned: PlannedRead, why: str, misses: int = 1) -> None:
@@ -216,7 +251,7 @@ class LinePoller:
             log.warning(
                 "meter.mute meter=%s function=%d address=%d count=%d: %s; left out: %s", turn.job.meter,
                 planned.read.function, planned.read.address, planned.read.count, why,
-                ",".join(register.quantity for register, _ in planned.fields),
+                ",".join([row.quantity for row, _ in planned.fields] + [scale.name for scale, _ in planned.scales]),
             )  # fmt: skip
 
     def mute(self, meter: str) -> tuple[str, ...]:

@@ -136,6 +136,11 @@ class Schedule:
             if slot.job.meter == meter:
                 slot.index, slot.due_us, slot.first = 0, now_us, True
 
+    def replace(self, meter: str, jobs: Sequence[Job], now_us: int) -> None:
+        """A meter has other reads from now on; all of them are due at once."""
+        self._slots = [slot for slot in self._slots if slot.job.meter != meter]
+        self._slots += [_Slot(job, now_us) for job in jobs if job.reads]
+
     def retry(self, meter: str, now_us: int) -> None:
         """A meter is in doubt: its watch, or whatever it has, is due at once. Its full set waits for its tick."""
         slot = next(slot for slot in self._slots if slot.job.meter == meter)

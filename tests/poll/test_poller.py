@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import SimpleNamespace
@@ -26,13 +27,13 @@ class FakeDecoder:
     def plan(self) -> SimpleNamespace:
         return SimpleNamespace(
             reads=[
-                SimpleNamespace(read=read, spare=None, fields=((SimpleNamespace(quantity="q"), 0),))
+                SimpleNamespace(read=read, spare=None, fields=((SimpleNamespace(quantity="q"), 0),), scales=())
                 for read in self.reads
             ]
         )
 
-    def decode(self, index: int, data: bytes) -> dict[str, float]:
-        return {f"read_{self.reads[index].address}": float(data[0])}
+    def decode_round(self, replies: Mapping[int, bytes]) -> dict[str, float]:
+        return {f"read_{self.reads[index].address}": float(data[0]) for index, data in replies.items()}
 
 
 @dataclass

@@ -37,14 +37,13 @@ def meter(keys: str, steps: str = "", repeat: str = "false", boot_s: float = 2) 
 def decoded(simulated: SimulatedMeter, t_s: float, *quantities: str) -> Mapping[str, float]:
     """What the driver makes of the registers."""
     plan = plan_reads(simulated.model, quantities)
-    decoder = compile_plan(plan)
     image = simulated.image(t_s)
-    values: dict[str, float] = {}
+    replies: dict[int, bytes] = {}
     for index, planned in enumerate(plan.reads):
         read = planned.read
         words = [image[read.function, read.address + place] for place in range(read.count)]
-        values |= decoder.decode(index, b"".join(word.to_bytes(2, "big") for word in words))
-    return values
+        replies[index] = b"".join(word.to_bytes(2, "big") for word in words)
+    return compile_plan(plan).decode_round(replies)
 
 
 @pytest.mark.parametrize("model", ["eastron-sdm630", "carlo-gavazzi-em24", "schneider-pm5000"])
