@@ -3,6 +3,7 @@
 import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 
 from agent.budget import Pace, line_budget, load
@@ -51,9 +52,10 @@ def resolve_models(tables: Tables, beside: Path) -> tuple[dict[str, MeterModel],
     """The map of every meter, by meter name, and a finding for each that has none."""
     models: dict[str, MeterModel] = {}
     findings = []
+    load = cache(partial(load_model, beside=beside))  # forty meters of one model are parsed once
     for name, table in tables.meters.items():
         try:
-            models[name] = load_model(table.model, beside)
+            models[name] = load(table.model)
         except ModelError as error:
             findings.append(_model_finding(f"meters.{name}.model", table.model, error, model_names(beside)))
     return models, findings

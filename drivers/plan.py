@@ -13,12 +13,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from drivers.modbus.pdu import Read
+from drivers.modbus.rtu import silence_s
 from drivers.model import Entry, MeterModel, Register, Scale, scales_of
-
-# Modbus over serial line V1.02, 2.5.1.1: 3.5 characters of silence, fixed at 1.75 ms above 19200 baud.
-_SILENCE_CHARS = 3.5
-_SILENCE_FIXED_S = 0.00175
-_FIXED_ABOVE_BAUD = 19200
 
 # unit, function, address 2, quantity 2, CRC 2; unit, function, byte count, CRC 2
 _REQUEST_CHARS = 8
@@ -80,9 +76,8 @@ def plan_apart(model: MeterModel, row: Register) -> Plan:
 
 def wire_time_s(read: Read, baud: int, bits_per_char: int, turnaround_s: float) -> float:
     """Seconds a serial line is taken by one read: request, silence, turnaround, reply, silence."""
-    char_s = bits_per_char / baud
-    silence_s = _SILENCE_FIXED_S if baud > _FIXED_ABOVE_BAUD else _SILENCE_CHARS * char_s
-    return (_REQUEST_CHARS + _REPLY_CHARS + read.byte_count) * char_s + 2 * silence_s + turnaround_s
+    chars = _REQUEST_CHARS + _REPLY_CHARS + read.byte_count
+    return chars * char_s(baud, bits_per_char) + 2 * silence_s(baud, bits_per_char) + turnaround_s
 
 
 @dataclass(frozen=True, slots=True)
