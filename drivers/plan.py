@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from drivers.modbus.pdu import Read
-from drivers.modbus.rtu import silence_s
+from drivers.modbus.rtu import char_s, silence_s
 from drivers.model import Entry, MeterModel, Register, Scale, scales_of
 
 # unit, function, address 2, quantity 2, CRC 2; unit, function, byte count, CRC 2
