@@ -3,7 +3,9 @@
 import asyncio
 import os
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -59,9 +61,14 @@ async def test_a_name_with_several_addresses_is_refused_in_words() -> None:
 
 
 async def test_a_port_that_opens_too_late_is_closed_again(pty: Pty) -> None:
+    loop, gate = asyncio.get_running_loop(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    busy = loop.run_in_executor(None, gate.wait, 10.0)
     with pytest.raises(OSError, match="opening took more than"):
-        await open_serial(pty.path, 9600, "N", 1, 0.0, unheard, not_lost)
-    await asyncio.sleep(0.1)
+        await open_serial(pty.path, 9600, "N", 1, 0.02, unheard, not_lost)
+    gate.set()
+    await busy
+    await loop.run_in_executor(None, int)  # the one thread has opened the port by now, and its callback closed it
     made = await open_serial(pty.path, 9600, "N", 1, 1.0, unheard, not_lost)  # else it would still be locked
     made.close()
 
