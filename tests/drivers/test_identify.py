@@ -44,12 +44,20 @@ def test_a_meter_is_identified_as_itself_and_as_no_other(name: str) -> None:
     assert "powers agree with U x I" in candidate.evidence
 
 
-@pytest.mark.parametrize("shift", [1, -1])
-@pytest.mark.parametrize("name", model_names())
+def voltages_from_0(model: MeterModel) -> int:
+    """How many voltages the request that begins at address 0 brings."""
+    reads = [planned for planned in plan_reads(model, marks(model)).reads if planned.read.address == 0]
+    return sum(row.quantity in VOLTAGES for planned in reads for row, _ in planned.fields)
+
+
+# An image moved down by one loses its first word where that stands at address 0: nothing would be left to find.
+SHIFTS = [
+    (name, shift) for name in model_names() for shift in (1, -1) if shift > 0 or voltages_from_0(load_model(name)) != 1
+]
+
+
+@pytest.mark.parametrize(("name", "shift"), SHIFTS)
 def test_an_image_one_register_off_is_named(name: str, shift: int) -> None:
-    model = load_model(name)
-    if shift < 0 and voltages_from_0(model) == 1:
-        pytest.skip("its first word would have no address")
     found = verdict(shifted(simulated(name), shift))
     named = {candidate.model.id: candidate for candidate in found.candidates}
     assert found.candidates[0].reading == named[name].reading == replace(named[name].reading, shift=shift)
@@ -60,20 +68,12 @@ def test_an_image_one_register_off_is_named(name: str, shift: int) -> None:
     assert found.certain is None
 
 
-@pytest.mark.parametrize("name", model_names())
+@pytest.mark.parametrize("name", [name for name in model_names() if not sparse(load_model(name))])
 def test_an_image_with_words_exchanged_is_named(name: str) -> None:
-    if sparse(load_model(name)):
-        pytest.skip("no voltage or power of several words")
     found = verdict(swapped(simulated(name)))
     named = {candidate.model.id: candidate for candidate in found.candidates}
     assert "words swapped" in named[name].mistake
     assert (named[name].reading.shift, named[name].reading.swapped) == (0, True)
-
-
-def voltages_from_0(model: MeterModel) -> int:
-    """How many voltages the request that begins at address 0 brings."""
-    reads = [planned for planned in plan_reads(model, marks(model)).reads if planned.read.address == 0]
-    return sum(row.quantity in VOLTAGES for planned in reads for row, _ in planned.fields)
 
 
 def test_identity_registers_are_asked_as_the_family_wants_them() -> None:
