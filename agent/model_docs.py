@@ -24,8 +24,9 @@ Made from the maps in `drivers/models/` by `lamplighter models --markdown`; do n
 
 - **checked**: the best and the worst grade of the rows that are read:
   {grades}.
-  Rows of grade D are named below each meter and read only where they are asked for by name. A map is **unverified**
-  until a test decodes words from another hand (a capture, a document's example, an independent computation) right.
+  Rows of grade D are named below each meter and read only where the site file says `unproven = true`. A map is
+  **unverified** until a test decodes words from another hand (a capture, a document's example, an independent
+  computation) right.
 - **smallest sag**: the shortest sag to half the voltage that can show at all in the meter's averaging window; after
   the slash the shortest that no alignment of window and polling hides, watched at the meter's refresh.
 - **says who it is**: `lamplighter identify` can be certain. The others are told by plausible values alone.
@@ -163,7 +164,7 @@ def _section(model: MeterModel) -> str:
         f"Quantities: {' '.join(model.quantities) or 'none'}.",
     ]
     if model.evidence:
-        facts.append(f"Kept by the meter itself, read when asked for by name: {' '.join(model.evidence)}.")
+        facts.append(f"Kept by the meter itself, no part of a reading: {' '.join(model.evidence)}.")
     if model.unproven:
         facts.append(f"Grade D, off: {' '.join(model.unproven)}.")
     if model.identity.proves:

@@ -14,6 +14,7 @@ from agent.clock import boot_us
 from agent.poll.place import chain_of, moved
 from agent.probe_influx import trouble_of
 from agent.site import InfluxSite, Meter, Site
+from agent.tidied import tidied_values
 from agent.wiring import polled, watched
 from drivers.codec import compile_plan
 from drivers.line import Exchange, Line, LineConfig
@@ -93,7 +94,7 @@ async def _read_at(line: Line, meter: Meter, everything: bool) -> Answer:
         trouble = _trouble(exchange, planned.read)
         if exchange.outcome != "refused":
             break
-    values = decoder.decode_round(replies)
+    values = tidied_values(decoder.decode_round(replies))
     return Answer(meter.name, values, (boot_us() - started_us) / 1e6, trouble)
 
 

@@ -55,7 +55,8 @@ def resolve_models(tables: Tables, beside: Path) -> tuple[dict[str, MeterModel],
     load = cache(partial(load_model, beside=beside))  # forty meters of one model are parsed once
     for name, table in tables.meters.items():
         try:
-            models[name] = load(table.model)
+            model = load(table.model)
+            models[name] = model.trusting() if table.unproven else model
         except ModelError as error:
             findings.append(_model_finding(f"meters.{name}.model", table.model, error, model_names(beside)))
     return models, findings
@@ -79,6 +80,7 @@ def check_rules(tables: Tables, models: Mapping[str, MeterModel]) -> list[Findin
         *_units(tables),
         *_loops(tables.meters),
         *_basis(tables.meters, models),
+        *_ratios(tables.meters, models),
         *_budgets(tables, models),
     ]
 
@@ -190,8 +192,20 @@ def _basis(meters: Mapping[str, MeterTable], models: Mapping[str, MeterModel]) -
         voltages = VOLTAGES_LL if judged == "ll" else VOLTAGES_LN
         if not set(model.quantities).intersection(voltages):
             found = f'"{judged}", but {model.id} reads no {"line-line" if judged == "ll" else "phase"} voltages'
+            todo = "choose the other basis or model"
+            if set(model.unproven).intersection(voltages):
+                todo = "its map has them unproven: look that they are right, and say unproven = true"
+            yield Finding(f"meters.{name}.basis", found, "a basis the model measures", todo)
+
+
+def _ratios(meters: Mapping[str, MeterTable], models: Mapping[str, MeterModel]) -> Iterator[Finding]:
+    """A meter that tells its own ratios has them applied once already."""
+    for name, model in models.items():
+        table = meters[name]
+        if model.own_ratios and table.registers == "secondary" and (table.vt, table.ct) != (1.0, 1.0):
+            found = f"a ratio, but {model.id} reads its own from the meter ({', '.join(model.own_ratios)})"
             yield Finding(
-                f"meters.{name}.basis", found, "a basis the model measures", "choose the other basis or model"
+                f"meters.{name}.vt", found, "no vt and ct for this model", "remove them, or set them in the meter"
             )
 
 

@@ -165,6 +165,7 @@ class MeterTable(Table):
     vt: Ratio = 1.0
     ct: Ratio = 1.0
     registers: Annotated[Literal["primary", "secondary"], choice("primary", "secondary")] = "secondary"
+    unproven: Flag = False
     phase_map: Annotated[
         tuple[Phase, Phase, Phase],
         Field(strict=False, description=PHASE_MAP_ALLOWED),

@@ -18,7 +18,9 @@ def tidy(value: float) -> float:
 
 
 def tidied_reading(reading: Reading) -> Reading:
-    return replace(reading, values=_tidied(reading.values), min=_tidied(reading.min), max=_tidied(reading.max))
+    return replace(
+        reading, values=tidied_values(reading.values), min=tidied_values(reading.min), max=tidied_values(reading.max)
+    )
 
 
 def tidied_event(event: Event) -> Event:
@@ -29,7 +31,7 @@ def tidied_event(event: Event) -> Event:
         residual_pct=_tidy(event.residual_pct),
         peak_v=_tidy(event.peak_v),
         peak_pct=_tidy(event.peak_pct),
-        extreme_by_channel=_tidied(event.extreme_by_channel),
+        extreme_by_channel=tidied_values(event.extreme_by_channel),
     )
 
 
@@ -37,5 +39,6 @@ def _tidy(value: float | None) -> float | None:
     return None if value is None else tidy(value)
 
 
-def _tidied(values: Mapping[str, float]) -> dict[str, float]:
+def tidied_values(values: Mapping[str, float]) -> dict[str, float]:
+    """Gauges tidy, counters with every digit."""
     return {key: value if key in _COUNTERS else tidy(value) for key, value in values.items()}

@@ -7,7 +7,7 @@ otherwise. Addresses are those on the wire, counted from 0. The keys of rows: se
 
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from drivers.errors import ModelError
@@ -91,13 +91,22 @@ class MeterModel:
 
     @property
     def unproven(self) -> tuple[str, ...]:
-        """Grade D: in the map, read only when asked for by name."""
+        """Grade D: in the map, read only where the site says `unproven = true`."""
         return tuple(register.quantity for register in self.registers if register.grade == "D")
+
+    def trusting(self) -> "MeterModel":
+        """The same map with its grade D rows counted as C: somebody on site has looked that they are right."""
+        return replace(self, registers=tuple(_at_least_c(register) for register in self.registers))
 
     @property
     def scales(self) -> tuple[Scale, ...]:
         """The registers that rows are scaled by."""
         return scales_of(self.registers)
+
+    @property
+    def own_ratios(self) -> tuple[str, ...]:
+        """The transformer ratios that the meter tells itself: its values come out primary without vt and ct."""
+        return tuple(scale.name for scale in self.scales if scale.meaning == "factor")
 
     @property
     def readable(self) -> tuple[tuple[int, int], ...]:
@@ -158,6 +167,10 @@ def parse_model(text: str, file: str) -> MeterModel:
     for table in (serial, timing, head):
         table.done()
     return model
+
+
+def _at_least_c(register: Register) -> Register:
+    return replace(register, grade="C") if register.grade == "D" else register
 
 
 def scales_of(rows: Iterable[Register]) -> tuple[Scale, ...]:

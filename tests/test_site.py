@@ -118,6 +118,18 @@ upstream = "branch"
         site = load(tmp_path, text)
         assert (site.nominal_v, site.meters["incomer"].nominal_v) == (None, 400.0)
 
+    def test_unproven_rows_are_read_where_the_site_says_so(self, tmp_path: Path) -> None:
+        basis = 'basis = "ll"\n'
+        finding = only(tmp_path, SOUND + basis)
+        assert "unproven = true" in finding.todo
+        meter = load(tmp_path, SOUND + basis + "unproven = true\n").meters["incomer"]
+        assert "voltage_l1_l2" in meter.model.quantities
+
+    def test_a_ratio_that_the_meter_tells_itself_is_not_applied_twice(self, tmp_path: Path) -> None:
+        acrel = SOUND.replace("eastron-sdm630", "acrel-dtsd1352") + 'vt = "10000/100"\n'
+        assert "reads its own from the meter" in only(tmp_path, acrel).found
+        load(tmp_path, acrel + 'registers = "primary"\n')
+
     def test_rtu_over_tcp_and_ipv6(self, tmp_path: Path) -> None:
         lines = '[lines.hut]\nrtu_over_tcp = "hut.example:4001"\n[lines.six]\ntcp = "[fd00::1]"\n'
         site = load(tmp_path, SOUND + lines)

@@ -70,9 +70,8 @@ def _print(readings: list[dict[str, Any]]) -> None:
 
 
 def _rows(reading: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    from agent.tidied import tidy
     from drivers.quantities import CATALOGUE
 
     for quantity, value in reading["values"].items():
         unit = CATALOGUE[quantity].unit if quantity in CATALOGUE else ""
-        yield quantity, f"{tidy(value):,.10g}", unit
+        yield quantity, f"{value:,.15g}", unit
