@@ -11,12 +11,17 @@ def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def stanza(line: LineConfig, unit: int, model: MeterModel, wiring: str) -> str:
-    """TOML of one line and one meter. wiring: as the voltages look, empty where they do not tell."""
+def stanza(line: LineConfig, unit: int, model: MeterModel, wiring: str, nominal_v: float | None = None) -> str:
+    """TOML of one line and one meter. wiring: as the voltages look, empty where they do not tell.
+
+    nominal_v: line to neutral, where the engineer gave it
+    """
     rows = ["[lines.line-1]", *_line(line), "", f"[meters.meter-{unit}]", 'line = "line-1"', f"unit = {unit}"]
     rows.append(f"model = {_text(model.id)}")
     if wiring and wiring != model.wiring:
         rows.append(f"wiring = {_text(wiring)}             # as its voltages look now")
+    if nominal_v is not None:
+        rows.append(f"nominal_voltage = {int(nominal_v) if nominal_v.is_integer() else nominal_v}")
     return "\n".join([*rows, ""])
 
 

@@ -4,7 +4,7 @@ not beside them, its powers must agree with its voltages and currents.
 The same look through a map read wrongly (addresses one off, words exchanged) tells which mistake was made.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, sqrt
 
@@ -28,6 +28,8 @@ _SPREAD = 0.2  # of the highest phase voltage
 _LL_BY_LN = (1.6, 1.85)  # √3, with the unbalance of a bad day
 # A float that is tiny but not 0 is a word out of place.
 _TINY = 1e-3
+# No transformer and no meter is made for more: a map read wrongly takes a neighbour's "not available" for a high word.
+_MOST_AMPERES = 1e5
 # Sum of U·I below which powers prove nothing, and how far P may be from U·I·pf of the same instant.
 _LOAD_VA = 50.0
 POWER_AGREES, POWER_DISAGREES = 0.05, 0.2
@@ -104,7 +106,11 @@ def look(model: MeterModel, words: Words, reading: Reading = AS_WRITTEN, nominal
     dead = tuple(name for name, value in _judged(values).items() if _reads_nothing(value, low))
     if live and max(live.values()) * (1 - _SPREAD) > min(live.values()):
         wild.append("phase voltages disagree: " + _listed(live.values(), "V"))
-    return Look(live, dead, tuple(wild), values.get("frequency"), _power_error(values))
+    if reading != AS_WRITTEN:  # as written, it may be a "not available" that the map does not know
+        wild += (
+            f"{name} would be {values[name]:.4g} A" for name in CURRENTS if abs(values.get(name, 0.0)) > _MOST_AMPERES
+        )
+    return Look(live, dead, tuple(wild), values.get("frequency"), _power_error(values, _phases(model)))
 
 
 def _values(model: MeterModel, words: Words, reading: Reading) -> Iterator[tuple[str, float]]:
@@ -177,8 +183,15 @@ def _wild(values: Mapping[str, float], low: float, high: float) -> Iterator[str]
             yield f"line-to-line would be {ratio:.3g} x line-to-neutral"
 
 
-def _power_error(values: Mapping[str, float]) -> float | None:
-    """A power of 0 says nothing: some firmware has registers that it does not serve."""
+def _phases(model: MeterModel) -> tuple[str, ...]:
+    """Those that the map measures."""
+    judged = frozenset(marks(model))
+    return tuple(phase for phase in PHASES if not judged.isdisjoint((f"voltage_{phase}", f"current_{phase}")))
+
+
+def _power_error(values: Mapping[str, float], phases: Sequence[str]) -> float | None:
+    """A power of 0 says nothing: some firmware has registers that it does not serve. The total is compared with the
+    phases only where none of `phases` is missing."""
     products = {
         phase: values[f"voltage_{phase}"] * values[f"current_{phase}"]
         for phase in PHASES
@@ -190,8 +203,10 @@ def _power_error(values: Mapping[str, float]) -> float | None:
     errors = [error for phase, product in products.items() for error in _phase_errors(values, phase, abs(product))]
     known = [power for phase in PHASES if (power := values.get(f"active_power_{phase}"))]
     total = values.get("active_power_total")
-    if total:
-        errors.append(abs(total - sum(known)) if len(known) == len(PHASES) else max(0.0, abs(total) - load))
+    if total and len(known) == len(PHASES):
+        errors.append(abs(total - sum(known)))
+    elif total and len(products) == len(phases):
+        errors.append(max(0.0, abs(total) - load))
     return max(errors) / load if errors else None
 
 

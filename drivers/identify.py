@@ -5,7 +5,7 @@ the registers a map is judged by (`fingerprint.py`). Where nothing fits, the sam
 addresses one register off, words exchanged. Never a write, and never more than a fixed number of requests.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from drivers.modbus.pdu import Read, ReadDeviceId, Request, decode_device_id, ne
 from drivers.model import MeterModel
 from drivers.plan import plan_reads
 from drivers.quantities import VOLTAGES_LL, VOLTAGES_LN
+from drivers.refusals import BUSY, FAILURE, exceptions_todo, exceptions_told
 from drivers.verdict import Candidate, Claim, Finding, moved, nearest, ranked, settled
 
 MOST_REQUESTS = 150
@@ -43,12 +44,16 @@ Steps = Generator[Ask, Exchange, T]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """candidates: best first; says: what the meter says of itself, in words; trouble: why there is no answer."""
+    """candidates: best first; says: what the meter says of itself, in words; trouble: why there is no answer.
+
+    todo: what to do about the trouble; empty where that is to look after the line
+    """
 
     candidates: tuple[Candidate, ...]
     says: tuple[str, ...]
     requests: int
     trouble: str
+    todo: str = ""
 
     @property
     def certain(self) -> Candidate | None:
@@ -74,13 +79,13 @@ def identify(
     for group in (proven, unbiased, models):
         if not settled(findings.values()):
             yield from _try(desk, group, claims, findings)
-    if not settled(findings.values()):
+    if not settled(findings.values()) and not desk.refused_by(FAILURE):
         for name, one in findings.items():
             findings[name] = yield from _with_mistakes(desk, one)
     candidates = tuple(moved(one, usual[one.model.id]) for one in ranked(tuple(findings.values())))
     for candidate in candidates[:1]:
         yield from _shown(desk, candidate.model)
-    return Verdict(candidates, tuple(desk.says), desk.count, desk.trouble())
+    return Verdict(candidates, tuple(desk.says), desk.count, desk.trouble(), desk.todo())
 
 
 class _Desk:
@@ -95,6 +100,8 @@ class _Desk:
         self._answers: dict[Request, Exchange] = {}
         self._refused_functions: set[int] = set()
         self._alive = False
+        self._answered = False
+        self._codes: set[int] = set()
         self._last = Exchange("silent")
 
     def ask(self, request: Request, why: str) -> Steps[Exchange]:
@@ -121,15 +128,25 @@ class _Desk:
         """What the map, read so, makes of the words that are here."""
         return look(model, self.words, reading, self._nominal_v)
 
+    def refused_by(self, codes: Collection[int]) -> bool:
+        """Whether no read was answered but with these exceptions, and some were."""
+        return not self._answered and bool(self._codes) and self._codes.issubset(codes)
+
     def trouble(self) -> str:
         if self.count >= self._most:
             return f"stopped after {self.count} requests"
         if self._alive:
-            return ""
+            return self._only_exceptions()
         last, detail = self._last, f" ({self._last.detail})" if self._last.detail else ""
         if last.outcome == "refused":
             return f"the gateway answers, the unit behind it does not (exception {last.code:02X})"
         return f"{last.outcome}: none of {self.count} requests was answered{detail}"
+
+    def todo(self) -> str:
+        return exceptions_todo(self._codes) if self._only_exceptions() and self.count < self._most else ""
+
+    def _only_exceptions(self) -> str:
+        return "" if self._answered or not self._codes else exceptions_told(self._codes, self.count)
 
     def _put(self, request: Request, why: str) -> Steps[Exchange]:
         if self.count >= self._most or self._hopeless() or request.function in self._refused_functions:
@@ -139,12 +156,20 @@ class _Desk:
         self._last = answer
         if answer.outcome == "answered" or (answer.outcome == "refused" and answer.code not in _GATEWAY):
             self._alive = True
+            if isinstance(request, Read):
+                self._note(answer)
         if answer.outcome == "refused" and answer.code == _ILLEGAL_FUNCTION:
             self._refused_functions.add(request.function)
         return answer
 
+    def _note(self, answer: Exchange) -> None:
+        self._answered |= answer.outcome == "answered"
+        if answer.outcome == "refused":
+            self._codes.add(answer.code)
+
     def _hopeless(self) -> bool:
-        return self._last.outcome == "down" or (not self._alive and self.count >= _PATIENCE)
+        patient = self._alive and not self.refused_by(BUSY)
+        return self._last.outcome == "down" or (not patient and self.count >= _PATIENCE)
 
 
 def _introduction(desk: _Desk) -> Steps[tuple[str, ...]]:
@@ -208,19 +233,21 @@ def _moved_map(chain: sunspec.Chain, block: sunspec.Block, templates: Mapping[st
 
 def _claim(desk: _Desk, model: MeterModel, texts: Sequence[str]) -> Steps[Claim]:
     """What the meter's own words say for and against this map."""
-    agrees, against = [], []
+    agrees: list[str] = []
+    against: list[str] = []
     identity = model.identity
     name = identity.called(texts)
     if name is not None:
         agrees.append(f"it calls itself {name!r}")
     elif texts and (identity.device_id or not _same_vendor(model, texts)):
         against.append(f"it calls itself {' '.join(texts)!r}")
+    said = len(agrees)
     for one in identity.reads:
         if one.proves:
             answer = yield from desk.ask(one.read, f"{one.title}, as {model.id} wants it read")
             if answer.outcome == "answered":
                 _weigh(one, answer.data, agrees, against)
-    return Claim(tuple(agrees), tuple(against))
+    return Claim(tuple(agrees), tuple(against), placed=len(agrees) > said)
 
 
 def _same_vendor(model: MeterModel, texts: Sequence[str]) -> bool:
@@ -303,7 +330,9 @@ def _with_mistakes(desk: _Desk, one: Finding) -> Steps[Finding]:
         better = (seen.power_error or 0.0) < (one.seen.power_error or 1.0)
         if better and replace(one, answered=True, seen=seen, beside=()).fits:
             (whole if answered else partly).append((reading, seen))
-    return replace(one, mistakes=nearest(whole or partly))
+    # Identity registers stand at the map's addresses: with words exchanged so do the others, and no shift is needed.
+    exact = [each for each in (*whole, *partly) if one.claim.placed and not each[0].shift]
+    return replace(one, mistakes=nearest(exact or whole or partly))
 
 
 def _shown(desk: _Desk, model: MeterModel) -> Steps[None]:

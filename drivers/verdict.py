@@ -15,10 +15,14 @@ _ALIKE = 5e-4
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a meter's own words say for and against a map, in words for people."""
+    """What a meter's own words say for and against a map, in words for people.
+
+    placed: identity registers agreed, at the addresses where the map has them
+    """
 
     agrees: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
+    placed: bool = False
 
     @property
     def proven(self) -> bool:
@@ -202,10 +206,14 @@ def _mistake(model: MeterModel, reading: Reading) -> str:
 
 
 def moved(candidate: Candidate, usual: MeterModel) -> Candidate:
-    """Where the map had to be moved to fit, its usual place is what is wrong with it."""
+    """The same, with words for where the device keeps its SunSpec model; the agent finds that place by itself.
+
+    wiring: the usual map's, as that is what a site file is read with.
+    """
     distance = candidate.model.registers[0].address - usual.registers[0].address
     if not distance:
         return candidate
-    where = f"{abs(distance)} registers {'later' if distance > 0 else 'earlier'}"
-    mistake = f"place: this device has the model {where}; a map of your own with all addresses {distance:+d} reads it"
-    return replace(candidate, grade=LIKELY, mistake=mistake, reading=Reading(distance))
+    where = f"{abs(distance)} registers {'later' if distance > 0 else 'earlier'} than the map has it"
+    words = f"its SunSpec model stands {where}: found there at every start, nothing to write for it"
+    here = replace(candidate.model, wiring=usual.wiring)
+    return replace(candidate, model=here, evidence=(*candidate.evidence, words))

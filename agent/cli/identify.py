@@ -73,7 +73,7 @@ def identify(
     models = _models(model or (), beside)
     progress = _progress() if not json else lambda count, why: None
     verdict = asyncio.run(identify_unit(line, unit, models, progress, nominal_v=nominal, timeout_s=timeout))
-    told = _told(verdict, line, unit)
+    told = _told(verdict, line, unit, nominal)
     if json:
         show.as_json(told)
     else:
@@ -119,10 +119,22 @@ def _endpoint(option: str, text: str, port: int | None) -> tuple[str, int]:
 
 
 def _models(names: "list[str] | tuple[str, ...]", beside: Path | None) -> "list[MeterModel]":
+    from drivers.errors import ModelError
     from drivers.library import load_model, model_names
 
     directory = beside.absolute().parent if beside else None
-    return [load_model(name, directory) for name in names or model_names(directory)]
+    # A first map may be written before there is a site file.
+    if beside and directory and not (directory / "models").is_dir() and not beside.is_file():
+        _refuse("--beside", beside, "a site file, or the place of one beside models/", "neither is there")
+    if names:
+        return [load_model(name, directory) for name in names]
+    models = []
+    for name in model_names(directory):
+        try:
+            models.append(load_model(name, directory))
+        except ModelError as error:  # a draft that nobody asked for must not keep the others from being tried
+            typer.echo(f"left out, not a map: {error}", err=True)
+    return models
 
 
 def _progress() -> Callable[[int, str], None]:
@@ -132,7 +144,7 @@ def _progress() -> Callable[[int, str], None]:
     return lambda count, why: typer.echo(f"\r\x1b[K{count}: {why}", nl=False, err=True)
 
 
-def _told(verdict: "Verdict", line: "LineConfig", unit: int) -> dict[str, Any]:
+def _told(verdict: "Verdict", line: "LineConfig", unit: int, nominal_v: float | None) -> dict[str, Any]:
     """The verdict as `--json` prints it."""
     from agent.overview import address
 
@@ -143,18 +155,19 @@ def _told(verdict: "Verdict", line: "LineConfig", unit: int) -> dict[str, Any]:
         "says": list(verdict.says),
         "requests": verdict.requests,
         "trouble": verdict.trouble,
-        "site": _stanza(verdict, line, unit),
+        "todo": verdict.todo or (_NEXT if verdict.trouble else ""),
+        "site": _stanza(verdict, line, unit, nominal_v),
     }
 
 
-def _stanza(verdict: "Verdict", line: "LineConfig", unit: int) -> str:
+def _stanza(verdict: "Verdict", line: "LineConfig", unit: int, nominal_v: float | None) -> str:
     """Nothing where the engineer has to choose first, or to correct a map."""
     from agent.stanza import stanza
 
     first, *others = verdict.candidates or (None,)
     if first is None or first.mistake or (others and first.grade == "possible"):
         return ""
-    return stanza(line, unit, first.model, first.wiring)
+    return stanza(line, unit, first.model, first.wiring, nominal_v)
 
 
 def _candidate(candidate: "Candidate") -> dict[str, Any]:
@@ -181,7 +194,7 @@ def _print(told: dict[str, Any]) -> None:
     if told["says"]:
         typer.echo(f"It says: {'; '.join(told['says'])}")
     if told["trouble"]:
-        typer.echo(f"{told['trouble']}\nNext: {_NEXT}")
+        typer.echo(f"{told['trouble']}\nNext: {told['todo']}")
     elif not told["candidates"]:
         typer.echo("It answers, but no known map fits. docs/add-a-meter.md shows how to write one.")
     if any(each["dead"] for each in told["candidates"]):

@@ -30,6 +30,13 @@ class Stranger(HandMeter):
     """Answers, but nothing that any map knows."""
 
 
+class Busy(HandMeter):
+    """Never has the time."""
+
+    def answer(self, pdu: bytes) -> bytes:
+        return bytes([pdu[0] | 0x80, 6])
+
+
 @pytest.fixture
 def lan() -> Iterator[TcpLine]:
     with TcpLine([KnownEm24(1), Sdm630(2), Stranger(3), Pm5000(4)]) as line:
@@ -72,6 +79,32 @@ def test_a_meter_that_no_map_fits_is_exit_1_and_says_what_to_do(lamplighter: Com
     assert "docs/add-a-meter.md" in done.out
 
 
+def test_a_unit_that_is_always_busy_is_exit_1_soon(lamplighter: CommandLine) -> None:
+    with TcpLine([Busy(1)]) as line:
+        done = lamplighter("identify", "--tcp", f"127.0.0.1:{line.port}")
+    assert done.code == 1
+    assert "it answers every read with exception 06 (it is busy); after 12 requests" in done.out
+    assert "Next: wait until no other master asks it" in done.out
+
+
+def test_a_broken_map_that_nobody_asked_for_is_left_out(lamplighter: CommandLine, lan: TcpLine, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "draft.toml").write_text("nonsense", encoding="utf-8")
+    site = tmp_path / "site.toml"
+    site.write_text(SITE, encoding="utf-8")
+    words = ("identify", "--tcp", f"127.0.0.1:{lan.port}", "--beside", str(site))
+    done = lamplighter(*words)
+    assert done.code == 0, done.err
+    assert "left out, not a map: " in done.err
+    assert "draft.toml" in done.err
+    assert lamplighter(*words, "--model", "draft").code == 2
+
+
+def test_a_nominal_voltage_that_was_given_goes_into_the_stanza(lamplighter: CommandLine, lan: TcpLine) -> None:
+    done = lamplighter("identify", "--tcp", f"127.0.0.1:{lan.port}", "--nominal", "231")
+    assert "\nnominal_voltage = 231\n" in done.out
+
+
 def test_one_map_may_be_tried_alone(lamplighter: CommandLine, lan: TcpLine) -> None:
     words = ("--tcp", f"127.0.0.1:{lan.port}", "--unit", "2", "--json")
     told = json.loads(lamplighter("identify", *words, "--model", "siemens-pac3200").out)
@@ -104,6 +137,10 @@ def test_nobody_there_is_exit_1_and_says_why(lamplighter: CommandLine) -> None:
         (["--serial", "/dev/ttyX", "--unit", "248"], "--unit: found 248; allowed: 1 to 247"),
         (["--serial", "/dev/ttyX", "--parity", "even"], "--parity: found even; allowed: N, E or O"),
         (["--serial", "/dev/null"], "no terminal"),
+        (
+            ["--serial", "/dev/null", "--beside", "/none/site.toml"],
+            "--beside: found /none/site.toml; allowed: a site file",
+        ),
     ],
 )
 def test_wrong_use_is_exit_2_with_what_to_write_instead(lamplighter: CommandLine, words: list[str], told: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from desk_meters import LOSS, DeskMeter, run, shifted, simulated, sparse, swapped
 from meter_vectors import load_vectors
 
+from drivers.codec import encode
 from drivers.fingerprint import VOLTAGES, marks
 from drivers.identify import MOST_REQUESTS, Verdict, identify
 from drivers.identity import Identity, IdField, IdRead
@@ -132,6 +133,29 @@ def test_a_unit_that_never_answers_is_given_up_soon(exchange: Exchange, words: s
     assert words in found.trouble
 
 
+@pytest.mark.parametrize(
+    ("code", "most", "words", "todo"),
+    [
+        (0x06, PATIENCE, "exception 06 (it is busy); after 12 requests", "wait until no other master asks it"),
+        (0x05, PATIENCE, "exception 05 (acknowledge, it is busy)", "wait until"),
+        (0x04, 45, "exception 04 (device failure)", "behind a gateway"),
+        (0x02, 80, "exception 02 (illegal data address)", "docs/add-a-meter.md"),
+    ],
+)
+def test_a_unit_that_answers_with_exceptions_only_is_told_so(code: int, most: int, words: str, todo: str) -> None:
+    found = verdict(Scripted(every=Exchange("refused", code=code)))
+    assert (found.candidates, found.requests <= most) == ((), True)
+    assert f"it answers every read with {words}" in found.trouble
+    assert todo in found.todo
+
+
+def test_a_meter_that_calls_unknown_addresses_a_failure_is_found() -> None:
+    for name in model_names():
+        found = verdict(Scripted(name, unknown=Exchange("refused", code=0x04)))
+        assert [candidate.model.id for candidate in found.candidates] == [name]
+        assert (found.trouble, found.todo) == ("", "")
+
+
 def test_a_line_that_is_down_is_asked_once() -> None:
     down = Exchange("down", detail="connection refused 127.0.0.1:502")
     found = verdict(Scripted(every=down))
@@ -201,6 +225,16 @@ def test_maps_that_fit_alike_are_all_possible_and_name_each_other() -> None:
     assert "as well as schneider-pm5000" in words_of(found)
 
 
+def test_a_total_is_not_compared_with_phases_of_which_one_is_missing() -> None:
+    meter = simulated("abb-b23")
+    model = load_model("abb-b23")
+    values = {"frequency": 50.0, "active_power_total": 6900.0}
+    for phase in ("l1", "l2"):
+        values |= {f"voltage_{phase}": 230.0, f"current_{phase}": 10.0, f"active_power_{phase}": 2300.0}
+    found = verdict(DeskMeter(meter, dict(meter.image(5.0)) | encode(model, values)), (model,))
+    assert "powers agree with U x I" in words_of(found)
+
+
 def test_one_wired_phase_is_told_and_leaves_two_maps() -> None:
     found = verdict(DeskMeter(simulated("eastron-sdm630", 'wiring = "1p2w"')))
     assert {candidate.model.id for candidate in found.candidates} == {"eastron-sdm120", "eastron-sdm630"}
@@ -252,6 +286,46 @@ def test_a_proven_meter_whose_map_is_wrong_is_likely_and_the_mistake_named() -> 
     assert candidate.mistake.endswith("the document counted from 1: take 1 off every address")
 
 
+def diris(watts: float, *, identity: bool) -> dict[tuple[int, int], int]:
+    """Words of a Diris with 10 A in each phase, no neutral current; with or without what it says of itself."""
+    model = load_model("socomec-diris")
+    values = {"frequency": 50.0, "active_power_total": 3 * watts, "reactive_power_total": 900.0}
+    for phase in ("l1", "l2", "l3"):
+        values |= {f"voltage_{phase}": 230.0, f"current_{phase}": 10.0, f"active_power_{phase}": watts}
+        values[f"reactive_power_{phase}"] = 300.0
+    values |= dict.fromkeys(("voltage_l1_l2", "voltage_l2_l3", "voltage_l3_l1"), 398.4)
+    words = dict.fromkeys(simulated(model.id).image(5.0), 0) | encode(model, values)
+    for one in model.identity.reads if identity else ():
+        words |= {(one.read.function, one.read.address + at): word for at, word in enumerate(one.encode())}
+    return words
+
+
+def exchanged(words: Mapping[tuple[int, int], int]) -> dict[tuple[int, int], int]:
+    """The measured values of a Diris with their words exchanged; each has two."""
+    rows = [row for row in load_model("socomec-diris").registers if row.words == 2]
+    low_first = {(row.function, row.address): words[row.function, row.end - 1] for row in rows}
+    return {**words, **low_first, **{(row.function, row.end - 1): words[row.function, row.address] for row in rows}}
+
+
+@pytest.mark.parametrize("identity", [True, False])
+def test_an_identity_at_its_own_address_rules_a_shift_out(identity: bool) -> None:
+    words = exchanged(diris(2300.0, identity=identity))
+    # A neutral current of 0, and a word before the first: nothing but the identity tells the two mistakes apart.
+    words |= {(3, 50534): 0, (3, 50535): 0, (3, 50513): 0}
+    found = verdict(DeskMeter(simulated("socomec-diris"), words), (load_model("socomec-diris"),))
+    (candidate,) = found.candidates
+    assert (candidate.reading.shift, "or word order" in words_of(found)) == ((0, False) if identity else (-1, True))
+    assert ("base shift" in candidate.mistake + words_of(found)) == (not identity)
+
+
+def test_a_shift_with_negative_power_is_no_word_order() -> None:
+    """Exchanged, the "not available" of the neutral current would make a phase current of millions of amperes."""
+    words = {(fn, at - 1): word for (fn, at), word in diris(-232.0, identity=False).items()}
+    found = verdict(DeskMeter(simulated("socomec-diris"), words), (load_model("socomec-diris"),))
+    (candidate,) = found.candidates
+    assert (candidate.reading.shift, candidate.reading.swapped) == (-1, False)
+
+
 def test_all_that_proves_must_agree() -> None:
     maker = IdField("maker", at=0, words=1, encoding="u16", numbers=(42,))
     kind = IdField("kind", at=1, words=1, encoding="u16", numbers=(7,))
@@ -274,7 +348,9 @@ def test_a_sunspec_meter_is_found_where_its_chain_ends(name: str, base: int, len
     words |= {(3, base + 4 + place): 0x4142 * (place < 2) for place in range(64)}
     found = verdict(DeskMeter(meter, words))
     (candidate,) = found.candidates
-    assert (candidate.model.id, candidate.grade, candidate.reading.shift) == (name, "likely", distance)
-    assert f"a map of your own with all addresses {distance:+d} reads it" in candidate.mistake
+    assert (candidate.model.id, candidate.grade, candidate.mistake) == (name, "certain", "")
+    where = f"{abs(distance)} registers {'later' if distance > 0 else 'earlier'}"
+    assert f"its SunSpec model stands {where} than the map has it: found there at every start" in words_of(found)
+    assert candidate.model.wiring == load_model(name).wiring
     assert "powers agree with U x I" in candidate.evidence
     assert "manufacturer ABAB" in found.says
