@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.budget import ceiling_s, wire_s
 from agent.clock import Clock, ClockHold
-from agent.detect.book import Book, MeterFacts, id_maker
+from agent.detect.book import Book, MeterFacts, id_maker, orphans
 from agent.journal.journal import Journal
 from agent.known_meters import retired_meters
 from agent.pipeline import MeterPipeline, abandoned
@@ -199,9 +199,8 @@ async def _pipelines(app: App) -> dict[str, MeterPipeline]:
     for name, pipeline in pipelines.items():
         concerned = any(event.meter == name for event in left_open)
         pipeline.resume(left_open, await app.journal.readings(name, _READINGS_BACK) if concerned else ())
-    for event in left_open:
-        if event.meter not in pipelines:
-            app.journal.add_event(abandoned(event, app.clock))
+    for event in orphans(left_open, pipelines):
+        app.journal.add_event(abandoned(event, app.clock))
     return pipelines
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from agent.errors import Finding
+from agent.publish.topics import topic_prefix
 from agent.secret import Secret, find_credential, find_file, read_secret
 from agent.site_schema import InfluxTable, MqttTable, SinkTable
 
@@ -96,7 +97,7 @@ def mqtt_site(table: MqttTable, site: str, gateway: str, beside: Path) -> tuple[
         tls=url.scheme == "mqtts",
         username=table.username,
         password=password,
-        prefix=f"lamplighter/{site}/{gateway}",
+        prefix=topic_prefix(site, gateway),
         client_id=f"lamplighter-{site}-{gateway}",
         **tls,
     )
