@@ -29,6 +29,8 @@ Made from the maps in `drivers/models/` by `lamplighter models --markdown`; do n
   computation) right.
 - **smallest sag**: the shortest sag to half the voltage that can show at all in the meter's averaging window; after
   the slash the shortest that no alignment of window and polling hides, watched at the meter's refresh.
+- **input_1** and so on are the meter's digital inputs: 1 active, its contact closed; 0 not active, open. Where a meter
+  writes it the other way round, the map turns it over.
 - **says who it is**: `lamplighter identify` can be certain. The others are told by plausible values alone.
 - Serial settings are as delivered, mostly general knowledge: the meter's display decides.
 """

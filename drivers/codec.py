@@ -194,6 +194,8 @@ def _column(row: Register, offset: int, name: str, installation: Installation) -
         alarms=tuple(pack_words(sentinel_words(encoding, row.order, bits)) for bits in row.sentinels),
         counter=encoding.code == "f" and CATALOGUE[row.quantity].counter,
         folded=encoding.folded,
+        bit=row.bit,
+        inverted=row.inverted,
     )
 
 
@@ -217,15 +219,25 @@ def encode(
     """Primary values -> every word that a legal read may touch, as the meter would hold it.
 
     A value that is absent or not finite becomes the row's first sentinel, or 0 where the map has none; words between
-    the rows are 0. Integers are held at the end of their range. Scale registers hold what the map says.
+    the rows are 0. Integers are held at the end of their range. Scale registers hold what the map says. A digital
+    input that is absent is not active.
     """
     image = dict.fromkeys(model.readable, 0)
     for scale in model.scales:
         _place(image, scale, encode_words(ENCODINGS[scale.encoding], scale.order, scale.simulated))
     # Rows read alone may share words with others: the others are what stands in the image.
     for row in sorted(model.registers, key=lambda row: not row.alone):
-        _place(image, row, _encode_row(row, values, installation))
+        if row.bit is None:
+            _place(image, row, _encode_row(row, values, installation))
+        else:
+            _place_bit(image, row, active=values.get(row.quantity, 0.0) >= 0.5)
     return image
+
+
+def _place_bit(image: dict[tuple[int, int], int], row: Register, *, active: bool) -> None:
+    word, bit = row.bit_place
+    others = image[row.function, word] & ~(1 << bit)
+    image[row.function, word] = others | (active != row.inverted) << bit
 
 
 def _place(image: dict[tuple[int, int], int], row: Register | Scale, words: Sequence[int]) -> None:

@@ -29,6 +29,7 @@ class Column:
     sentinels: its "not available" numbers; alarms: the byte patterns of the same as they stand in a reply
     counter:   a float that counts, see `_exact`
     folded:    a four-quadrant power factor
+    bit:       the value is this bit of the number; other columns may share the number. inverted: 1 where it is clear
     """
 
     name: str
@@ -43,6 +44,13 @@ class Column:
     alarms: tuple[bytes, ...]
     counter: bool
     folded: bool
+    bit: int | None = None
+    inverted: bool = False
+
+    @property
+    def field(self) -> tuple[int, str]:
+        """Where its number stands, and the number's code in `struct`."""
+        return self.offset, self.code
 
     @property
     def bare(self) -> bool:
@@ -51,6 +59,8 @@ class Column:
 
     def formula(self, number: str) -> str:
         """The value in Python, from the name of its number."""
+        if self.bit is not None:
+            return f"({number} >> {self.bit} & 1{' ^ 1' * self.inverted}) / 1"  # which makes a float of it
         if self.counter:
             return f"exact({number}, {self.multiply}, {self.divide}) * {self.factor!r}"
         multiply = self.multiply if self.factor == 1 else self.multiply * self.factor
@@ -119,19 +129,19 @@ def _write(columns: Sequence[Column], count: int, *, swap: bool) -> Decode:
     Where the least significant word comes first, the bytes of each word are swapped: the whole is little-endian then.
     Where something may be not available, `sift` goes through it again, value by value.
     """
-    fields = [(column.offset, column.code) for column in columns]
-    numbers = [f"n{place}" for place in range(len(columns))]
-    placed = list(zip(columns, numbers, strict=True))
+    # The bits of one register share its number.
+    numbers = {field: f"n{place}" for place, field in enumerate(dict.fromkeys(column.field for column in columns))}
+    placed = [(column, numbers[column.field]) for column in columns]
     alarms = tuple({alarm for column in columns for alarm in column.alarms})
     suspicions = [f"alarms[{place}] in data" for place in range(len(alarms))]
     if any(column.code in "fd" for column in columns):
         suspicions.insert(0, "not isfinite(sum(raw))")  # one NaN or infinity makes the sum one
     text = _TEMPLATE.format(
-        targets=", ".join(f"values.{column.name}" if column.bare else number for column, number in placed),
+        targets=", ".join(dict.fromkeys(f"values.{c.name}" if c.bare else number for c, number in placed)),
         data="swapped(data)" if swap else "data",
         suspicion=" or ".join(suspicions) or "False",
         formulas="; ".join(f"values.{c.name} = {c.formula(number)}" for c, number in placed if not c.bare) or "pass",
-        numbers=", ".join(numbers),
+        numbers=", ".join(numbers.values()),
         guarded="\n    ".join(
             f"if isfinite({number}) and {number} not in sentinels[{place}]: values[{c.name!r}] = {c.formula(number)}"
             for place, (c, number) in enumerate(placed)
@@ -139,7 +149,7 @@ def _write(columns: Sequence[Column], count: int, *, swap: bool) -> Decode:
     )
     names: dict[str, Any] = {
         "Values": type("Values", (), {}),
-        "unpack": struct.Struct(layout(fields, count, "<" if swap else ">")).unpack,
+        "unpack": struct.Struct(layout(numbers, count, "<" if swap else ">")).unpack,
         "alarms": alarms,
         "sentinels": [column.sentinels for column in columns],
         "exact": _exact,

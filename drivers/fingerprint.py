@@ -131,6 +131,8 @@ def row_value(row: Register, words: Words) -> float | None:
     number = _number(row, words, row.sentinels)
     if number is None:
         return None
+    if row.bit is not None:
+        return float((int(number) >> row.bit & 1) != row.inverted)
     multiply, divide = row.multiply, row.divide
     for scale in row.scaled_by:
         factor = _number(scale, words)

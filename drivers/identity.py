@@ -129,13 +129,13 @@ NO_IDENTITY = Identity()
 
 def parse_identity(head: Table, max_words: int) -> Identity:
     """The map's `[identity]`, NO_IDENTITY where it has none. Raises ModelError."""
-    if "identity" not in head:
+    if not head.has("identity"):
         return NO_IDENTITY
     table = head.table("identity")
     reads: tuple[IdRead, ...] = ()
-    if "reads" in table:
+    if table.has("reads"):
         reads = tuple(_parse_read(row, max_words) for row in table.tables("reads", "read", named_by="title"))
-    device_id = table.texts("device_id") if "device_id" in table else ()
+    device_id = table.texts("device_id") if table.has("device_id") else ()
     identity = Identity(reads, device_id, table.text("device_id_sources", REQUIRED if device_id else ""))
     table.done()
     return identity
@@ -178,7 +178,7 @@ def _parse_field(row: Table, room: int) -> IdField:
         words=words,
         encoding=encoding,
         numbers=row.integers("numbers", ()) if encoding != TEXT else (),
-        begins=row.texts("begins") if encoding == TEXT and "begins" in row else (),
+        begins=row.texts("begins") if encoding == TEXT and row.has("begins") else (),
         wide=row.flag("wide", default=False) if encoding == TEXT else False,
     )
     row.done()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
-from drivers.errors import ModelError
+from drivers.errors import wrong_map
 from drivers.identity import NO_IDENTITY, Identity, parse_identity
 from drivers.quantities import CATALOGUE
 from drivers.rows import (
@@ -20,6 +20,7 @@ from drivers.rows import (
     Entry,
     Register,
     Scale,
+    parse_bit,
     parse_bridge,
     parse_register,
     parse_scale,
@@ -132,14 +133,15 @@ def parse_model(text: str, file: str) -> MeterModel:
     try:
         body = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ModelError(f"{file}: broken TOML: {error}; allowed: a meter map as TOML") from error
-    head = Table(file, "", body)
+        raise wrong_map(file, "broken TOML", str(error), "a meter map as TOML", "correct the text there") from error
+    head = Table(file, "", body, wrong_map)
     limits = head.table("limits")
     max_words = limits.integer("max_words", 1, _MOST_WORDS)
     max_gap = limits.integer("max_gap", 0, _MOST_WORDS, default=0)
     limits.done()
     registers, bridges = _parse_blocks(head, max_words)
     serial, timing = head.table("serial"), head.table("timing")
+    turnaround_s, turnaround_max_s = _parse_turnaround(timing)
     model = MeterModel(
         id=PurePath(file).stem,
         vendor=head.text("vendor"),
@@ -152,15 +154,15 @@ def parse_model(text: str, file: str) -> MeterModel:
         max_gap=max_gap,
         refresh_s=timing.number("refresh_s", 0.01, 3600),
         window_s=timing.number("window_s", 0.01, 3600),
-        turnaround_s=timing.number("turnaround_s", 0, 10),
-        turnaround_max_s=timing.number("turnaround_max_s", 0, 10),
-        accuracy_pct=head.number("accuracy_pct", 0.001, 100) if "accuracy_pct" in head else None,
+        turnaround_s=turnaround_s,
+        turnaround_max_s=turnaround_max_s,
+        accuracy_pct=head.number("accuracy_pct", 0.001, 100, None),
         baud=serial.integer("baud", 300, 1_000_000),
         parity=serial.text("parity", among="NEO"),
         stop_bits=serial.integer("stop_bits", 1, 2),
         registers=registers,
         bridges=bridges,
-        transports=_parse_transports(head),
+        transports=head.names("transports", TRANSPORTS, ("rtu",)),
         verified=head.text("verified", ""),
         identity=parse_identity(head, max_words),
     )
@@ -178,11 +180,13 @@ def scales_of(rows: Iterable[Register]) -> tuple[Scale, ...]:
     return tuple(dict.fromkeys(scale for row in rows for scale in row.scaled_by))
 
 
-def _parse_transports(head: Table) -> tuple[str, ...]:
-    found = head.texts("transports") if "transports" in head else ("rtu",)
-    if not set(found) <= set(TRANSPORTS):
-        raise head.error("transports", list(found), f"some of {' '.join(TRANSPORTS)}")
-    return found
+def _parse_turnaround(timing: Table) -> tuple[float, float]:
+    """The usual, the longest."""
+    longest_s = timing.number("turnaround_max_s", 0, 10)
+    usual_s = timing.number("turnaround_s", 0, 10)
+    if longest_s < usual_s:
+        raise timing.error("turnaround_max_s", f"{longest_s:g}", f"at least turnaround_s, which is {usual_s:g}")
+    return usual_s, longest_s
 
 
 def _parse_blocks(head: Table, max_words: int) -> tuple[tuple[Register, ...], tuple[Bridge, ...]]:
@@ -194,12 +198,15 @@ def _parse_blocks(head: Table, max_words: int) -> tuple[tuple[Register, ...], tu
     placed: list[tuple[Entry, Table]] = [(scale, row) for scale, row in _parse_scales(rows, max_words)]
     scales = {scale.name: scale for scale, _ in placed if isinstance(scale, Scale)}
     for row, block in rows:
-        if "skip" in row:
+        if row.has("skip"):
             placed.append((parse_bridge(row, block, max_words), row))
-        elif "scale" not in row:
+        elif row.has("bit"):
+            placed.append((parse_bit(row, block, max_words), row))
+        elif not row.has("scale"):
             placed.append((parse_register(row, block, max_words, scales), row))
     registers = _each_once(placed)
     _refuse_idle(placed, scales_of(registers))
+    _refuse_shared_bits(placed)
     _refuse_overlaps(placed)
     return registers, tuple(entry for entry, _ in placed if isinstance(entry, Bridge))
 
@@ -208,7 +215,7 @@ def _parse_scales(rows: Sequence[tuple[Table, Table]], max_words: int) -> list[t
     """All of them first: the rows they scale may stand before them."""
     scales: dict[str, tuple[Scale, Table]] = {}
     for row, block in rows:
-        if "scale" in row:
+        if row.has("scale"):
             scale = parse_scale(row, block, max_words)
             if scale.name in scales:
                 raise row.error("scale", f"{scale.name!r} a second time", "each scale once")
@@ -232,14 +239,30 @@ def _refuse_idle(placed: Iterable[tuple[Entry, Table]], used: Sequence[Scale]) -
             raise row.error("scale", f"{entry.name!r}, which no row is scaled_by", "a scale that is used; else skip")
 
 
+def _refuse_shared_bits(placed: Iterable[tuple[Entry, Table]]) -> None:
+    taken: dict[tuple[int, tuple[int, int]], str] = {}
+    for entry, row in placed:
+        if isinstance(entry, Register) and entry.bit is not None:
+            other = taken.setdefault((entry.function, entry.bit_place), row.where)
+            if other != row.where:
+                raise row.error("bit", f"{entry.bit}, which is {other}", "each bit once")
+
+
 def _refuse_overlaps(placed: Iterable[tuple[Entry, Table]]) -> None:
-    """Rows may not share a word, but for those read alone: EM24 answers with its id at 0x0B only when that one
-    word is asked for."""
-    taken: dict[tuple[int, int], str] = {}
+    """Rows may not share a word, but for the bits of one register and for those read alone: EM24 answers with its id
+    at 0x0B only when that one word is asked for."""
+    taken: dict[tuple[int, int], tuple[Entry, str]] = {}
     for entry, row in placed:
         if isinstance(entry, Register) and entry.alone:
             continue
         for address in range(entry.address, entry.end):
-            other = taken.setdefault((entry.function, address), row.where)
-            if other != row.where:
-                raise row.error("address", f"{entry.address}, word {address} of {other}", "rows that do not overlap")
+            other, where = taken.setdefault((entry.function, address), (entry, row.where))
+            if where != row.where and not _bits_of_one(entry, other):
+                allowed = "rows that do not overlap, or bits of one register"
+                raise row.error("address", f"{entry.address}, word {address} of {where}", allowed)
+
+
+def _bits_of_one(one: Entry, other: Entry) -> bool:
+    """Whether both are bits of the same register, written alike."""
+    bits = [entry for entry in (one, other) if isinstance(entry, Register) and entry.bit is not None]
+    return len(bits) == 2 and len({(bit.address, bit.encoding, bit.order, bit.sentinels) for bit in bits}) == 1

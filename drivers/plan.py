@@ -9,7 +9,7 @@ The registers that wanted rows are scaled by are read with them: they are rows t
 land in the same read wherever that is legal, else in another read of the same round.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from drivers.modbus.pdu import Read
@@ -57,7 +57,7 @@ def plan_reads(model: MeterModel, quantities: Collection[str]) -> Plan:
     wanted = [register for register in model.registers if register.quantity in quantities]
     together: list[_Row] = [*(row for row in wanted if not row.alone), *scales_of(wanted)]
     together.sort(key=lambda row: (row.function, row.address))
-    reads = [_lone(row) for row in wanted if row.alone]
+    reads = _lone(row for row in wanted if row.alone)
     for function in sorted({row.function for row in together}):
         ground = _Ground.of(model, function, wanted)
         rows = [row for row in together if row.function == function]
@@ -71,7 +71,7 @@ def plan_reads(model: MeterModel, quantities: Collection[str]) -> Plan:
 def plan_apart(model: MeterModel, row: Register) -> Plan:
     """One row and what it is scaled by, each in a read of its own: the way to look at it with words at hand."""
     scales = (PlannedRead(Read(s.function, s.address, s.words), (), None, ((s, 0),)) for s in row.scaled_by)
-    return Plan(model, (_lone(row), *scales))
+    return Plan(model, (*_lone([row]), *scales))
 
 
 def wire_time_s(read: Read, baud: int, bits_per_char: int, turnaround_s: float) -> float:
@@ -150,8 +150,13 @@ def _planned(group: Sequence[_Row], ground: _Ground) -> PlannedRead:
     return PlannedRead(read, fields, _spare(read, ground), scales)
 
 
-def _lone(row: Register) -> PlannedRead:
-    return PlannedRead(Read(row.function, row.address, row.words), ((row, 0),), None)
+def _lone(rows: Iterable[Register]) -> list[PlannedRead]:
+    """Each register in a read of its own, whichever of its bits are wanted."""
+    reads: dict[tuple[Read, str, str], list[tuple[Register, int]]] = {}
+    for row in rows:
+        read = Read(row.function, row.address, row.words)
+        reads.setdefault((read, row.encoding, row.order), []).append((row, 0))
+    return [PlannedRead(read, tuple(fields), None) for (read, _, _), fields in reads.items()]
 
 
 def _spare(read: Read, ground: _Ground) -> Read | None:

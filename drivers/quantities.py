@@ -1,7 +1,8 @@
 """The closed catalogue of what a meter can say. Every id is spelled out; a map may name nothing else.
 
-Units are SI (V A W var VA Hz Wh varh % h 1), values primary, power > 0 flows towards the load.
-IEC 61850 references are data objects of IEC 61850-7-4 (MMXU, MMTR, MHAI); OBIS codes follow IEC 62056-6-1.
+Units are SI (V A W var VA Hz Wh varh % h 1), values primary, power > 0 flows towards the load. Digital inputs are 1
+where the input is active, which is a closed contact, and 0 where it is not; maps invert the bits that say it otherwise.
+IEC 61850 references are data objects of IEC 61850-7-4 (MMXU, MMTR, MHAI, GGIO); OBIS codes follow IEC 62056-6-1.
 An empty reference means that the standard has no object for the quantity, not that it was not looked for.
 
 Evidence is what a meter keeps for later: what happened between two polls. It is asked for by name
@@ -19,7 +20,7 @@ CURRENTS = ("current_l1", "current_l2", "current_l3")
 
 TARIFFS = ("t1", "t2", "t3", "t4")
 QUADRANTS = ("q1", "q2", "q3", "q4")
-INPUTS = 16  # the most digital inputs one word can carry
+INPUTS = 16  # the most digital inputs one word can carry; no meter of the library has more than three
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def _others() -> Iterator[Quantity]:
     yield Quantity("operating_hours", "h", None, True, "time", "", "0-0:96.8.0")
     yield Quantity("power_failures", "1", None, True, "count", "", "0-0:96.7.0")
     for number in range(1, INPUTS + 1):
-        yield Quantity(f"input_{number}", "1", None, False, "count", "", "")
+        yield Quantity(f"input_{number}", "1", None, False, "state", f"GGIO.Ind{number}", "")
 
 
 def _disturbances() -> Iterator[Quantity]:
@@ -126,7 +127,7 @@ def _history() -> Iterator[Quantity]:
     yield _evidence("last_reset_cause", "1", "code")
     yield _evidence("active_power_demand", "W", "active_power")  # mean of the running or the last demand interval
     # events: the meter's own alarms; limits: violations of limits its owner has set; overrange: inputs overdriven
-    for kind in ("event", "limit", "status", "overrange", "input"):
+    for kind in ("event", "limit", "status", "overrange"):
         yield _evidence(f"{kind}_bits", "1", "bits")
 
 

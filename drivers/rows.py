@@ -4,6 +4,10 @@ Keys of a row, given by the row itself or by its block: ``address quantity encod
 order multiply divide scaled_by sentinels grade sources alone``. ``unit`` is the vendor's (kWh): its prefix is part of
 the scale, ``divide`` and ``multiply`` are the rest.
 
+A digital input, ``input_1`` .., is one ``bit`` of a register, counted from 0, the least significant of the whole value.
+1 means active: the contact is closed. Where the vendor's set bit means open, the row says ``inverted = true``. Bits of
+one register are rows with the same address. There is no unit and no scale.
+
 A scale row has ``scale`` (its name) in place of ``quantity`` and ``unit``, and says with ``as`` what it means to the
 rows that name it in ``scaled_by``; outside its ``range`` they have no value:
 
@@ -43,16 +47,18 @@ UNITS = {
     "%": ("%", 1, 1), "1": ("1", 1, 1),
 }  # fmt: skip
 
-# What a block of rows may say for all of them.
+# What a block of rows may say for all of them, and what of that concerns scale registers and bits.
 BLOCK_KEYS = (
     "function", "encoding", "order", "unit", "multiply", "divide", "scaled_by", "sentinels", "grade", "sources",
     "alone",
 )  # fmt: skip
 _SCALE_BLOCK_KEYS = ("function", "encoding", "order", "grade", "sources")
+_BIT_BLOCK_KEYS = (*_SCALE_BLOCK_KEYS, "sentinels", "alone")
 
 _ADDRESSES = 65536
-# A factor or a power of anything else would not be exact.
-SCALE_ENCODINGS = tuple(name for name, encoding in ENCODINGS.items() if encoding.integer)
+_INPUTS = tuple(name for name, known in CATALOGUE.items() if known.dimension == "state")
+# Only they have bits, and a factor or a power of anything else would not be exact.
+INTEGERS = tuple(name for name, encoding in ENCODINGS.items() if encoding.integer)
 
 # What a scale register means -> the least and the most that one may read.
 MEANINGS = {
@@ -110,6 +116,7 @@ class Register:
     sentinels: bit patterns of the whole value that mean "not available"
     alone:     the meter wants exactly this row read, nothing before or after it
     scaled_by: registers it is multiplied by; no value without them
+    bit:       the value is this bit, 0 the least significant; inverted: 1 where the bit is clear
     """
 
     quantity: str
@@ -125,10 +132,18 @@ class Register:
     sources: str = ""
     alone: bool = False
     scaled_by: tuple[Scale, ...] = ()
+    bit: int | None = None
+    inverted: bool = False
 
     @property
     def end(self) -> int:
         return self.address + self.words
+
+    @property
+    def bit_place(self) -> tuple[int, int]:
+        """Of a bit: the address of its word, and which of the word's bits it is."""
+        word, bit = divmod(self.bit or 0, 16)
+        return (self.address + word if self.order == "lsw" else self.end - 1 - word), bit
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +172,7 @@ def moved_register(row: Register, distance: int) -> Register:
 def parse_scale(row: Table, block: Table, max_words: int) -> Scale:
     """Raises ModelError."""
     row = row.over(block, _SCALE_BLOCK_KEYS)
-    encoding = _parse_encoding(row, max_words, SCALE_ENCODINGS)
+    encoding = _parse_encoding(row, max_words, INTEGERS)
     meaning = row.text("as", among=MEANINGS)
     low, high = _parse_range(row, meaning)
     multiply, divide = _parse_fraction(row) if meaning == "factor" else (1, 1)
@@ -204,13 +219,37 @@ def parse_bridge(row: Table, block: Table, max_words: int) -> Bridge:
     return bridge
 
 
+def parse_bit(row: Table, block: Table, max_words: int) -> Register:
+    """Raises ModelError."""
+    row = row.over(block, _BIT_BLOCK_KEYS)
+    encoding = _parse_encoding(row, max_words, INTEGERS)
+    register = Register(
+        quantity=row.text("quantity", among=_INPUTS),
+        function=row.integer("function", 3, 4),
+        address=row.integer("address", 0, _ADDRESSES - encoding.words),
+        words=encoding.words,
+        encoding=encoding.name,
+        order=_parse_order(row, encoding),
+        sentinels=_parse_sentinels(row, encoding),
+        grade=row.text("grade", among=GRADES),
+        sources=row.text("sources"),
+        alone=row.flag("alone", default=False),
+        bit=row.integer("bit", 0, 16 * encoding.words - 1),
+        inverted=row.flag("inverted", default=False),
+    )
+    row.done()
+    return register
+
+
 def parse_register(row: Table, block: Table, max_words: int, scales: Mapping[str, Scale]) -> Register:
     """scales: those of the map, by name. Raises ModelError."""
     row = row.over(block, BLOCK_KEYS)
     quantity = row.text("quantity", among=CATALOGUE)
+    if quantity in _INPUTS:
+        raise row.error("bit", "nothing", f"the bit that {quantity} is, counted from 0", "add bit = 0, or which it is")
     encoding = _parse_encoding(row, max_words)
     multiply, divide = _parse_units(row, quantity)
-    scaled_by = tuple(scales[name] for name in row.names("scaled_by", scales))
+    scaled_by = tuple(scales[name] for name in row.names("scaled_by", scales, (), least=0))
     # What is multiplied by a register of one source is itself known from one source.
     grade = max([row.text("grade", among=GRADES), *(scale.grade for scale in scaled_by)])
     register = Register(

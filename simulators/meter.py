@@ -14,7 +14,7 @@ from drivers.model import MeterModel
 from drivers.quantities import CATALOGUE, Quantity
 from simulators.chance import spread, unit
 from simulators.feeder import PHASES, Disturbance, Feeder, Node, Steps, Triple
-from simulators.scenario import MeterSpec, Scenario
+from simulators.scenario import MeterSpec, Scenario, ScenarioError
 from simulators.steps import ELECTRICAL
 
 # "quick" registers: the ten-cycle window of power quality meters, renewed twice as often, so that
@@ -50,6 +50,7 @@ class SimulatedMeter:
         self._feeder = feeder
         self._period_s = scenario.period_s
         self._frozen = [step for step in scenario.steps if (step.do, step.target) == ("stuck", spec.name)]
+        self._contacts = [step for step in scenario.steps if (step.do, step.target) == ("input_closed", spec.name)]
         self._installation = _installation(spec)
         self._refresh_s, self._window_s = _refresh(spec, model, scenario.frequency_hz)
         self._offset_s = self._refresh_s * unit(scenario.seed, spec.name, "refresh")
@@ -94,12 +95,18 @@ class SimulatedMeter:
         return self._held[1]
 
     def values(self, at_s: float) -> dict[str, float]:
-        """Primary values as it would compute them at a refresh at ``at_s``; what it is not wired for is absent."""
+        """Primary values as it would compute them at a refresh at ``at_s``; what it is not wired for is absent, as
+        is an input that is open."""
         window_s = max(0.0, min(self._window_s, at_s - self.booted_s(at_s)))
         values = self._feeder.values(self.spec.name, at_s, window_s)
         dead_s, failures = self._outages(at_s)
         values["operating_hours"] -= dead_s / 3600.0
         values["power_failures"] = float(failures)
+        values |= {
+            f"input_{step.input_number}": 1.0
+            for step in self._contacts
+            if step.start_s <= self._story(at_s)[0] < step.end_s
+        }
         return _wired(values, self.wiring, self.spec.phase_map[0])
 
     def _unfrozen_s(self, t_s: float) -> float:
@@ -178,6 +185,19 @@ def build_feeder(scenario: Scenario, models: Mapping[str, MeterModel]) -> Feeder
         time_of_day_s=scenario.time_of_day_s,
         period_s=scenario.period_s,
     )
+
+
+def check_inputs(scenario: Scenario, models: Mapping[str, MeterModel]) -> None:
+    """ScenarioError for a contact on an input that the meter's map does not have."""
+    for step in scenario.steps:
+        if step.do == "input_closed":
+            model = models[scenario.meters[step.target].model]
+            inputs = [row.quantity for row in model.registers if row.bit is not None]
+            if f"input_{step.input_number}" not in inputs:
+                where = f"steps: {step.do} at {step.start_s:g} s: input"
+                allowed = ", ".join(inputs) or f"none, {model.id} has no inputs"
+                todo = "correct the number or the meter"
+                raise ScenarioError(scenario.file, where, str(step.input_number), allowed, todo)
 
 
 def _node(scenario: Scenario, name: str, models: Mapping[str, MeterModel]) -> Node:

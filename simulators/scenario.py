@@ -53,8 +53,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
+from drivers.strict import Table, hint
 from simulators.steps import PHASES, Place, Step, parse_steps
-from simulators.strict import ScenarioError, Table, hint
 
 __all__ = ["LineSpec", "MeterSpec", "NodeSpec", "Scenario", "ScenarioError", "Step", "parse_scenario"]
 
@@ -62,6 +62,18 @@ WIRINGS = ("3p4w", "3p3w", "1p2w")
 LINE_KINDS = ("serial", "tcp", "rtu_over_tcp")
 POWERED_BY = ("self", "self:all", "self:l1", "dc", "ups")
 _BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+
+
+class ScenarioError(ValueError):
+    """A scenario is wrong. Fix the scenario: the text says file, where, found, allowed and what to do next."""
+
+    def __init__(self, file: str, where: str, found: str, allowed: str, todo: str) -> None:
+        super().__init__(f"{file}: {where}: found {found}; allowed: {allowed}; {todo}")
+        self.file = file
+        self.where = where
+        self.found = found
+        self.allowed = allowed
+        self.todo = todo
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +169,14 @@ def parse_scenario(text: str, file: str) -> Scenario:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as broken:
         raise ScenarioError(file, "TOML", str(broken), "valid TOML", "correct the text there") from None
-    root = Table(file, "", data)
+    root = Table(file, "", data, ScenarioError)
     head = root.table("scenario")
     nominal_v = head.number("nominal", 1, 1e6)
     duration_s = head.number("duration_s", 0.1, 1e7)
     period_s = duration_s if head.flag("repeat", False) else inf
-    nodes = {name: _node(name, table, nominal_v) for name, table in root.table("nodes").tables().items()}
-    lines = {name: _line(name, table) for name, table in root.table("lines").tables().items()}
-    meters = {name: _meter(name, table, nominal_v, lines) for name, table in root.table("meters").tables().items()}
+    nodes = {name: _node(name, table, nominal_v) for name, table in root.named_tables("nodes").items()}
+    lines = {name: _line(name, table) for name, table in root.named_tables("lines").items()}
+    meters = {name: _meter(name, table, nominal_v, lines) for name, table in root.named_tables("meters").items()}
     _check_units(root, meters)
     order = _order(root, nodes, meters)
     place = Place(
@@ -177,14 +189,14 @@ def parse_scenario(text: str, file: str) -> Scenario:
         nominal_v=nominal_v,
         duration_s=duration_s,
         period_s=period_s,
-        seed=head.whole("seed", 0, 2**31 - 1, 1),
+        seed=head.integer("seed", 0, 2**31 - 1, 1),
         frequency_hz=head.number("frequency", 45, 65, 50.0),
         time_of_day_s=3600.0 * head.number("time_of_day_h", 0, 24, 18.0),
         nodes=nodes,
         lines=lines,
         meters=meters,
         order=order,
-        steps=parse_steps(root, root.take("steps", []), place),
+        steps=parse_steps(root, place),
     )
     head.done()
     root.done()
@@ -193,7 +205,7 @@ def parse_scenario(text: str, file: str) -> Scenario:
 
 def _name(table: Table, key: str, name: str) -> str:
     if not name or not all(letter.isalnum() or letter in "-_" for letter in name):
-        raise table.wrong(key, name, "letters, digits, - and _", "choose such a name")
+        raise table.error(key, repr(name), "letters, digits, - and _", "choose such a name")
     return name
 
 
@@ -201,7 +213,7 @@ def _node(name: str, table: Table, nominal_v: float) -> NodeSpec:
     node = NodeSpec(
         name=_name(table, "", name),
         kind=table.text("kind", "transformer", ("source", "feeder", "transformer", "service")),
-        upstream=table.take("upstream", "") or None,
+        upstream=table.text("upstream", "") or None,
         nominal_v=table.number("nominal", 1, 1e6, nominal_v),
         drop_pu=table.number("drop_pct", 0, 10, 1.0) / 100.0,
     )
@@ -210,13 +222,13 @@ def _node(name: str, table: Table, nominal_v: float) -> NodeSpec:
 
 
 def _line(name: str, table: Table) -> LineSpec:
-    line = LineSpec(_name(table, "", name), table.text("kind", choices=LINE_KINDS))
+    line = LineSpec(_name(table, "", name), table.text("kind", among=LINE_KINDS))
     if line.kind != "tcp":
-        baud = table.whole("baud", 1200, 115200, 9600)
+        baud = table.integer("baud", 1200, 115200, 9600)
         if baud not in _BAUDS:
-            raise table.wrong("baud", baud, ", ".join(map(str, _BAUDS)), "correct the number")
+            raise table.error("baud", baud, ", ".join(map(str, _BAUDS)))
         parity = table.text("parity", "N", ("N", "E", "O"))
-        line = replace(line, baud=baud, parity=parity, stop_bits=table.whole("stop_bits", 1, 2, 1))
+        line = replace(line, baud=baud, parity=parity, stop_bits=table.integer("stop_bits", 1, 2, 1))
     if line.kind == "serial":
         line = replace(line, link=table.text("link", None))
     else:
@@ -230,21 +242,21 @@ def _listen(table: Table) -> tuple[str, int]:
     text = table.text("listen", "127.0.0.1:0")
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
-        raise table.wrong("listen", text, '"host:port", port 0 for a free one', "correct the address")
+        raise table.error("listen", repr(text), '"host:port", port 0 for a free one')
     return host, int(port)
 
 
 def _meter(name: str, table: Table, nominal_v: float, lines: Mapping[str, LineSpec]) -> MeterSpec:
-    line = table.text("line", choices=tuple(lines))
-    phase_map = table.words("phase_map", PHASES, PHASES)
+    line = table.text("line", among=tuple(lines))
+    phase_map = table.names("phase_map", PHASES, PHASES)
     if len(phase_map) != 3:
-        raise table.wrong("phase_map", list(phase_map), "l1, l2, l3 in any order", "name each phase once")
+        raise table.error("phase_map", list(phase_map), "l1, l2, l3 in any order", "name each phase once")
     meter = MeterSpec(
         name=_name(table, "", name),
         model=table.text("model"),
         line=line,
-        unit=table.whole("unit", 1, 255 if lines[line].kind == "tcp" else 247),
-        upstream=table.take("upstream", "") or None,
+        unit=table.integer("unit", 1, 255 if lines[line].kind == "tcp" else 247),
+        upstream=table.text("upstream", "") or None,
         nominal_v=table.number("nominal", 1, 1e6, nominal_v),
         load_kw=table.number("load_kw", 0, 1e6, 10.0),
         power_factor=table.number("power_factor", 0.1, 1, 0.95),
@@ -255,9 +267,9 @@ def _meter(name: str, table: Table, nominal_v: float, lines: Mapping[str, LineSp
         ct=_ratio(table, "ct"),
         registers=table.text("registers", None, ("primary", "secondary")),
         phase_map=(phase_map[0], phase_map[1], phase_map[2]),
-        direction=table.whole("direction", -1, 1, 1),
+        direction=table.integer("direction", -1, 1, 1),
         basis=table.text("basis", None, ("ln", "ll", "le")),
-        customers=table.whole("customers", 0, 10**7) if table.has("customers") else None,
+        customers=table.integer("customers", 0, 10**7) if table.has("customers") else None,
         refresh=table.text("refresh", "quick", ("quick", "model", "live")),
         turnaround_s=table.number("turnaround_s", 0, 60, None),
         boot_s=table.number("boot_s", 0, 600, None),
@@ -270,14 +282,15 @@ def _meter(name: str, table: Table, nominal_v: float, lines: Mapping[str, LineSp
 
 def _ratio(table: Table, key: str) -> str | None:
     """``"10000/100"``; needs `registers`, because the same ratio means two different things without it."""
-    text: str | None = table.text(key, None)
+    text = table.text(key, None)
     if text is None:
         return None
     primary, slash, secondary = text.partition("/")
     if not slash or not primary.isdecimal() or not secondary.isdecimal() or not int(primary) or not int(secondary):
-        raise table.wrong(key, text, '"primary/secondary" in whole numbers', 'write it like "600/5"')
+        raise table.error(key, repr(text), '"primary/secondary" in whole numbers', 'write it like "600/5"')
     if not table.has("registers"):
-        raise table.wrong("registers", None, "primary, secondary", f"say which values the registers hold with {key}")
+        todo = f"say which values the registers hold with {key}"
+        raise table.error("registers", "nothing", "primary, secondary", todo)
     return text
 
 
@@ -287,7 +300,7 @@ def _check_units(root: Table, meters: Mapping[str, MeterSpec]) -> None:
         other = taken.setdefault((meter.line, meter.unit), meter.name)
         if other != meter.name:
             where = f"meters.{meter.name}.unit"
-            raise root.wrong(
+            raise root.error(
                 where, meter.unit, f"a unit that {other} does not have on {meter.line}", "change one of them"
             )
 
@@ -297,16 +310,16 @@ def _order(root: Table, nodes: Mapping[str, NodeSpec], meters: Mapping[str, Mete
     upstream = {name: spec.upstream for specs in (nodes, meters) for name, spec in specs.items()}
     for name in meters:
         if name in nodes:
-            raise root.wrong(f"meters.{name}", name, "a name that no node has", "rename one of them")
+            raise root.error(f"meters.{name}", repr(name), "a name that no node has", "rename one of them")
     for name, above in upstream.items():
         if above is not None and above not in upstream:
             where = f"{'nodes' if name in nodes else 'meters'}.{name}.upstream"
-            raise root.wrong(where, above, "a node or a meter", hint(str(above), upstream))
+            raise root.error(where, repr(above), "a node or a meter", hint(str(above), upstream))
     order: list[str] = []
     while len(order) < len(upstream):
         ready = [name for name, above in upstream.items() if name not in order and (above is None or above in order)]
         if not ready:
             loop = [name for name in upstream if name not in order]
-            raise root.wrong("upstream", " -> ".join(loop), "a tree", "give one of them another upstream")
+            raise root.error("upstream", " -> ".join(loop), "a tree", "give one of them another upstream")
         order.extend(ready)
     return tuple(order)

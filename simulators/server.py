@@ -21,12 +21,12 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from drivers.library import load_model, model_names
 from drivers.model import MeterModel
+from drivers.strict import hint
 from simulators.faults import Exchange, Framing, Pieces, spoil
-from simulators.meter import SimulatedMeter, build_feeder
+from simulators.meter import SimulatedMeter, build_feeder, check_inputs
 from simulators.scenario import LineSpec, Scenario, ScenarioError
 from simulators.site_text import site_text
 from simulators.steps import FRAME_FAULTS, Step
-from simulators.strict import hint
 from simulators.wire import Outlet, RtuInlet, TcpInlet, pty_line, tcp_line
 
 _READS = (3, 4)
@@ -70,7 +70,8 @@ class Simulation:
 
     now_us: boot-time microseconds, which decide what meters show; character times and delays run on the loop
     beside: a directory whose ``models/`` wins over the packaged maps
-    Raises ScenarioError for an unknown model, ModelError for a wrong map; OSError on entering for an address in use.
+    Raises ScenarioError for an unknown model or an input that its map does not have, ModelError for a wrong map;
+    OSError on entering for an address in use.
     """
 
     def __init__(self, scenario: Scenario, *, now_us: Callable[[], int] = boot_us, beside: Path | None = None) -> None:
@@ -159,7 +160,9 @@ def _models(scenario: Scenario, beside: Path | None) -> Mapping[str, MeterModel]
         if spec.model not in names:
             where, allowed = f"meters.{spec.name}.model", ", ".join(names)
             raise ScenarioError(scenario.file, where, repr(spec.model), allowed, hint(spec.model, names))
-    return {name: load_model(name, beside) for name in {spec.model for spec in scenario.meters.values()}}
+    models = {name: load_model(name, beside) for name in {spec.model for spec in scenario.meters.values()}}
+    check_inputs(scenario, models)
+    return models
 
 
 class _Room:

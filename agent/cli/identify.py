@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from agent.cli import show
-from agent.cli.models import Beside
+from agent.cli.models import Beside, directory_of
 from agent.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -122,10 +122,7 @@ def _models(names: "list[str] | tuple[str, ...]", beside: Path | None) -> "list[
     from drivers.errors import ModelError
     from drivers.library import load_model, model_names
 
-    directory = beside.absolute().parent if beside else None
-    # A first map may be written before there is a site file.
-    if beside and directory and not (directory / "models").is_dir() and not beside.is_file():
-        _refuse("--beside", beside, "a site file, or the place of one beside models/", "neither is there")
+    directory = directory_of(beside)
     if names:
         return [load_model(name, directory) for name in names]
     models = []

@@ -21,8 +21,26 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 Beside = Annotated[
     Path | None,
-    typer.Option("--beside", metavar="SITE", help="Also maps in models/ beside this file.", show_default=False),
+    typer.Option(
+        "--beside",
+        metavar="SITE",
+        help="Also maps in models/ beside this site file, or in this directory.",
+        show_default=False,
+    ),
 ]
+
+
+def directory_of(beside: Path | None) -> Path | None:
+    """Where models/ is looked for; a directory will do where there is no site file yet. ModelError for what is not
+    there."""
+    from drivers.errors import ModelError
+
+    if beside is None or beside.is_file():
+        return beside and beside.absolute().parent
+    if not (beside / "models").is_dir():
+        todo = "there is no models/ in it" if beside.is_dir() else "it is not there, check the path"
+        raise ModelError(f"--beside: found {beside}; allowed: a site file, or a directory with models/; {todo}")
+    return beside.absolute()
 
 
 @app.callback(invoke_without_command=True)
@@ -47,7 +65,7 @@ def models(
     from drivers.errors import ModelError
     from drivers.library import load_model, model_names
 
-    directory = beside.absolute().parent if beside else None
+    directory = directory_of(beside)
     known, wrong = [], []
     for name in model_names(directory):
         try:
@@ -78,7 +96,7 @@ def show_model(
     """
     from drivers.library import load_model
 
-    _print(load_model(model, beside.absolute().parent if beside else None), json)
+    _print(load_model(model, directory_of(beside)), json)
 
 
 @app.command(name="check")
@@ -160,7 +178,8 @@ def _print(model: "MeterModel", json: bool) -> None:
 
 
 def _rows(model: "MeterModel") -> Iterator[tuple[str, ...]]:
-    """value: what the number in the register is multiplied and divided by, and the unit it is in then."""
+    """value: what the number in the register is multiplied and divided by, and the unit it is in then; or which of its
+    bits it is, and what a set bit means where that is not 1."""
     from drivers.quantities import CATALOGUE
 
     for row in model.registers:
@@ -168,6 +187,8 @@ def _rows(model: "MeterModel") -> Iterator[tuple[str, ...]]:
         factors += "".join(f"x {scale.name} " for scale in row.scaled_by if scale.meaning != "check")
         order = row.order if row.words > 1 else ""
         value = factors + CATALOGUE[row.quantity].unit
+        if row.bit is not None:
+            value = f"bit {row.bit}{', set = 0' * row.inverted}"
         yield row.quantity, str(row.function), str(row.address), row.encoding, order, value, row.grade
 
 
@@ -202,5 +223,7 @@ def _register(row: "Register") -> dict[str, Any]:
         "order": row.order,
         "scale": f"{row.multiply}/{row.divide}",
         "scaled_by": [scale.name for scale in row.scaled_by],
+        "bit": row.bit,
+        "inverted": row.inverted,
         "grade": row.grade,
     }

@@ -32,7 +32,7 @@ def simulate(
     Example: lamplighter simulate demo --site-file /tmp/demo.toml
     """
     from simulators.library import load_scenario
-    from simulators.strict import ScenarioError
+    from simulators.scenario import ScenarioError
 
     try:
         loaded = load_scenario(scenario)

@@ -108,5 +108,27 @@ def test_maps_beside_a_site_file(lamplighter: CommandLine, tmp_path: Path) -> No
     packaged = Path(__file__).resolve().parents[2] / "drivers" / "models" / "eastron-sdm630.toml"
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "own.toml").write_text(packaged.read_text(encoding="utf-8"), encoding="utf-8")
-    assert "own" in lamplighter("models", "--beside", tmp_path / "site.toml").out
-    assert lamplighter("models", "show", "own", "--beside", tmp_path / "site.toml").code == 0
+    (tmp_path / "site.toml").touch()
+    for beside in (tmp_path / "site.toml", tmp_path):  # a first map may be written before there is a site file
+        assert "own" in lamplighter("models", "--beside", beside).out
+        assert lamplighter("models", "show", "own", "--beside", beside).code == 0
+
+
+@pytest.mark.parametrize("command", [["models"], ["models", "show", "own"], ["identify", "--serial", "/dev/null"]])
+def test_a_place_beside_which_nothing_can_be_is_an_error(
+    lamplighter: CommandLine, tmp_path: Path, command: list[str]
+) -> None:
+    (tmp_path / "models").mkdir()
+    for beside in (tmp_path / "sight.toml", tmp_path / "models"):  # the one mistyped, the other without maps
+        done = lamplighter(*command, "--beside", beside)
+        assert (done.code, done.out) == (2, "")
+        assert f"--beside: found {beside}; allowed: a site file, or a directory with models/; " in done.err
+
+
+def test_show_says_which_bit_an_input_is_and_what_a_set_bit_means(lamplighter: CommandLine) -> None:
+    rows = {name: lamplighter("models", "show", name).out for name in ("carlo-gavazzi-em24", "siemens-pac3200")}
+    assert re.search(r"^input_3 +4 +768 +u16 +bit 2, set = 0 +A$", rows["carlo-gavazzi-em24"], re.MULTILINE)
+    assert re.search(r"^input_2 +3 +209 +u32 +msw +bit 1 +A$", rows["siemens-pac3200"], re.MULTILINE)
+    registers = json.loads(lamplighter("models", "show", "carlo-gavazzi-em24", "--json").out)["registers"]
+    told = {register["quantity"]: (register["bit"], register["inverted"]) for register in registers}
+    assert (told["input_2"], told["voltage_l1"]) == ((1, True), (None, False))

@@ -60,7 +60,7 @@ def test_a_broken_map_disturbs_only_who_uses_it(lamplighter: CommandLine, folder
 
 
 def test_the_list_of_models_names_a_broken_map_after_the_others(lamplighter: CommandLine, folder: Path) -> None:
-    done = lamplighter("models", "--beside", folder / "site.toml")
+    done = lamplighter("models", "--beside", folder)
     assert done.code == 2
     assert "\nours" in done.out
     assert done.err.count("\n") == 1

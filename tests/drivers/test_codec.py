@@ -378,6 +378,9 @@ def test_what_is_encoded_is_decoded_within_one_step_of_the_register(model, insta
     for name in rows:
         signed = CATALOGUE[name].dimension in {"active_power", "reactive_power"} and "demand" not in name
         limit = 1.0 if "power_factor" in name else 3000.0
+        if CATALOGUE[name].dimension == "state":
+            values[name] = data.draw(st.sampled_from([0.0, 1.0]))
+            continue
         values[name] = data.draw(st.floats(min_value=-limit if signed else 0, max_value=limit))
     found = decode_image(model, encode(model, values, installation), installation)
     for name, row in rows.items():
@@ -395,6 +398,62 @@ def test_a_value_beyond_the_register_is_held_at_its_end() -> None:
     image = encode(EM24, {"frequency": 1e9, "voltage_l1": -1e12})
     low, _ = integer_range(ENCODINGS["i32"])
     assert decode_image(EM24, image, quantities=["voltage_l1"]) == {"voltage_l1": low / 10}
+
+
+# --- bits ---
+
+
+@given(st.sampled_from(["u16", "i16", "u32", "i32", "u64", "i64"]), st.sampled_from(ORDERS), st.data())
+def test_a_bit_is_counted_from_the_least_significant_of_the_whole_value(encoding: str, order: str, data) -> None:
+    words = ENCODINGS[encoding].words
+    number = data.draw(st.integers(0, 2 ** (16 * words) - 1))
+    bits = data.draw(st.lists(st.integers(0, 16 * words - 1), min_size=1, max_size=16, unique=True))
+    rows = [
+        Register(f"input_{place}", 4, 7, words, encoding, order, bit=bit, inverted=data.draw(st.booleans()))
+        for place, bit in enumerate(bits, start=1)
+    ]
+    read = PlannedRead(Read(4, 7, words), tuple((row, 0) for row in rows), None)
+    big = struct.unpack(f">{words}H", number.to_bytes(2 * words, "big"))
+    raw = struct.pack(f">{words}H", *(big if order == "msw" else big[::-1]))
+    found = compile_plan(Plan(EM24, (read,))).decode(0, raw)
+    assert found == {row.quantity: float(f"{number:064b}"[::-1][row.bit] != "01"[row.inverted]) for row in rows}
+    assert {type(value) for value in found.values()} == {float}
+
+
+def test_inputs_of_the_em24_are_one_where_the_contact_is_closed_which_is_a_clear_bit() -> None:
+    decoder = compile_plan(plan_reads(EM24, ["input_1", "input_3"]))
+    assert decoder.decode(0, bytes.fromhex("0004")) == {"input_1": 1.0, "input_3": 0.0}
+
+
+def test_bits_and_numbers_of_one_read_are_decoded_together_and_by_their_order() -> None:
+    bits = tuple(Register(f"input_{n}", 4, 2, 1, "u16", "msw", bit=n, sentinels=(0xFFFF,)) for n in (1, 2))
+    low_word_first = Register("voltage_l2", 4, 3, 2, "i32", "lsw", divide=10)
+    decoder = compile_plan(lone(EM24, Register("voltage_l1", 4, 0, 2, "f32", "msw"), *bits, low_word_first))
+    found = decoder.decode(0, bytes.fromhex("43660000 0004 08FE0000"))
+    assert found == {"voltage_l1": 230.0, "input_1": 0.0, "input_2": 1.0, "voltage_l2": 230.2}
+    assert decoder.decode(0, bytes.fromhex("43660000 FFFF 08FE0000")) == {"voltage_l1": 230.0, "voltage_l2": 230.2}
+    assert decoder.decode(0, bytes.fromhex("7FC00000 0002 08FE0000")).keys() == {"input_1", "input_2", "voltage_l2"}
+
+
+def test_neither_ratios_nor_phases_nor_direction_touch_an_input() -> None:
+    turned = Installation(vt=100, ct=20, phase_map=("l3", "l1", "l2"), direction=-1)
+    decoder = compile_plan(plan_reads(EM24, ["input_1", "input_2"]), turned)
+    assert decoder.decode(0, bytes.fromhex("0001")) == {"input_1": 0.0, "input_2": 1.0}
+
+
+@pytest.mark.parametrize(("name", "place", "words"), [
+    ("carlo-gavazzi-em24", (4, 768), {(): 7, ("input_1",): 6, ("input_2",): 5, ("input_1", "input_3"): 2}),
+    ("siemens-pac3200", (3, 210), {(): 0, ("input_1",): 1, ("input_2",): 2, ("input_1", "input_2"): 3}),
+    ("carlo-gavazzi-em340", (4, 768), {(): 0, ("input_1",): 1}),
+])  # fmt: skip
+def test_a_simulated_meter_holds_its_inputs_and_open_ones_where_nothing_is_said(name, place, words) -> None:
+    model = load_model(name)
+    for active, word in words.items():
+        assert encode(model, dict.fromkeys(active, 1.0))[place] == word
+        assert (
+            encode(model, dict.fromkeys(("input_1", "input_2", "input_3"), 0.0) | dict.fromkeys(active, 1.0))[place]
+            == word
+        )
 
 
 def test_rows_read_alone_do_not_disturb_the_words_they_share() -> None:

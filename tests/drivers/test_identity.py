@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers.errors import ModelError
+from drivers.errors import ModelError, wrong_map
 from drivers.identity import NO_IDENTITY, IdField, parse_identity
 from drivers.library import load_model, model_names
 from drivers.modbus.pdu import Read
@@ -26,7 +26,7 @@ WORDS = (42, 0x376B, 0x4D32, 0x3131, 0x3200, 0x2020, 0, 0, 0, 0x0001, 0x0002, 0)
 
 
 def parsed(**changes: object) -> object:
-    return parse_identity(Table("m.toml", "", {"identity": GOOD | changes}), 27)
+    return parse_identity(Table("m.toml", "", {"identity": GOOD | changes}, wrong_map), 27)
 
 
 def changed(place: str, **changes: object) -> dict[str, object]:
@@ -43,13 +43,13 @@ def changed(place: str, **changes: object) -> dict[str, object]:
 
 
 def test_a_map_without_the_table_says_nothing_of_itself() -> None:
-    assert parse_identity(Table("m.toml", "", {}), 27) == NO_IDENTITY
+    assert parse_identity(Table("m.toml", "", {}, wrong_map), 27) == NO_IDENTITY
     assert not NO_IDENTITY.proves
     assert NO_IDENTITY.called(["anything"]) is None
 
 
 def test_the_words_of_an_answer_are_told_and_judged() -> None:
-    identity = parse_identity(Table("m.toml", "", {"identity": GOOD}), 27)
+    identity = parse_identity(Table("m.toml", "", {"identity": GOOD}, wrong_map), 27)
     (one,) = identity.reads
     assert (one.read, one.grade, one.proves) == (Read(3, 64001, 12), "A", True)
     manufacturer, order, serial = one.fields
@@ -62,7 +62,7 @@ def test_the_words_of_an_answer_are_told_and_judged() -> None:
 
 
 def test_a_device_is_known_by_a_part_of_what_it_calls_itself() -> None:
-    identity = parse_identity(Table("m.toml", "", {"identity": GOOD}), 27)
+    identity = parse_identity(Table("m.toml", "", {"identity": GOOD}, wrong_map), 27)
     assert identity.called(["Acme", "The meter 7 of Acme"]) == "The meter 7 of Acme"
     assert identity.called(["Acme", "Meter 8"]) is None
 
@@ -89,7 +89,7 @@ def test_a_simulated_meter_answers_as_its_family_does(name: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"colour": 1}, ["[identity]", "colour", "an unknown key", "device_id"]),
+        ({"colour": 1}, ["identity.colour", "an unknown key", "device_id"]),
         ({"device_id": "M7"}, ["device_id", "'M7'", "a list of texts"]),
         ({"device_id_sources": 3}, ["device_id_sources", "found 3"]),
         (changed("read", words=28), ["read 1 (Type)", "words", "found 28", "1..27"]),
@@ -115,5 +115,5 @@ def test_a_wrong_identity_gets_one_line_with_place_found_and_allowed(
         parsed(**changes)
     message = str(caught.value)
     assert "\n" not in message
-    assert message.startswith("m.toml: [identity]")
+    assert message.startswith(("m.toml: identity.", "m.toml: identity, read 1 (Type)"))
     assert [word for word in words if word not in message] == []

@@ -117,25 +117,25 @@ FREQUENCY = '{ address = 0x09, quantity = "frequency", unit = "Hz",'
     ("old", "new", "words"),
     [
         ("[serial]", "[serial", ["m.toml", "broken TOML", "line"]),
-        ('vendor = "Acme"', 'vendr = "Acme"', ["m.toml", "vendor", "found nothing, but 'vendr'", "text"]),
+        ('vendor = "Acme"', 'vendr = "Acme"', ["m.toml", "vendor", "found nothing", "text", "is it meant by 'vendr'?"]),
         ('vendor = "Acme"', "vendor = 7", ["vendor", "found 7", "text"]),
         ('name = "M1"', 'name = "M1"\ncolour = "red"', ["colour", "unknown key", "powered_by"]),
         ('wiring = "3p4w"', 'wiring = "3p5w"', ["wiring", "'3p5w'", "3p3w 3p4w"]),
         ('powered_by = "self"', 'powered_by = "solar"', ["powered_by", "'solar'", "self:all"]),
         ('sources = ["Acme M1 manual"]', "sources = []", ["sources", "found []", "at least one"]),
-        ("baud = 9600", "baud = true", ["[serial]", "baud", "found True", "300..1000000"]),
-        ('parity = "E"', 'parity = "even"', ["[serial]", "parity", "'even'", "E N O"]),
-        ("max_words = 20", "max_words = 126", ["[limits]", "max_words", "found 126", "1..125"]),
-        ("max_gap = 2", "max_gab = 2", ["[limits]", "max_gab", "unknown key", "max_gap"]),
-        ("refresh_s = 0.5", 'refresh_s = "0.5"', ["[timing]", "refresh_s", "'0.5'", "number"]),
-        ("refresh_s = 0.5", "refresh_s = nan", ["[timing]", "refresh_s", "found nan", "0.01..3600"]),
-        ("refresh_s = 0.5\n", "", ["[timing]", "refresh_s", "found nothing"]),
+        ("baud = 9600", "baud = true", ["serial.baud", "found True", "300..1000000"]),
+        ('parity = "E"', 'parity = "even"', ["serial.parity", "'even'", "E N O"]),
+        ("max_words = 20", "max_words = 126", ["limits.max_words", "found 126", "1..125"]),
+        ("max_gap = 2", "max_gab = 2", ["limits.max_gab", "unknown key", "max_gap"]),
+        ("refresh_s = 0.5", 'refresh_s = "0.5"', ["timing.refresh_s", "'0.5'", "number"]),
+        ("refresh_s = 0.5", "refresh_s = nan", ["timing.refresh_s", "found nan", "0.01..3600"]),
+        ("refresh_s = 0.5\n", "", ["timing.refresh_s", "found nothing"]),
         ("function = 4", "function = 6", ["registers 1, row 1 (voltage_l1)", "function", "found 6", "3..4"]),
         ('encoding = "i32"', 'encoding = "int32"', ["row 1 (voltage_l1)", "encoding", "'int32'", "i32"]),
         ('order = "lsw"', 'order = "CDAB"', ["order", "'CDAB'", "lsw msw"]),
-        ('order = "lsw"\n', "", ["row 1 (voltage_l1)", "order", "found nothing", "lsw msw"]),
+        ('order = "lsw"\n', "", ["row 1 (voltage_l1)", "order", "found nothing", "lsw msw; add order"]),
         ("divide = 10", "divide = 0.1", ["divide", "found 0.1", "whole number"]),
-        ('quantity = "frequency"', 'quantity = "frequenzy"', ["row 4", "'frequenzy'", "did you mean 'frequency'"]),
+        ('quantity = "frequency"', 'quantity = "frequenzy"', ["row 4", "'frequenzy'", "did you mean frequency?"]),
         ('unit = "Hz"', 'unit = "V"', ["row 4 (frequency)", "unit", "'V'", "Hz mHz"]),
         ('unit = "kWh"', 'unit = "kvarh"', ["row 2 (active_energy_import)", "unit", "'kvarh'", "MWh Wh kWh"]),
         (FREQUENCY, FREQUENCY.replace("0x09", "70000"), ["row 4 (frequency)", "address", "70000", "0..65535"]),
@@ -156,6 +156,12 @@ FREQUENCY = '{ address = 0x09, quantity = "frequency", unit = "Hz",'
         ('skip = "reserved"', 'skip = "reserved", unit = "V"', ["row 3", "unit", "unknown key", "skip"]),
         ("words = 3", "words = 30", ["row 3", "words", "found 30", "1..20"]),
         ("rows = [ { address = 7", "rows = [ 5, { address = 7", ["registers 2", "rows", "array of at least one"]),
+        ("turnaround_max_s = 1", "turnaround_max_s = 0.01", ["turnaround_max_s", "found 0.01", "at least", "0.04"]),
+        ("turnaround_s = 0.04\n", "", ["timing.turnaround_s", "found nothing", "add turnaround_s"]),
+        ('parity = "E"', 'parity = "NE"', ["serial.parity", "'NE'", "E N O"]),
+        ('name = "M1"', 'name = ""', ["m.toml: name", "found ''", "not empty"]),
+        ('name = "M1"', 'name = "M1"\nmodel = "red"', ["accuracy_pct", "identity", "transports", "verified"]),
+        ('name = "M1"', 'name = "M1"\ntransports = ["RTU"]', ["transports", "['RTU']", "rtu tcp"]),
         ("[timing]", "[timings]", ["timing", "found nothing", "a table"]),
     ],
 )  # fmt: skip
@@ -174,6 +180,78 @@ def test_rows_read_alone_may_share_words_with_others() -> None:
 def test_the_same_address_in_another_function_is_another_register() -> None:
     text = GOOD.replace("address = 7", "address = 0").replace(", alone = true", "")
     assert parse_model(text, "m.toml").register("voltage_l2") is not None
+
+
+# --- bits of a register ---
+
+BITS = GOOD.replace(
+    "[[registers]]\nfunction = 3",
+    """[[registers]]
+function = 4
+divide = 10
+encoding = "u32"
+order = "msw"
+grade = "B"
+sources = "manual p5"
+rows = [
+  { address = 20, bit = 0, quantity = "input_1" },
+  { address = 20, bit = 17, quantity = "input_2", inverted = true, grade = "C" },
+  { address = 22, bit = 1, quantity = "input_3", encoding = "u16", alone = true, sentinels = [0xFFFF] },
+]
+[[registers]]
+function = 3""",
+)
+
+
+def test_bits_are_rows_of_one_register_without_unit_and_scale() -> None:
+    one, two, three = (parse_model(BITS, "m.toml").register(f"input_{n}") for n in (1, 2, 3))
+    assert one == Register("input_1", 4, 20, 2, "u32", "msw", grade="B", sources="manual p5", bit=0)
+    assert two == Register("input_2", 4, 20, 2, "u32", "msw", grade="C", sources="manual p5", bit=17, inverted=True)
+    assert three is not None
+    assert (three.alone, three.sentinels, three.divide) == (True, (0xFFFF,), 1)
+    assert [row.bit_place for row in (one, two, three) if row is not None] == [(21, 0), (20, 1), (22, 1)]
+
+
+def test_a_register_of_bits_that_is_read_alone_may_share_words_but_no_bit() -> None:
+    model = parse_model(BITS.replace("address = 22, bit = 1", "address = 21, bit = 1"), "m.toml")
+    assert model.register("input_3") is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("bit = 17", "bit = 32", ["registers 2, row 2 (input_2)", "bit", "found 32", "0..31"]),
+        ("bit = 17", "bit = -1", ["row 2 (input_2)", "bit", "found -1", "0..31"]),
+        ("bit = 1,", "bit = 16,", ["row 3 (input_3)", "bit", "found 16", "0..15"]),
+        ("bit = 17", "bit = true", ["row 2 (input_2)", "bit", "found True", "whole number"]),
+        ("bit = 17", "bit = 0", ["row 2 (input_2)", "bit: found 0, which is", "(input_1)", "each bit once"]),
+        ("bit = 17, ", "", ["row 2 (input_2)", "bit", "found nothing", "add bit = 0"]),
+        ('bit = 17, quantity = "input_2"', 'bit = 17, quantity = "voltage_l2"', ["row 2", "'voltage_l2'", "input_1"]),
+        ('"input_2"', '"input_1"', ["row 2", "'input_1' a second time", "once"]),
+        ('"input_2"', '"input_17"', ["row 2", "'input_17'", "input_1 ", "did you mean"]),
+        ('encoding = "u32"', 'encoding = "f32"', ["row 1 (input_1)", "encoding", "'f32'", "i16 i32"]),
+        ("inverted = true", "inverted = 1", ["row 2 (input_2)", "inverted", "found 1", "true or false"]),
+        ("inverted = true", "invert = true", ["row 2 (input_2)", "invert", "unknown key", "inverted"]),
+        ("inverted = true", "divide = 10", ["row 2 (input_2)", "divide", "unknown key", "inverted"]),
+        ("inverted = true", 'unit = "1"', ["row 2 (input_2)", "unit", "unknown key", "bit"]),
+        ("address = 20, bit = 17", "address = 8, bit = 17", ["row 2 (input_2)", "word 9 of", "(frequency)", "overlap"]),
+        ("address = 20, bit = 17", "address = 21, bit = 17", ["row 2", "21, word 21 of", "(input_1)", "one register"]),
+        ("inverted = true", 'order = "lsw"', ["row 2 (input_2)", "word 20 of", "bits of one register"]),
+        ("inverted = true", "sentinels = [0]", ["row 2 (input_2)", "word 20 of", "bits of one register"]),
+        ('address = 22, bit = 1, quantity = "input_3"', 'address = 21, bit = 0, quantity = "input_3"',
+         ["row 3 (input_3)", "bit", "0, which is", "(input_1)"]),
+        ("divide = 10\nencoding", "bit = 10\nencoding", ["registers 2", "bit", "unknown key"]),
+    ],
+)  # fmt: skip
+def test_a_broken_bit_gets_one_line_too(old: str, new: str, words: list[str]) -> None:
+    assert old in BITS
+    with pytest.raises(ModelError) as caught:
+        parse_model(BITS.replace(old, new, 1), "m.toml")
+    message = str(caught.value)
+    assert message.startswith("m.toml: ")
+    assert "\n" not in message
+    assert "allowed: " in message
+    assert [word for word in words if word not in message] == []
 
 
 # --- scale registers ---
@@ -226,7 +304,7 @@ def test_a_scale_says_by_how_much_or_that_it_cannot_be() -> None:
     ("old", "new", "words"),
     [
         ('scaled_by = ["PT", "SF"]', 'scaled_by = ["PT", "V_SF"]', ["row 2 (active_", "'V_SF'", "PT SF id"]),
-        ('scaled_by = ["PT", "SF"]', 'scaled_by = "PT"', ["row 2", "scaled_by", "'PT'", "list of names"]),
+        ('scaled_by = ["PT", "SF"]', 'scaled_by = "PT"', ["row 2", "scaled_by", "'PT'", "a list of PT SF id"]),
         ('scaled_by = ["PT", "SF"]', 'scaled_by = ["PT"]', ["row 2", "scale", "'SF', which no row is scaled_by"]),
         ('scale = "SF"', 'scale = "PT"', ["registers 2, row 2", "'PT' a second time", "once"]),
         ('as = "factor"', 'as = "ratio"', ["registers 2, row 1", "as", "'ratio'", "check factor power of ten"]),
@@ -255,5 +333,5 @@ def test_a_broken_scale_gets_one_line_too(old: str, new: str, words: list[str]) 
 
 
 def test_without_any_scale_nothing_can_be_scaled_by_one() -> None:
-    with pytest.raises(ModelError, match="'PT'; allowed: none"):
+    with pytest.raises(ModelError, match=r"found \['PT'\]; allowed: none"):
         parse_model(GOOD.replace('unit = "V" },', 'unit = "V", scaled_by = ["PT"] },'), "m.toml")

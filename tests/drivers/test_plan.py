@@ -33,8 +33,8 @@ def test_the_pm5000_is_read_in_four_requests() -> None:
 def test_the_em24_is_read_eleven_words_at_most_and_never_across_unmapped_words() -> None:
     plan = plan_reads(EM24, EM24.quantities)
     assert max(planned.read.count for planned in plan.reads) <= 11
-    # 0x00..0x23 take four reads of five values; 0x28, 0x37, 0x3E, 0x5C and 0x60 are apart
-    assert len(plan.reads) == 9
+    # 0x00..0x23 take four reads of five values; 0x28, 0x37, 0x3E, 0x5C, 0x60 and 0x300 are apart
+    assert len(plan.reads) == 10
 
 
 def test_voltages_and_currents_are_one_request_where_the_meter_allows() -> None:
@@ -84,6 +84,19 @@ def test_a_register_read_alone_is_neither_joined_nor_crossed_nor_varied() -> Non
 def test_a_lone_register_inside_another_value_hinders_nobody() -> None:
     rows = [row(0, "voltage_l1"), row(1, "input_1", words=1, alone=True), row(2, "voltage_l2")]
     assert shapes(plan_reads(model(rows), ["voltage_l1", "voltage_l2", "input_1"])) == [(4, 0, 4), (4, 1, 1)]
+
+
+def test_bits_of_one_register_are_one_read_whether_it_is_read_alone_or_with_others() -> None:
+    bits = [row(0x300, f"input_{n}", words=1, alone=True, bit=n) for n in (1, 2, 3)]
+    (planned,) = plan_reads(model(bits), ["input_3", "input_1"]).reads
+    assert (planned.read, planned.spare) == (Read(4, 0x300, 1), None)
+    assert [(field.quantity, offset) for field, offset in planned.fields] == [("input_1", 0), ("input_3", 0)]
+    rows = [row(0, "voltage_l1"), *(row(2, f"input_{n}", words=1, bit=n) for n in (1, 2)), row(3, "voltage_l2")]
+    (planned,) = plan_reads(model(rows), ["voltage_l1", "voltage_l2", "input_1", "input_2"]).reads
+    assert planned.read == Read(4, 0, 5)
+    assert [(field.quantity, offset) for field, offset in planned.fields] == [
+        ("voltage_l1", 0), ("input_1", 2), ("input_2", 2), ("voltage_l2", 3),
+    ]  # fmt: skip
 
 
 def test_unproven_rows_are_no_ground_to_walk_on() -> None:

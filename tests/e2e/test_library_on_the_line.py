@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from hand_meters import HandMeter, TcpLine
+from hand_meters import Em24, HandMeter, TcpLine
 from running import agent, command, eventually
 
 pytestmark = pytest.mark.e2e
@@ -53,6 +53,12 @@ model = "{model}"
 
 CASES = {
     "scales in another read": (acrel(1), "acrel-dtsd1352", 5770, {"voltage_l1": 5770, "current_l3": 50}),
+    "bits of a word that is read alone": (
+        Em24(1),
+        "carlo-gavazzi-em24",
+        230,
+        {"input_1": 0, "input_2": 1, "input_3": 0},
+    ),
     "usual place": (sunspec(1, 40000, 66), "sunspec-meter", 230, {"voltage_l2": 230.2, "current_l1": 11}),
     "short common model": (sunspec(1, 40000, 65), "sunspec-meter", 230, {"voltage_l2": 230.2, "frequency": 50.02}),
     "marker at 0": (sunspec(1, 0, 66), "sunspec-meter", 230, {"voltage_l3": 230.3}),

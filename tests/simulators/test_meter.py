@@ -134,6 +134,15 @@ def test_hours_and_failures_count_the_supply_of_the_meter() -> None:
     assert [lost.values(t_s)["power_failures"] for t_s in (9.0, 50.0)] == [0.0, 1.0]
 
 
+def test_inputs_are_open_but_for_the_contacts_that_the_scenario_closes() -> None:
+    contact = '[[steps]]\nat_s = 10\ndo = "input_closed"\nmeter = "m"\ninput = 2\nfor_s = 5\n'
+    simulated = meter('model = "carlo-gavazzi-em24"\nrefresh = "live"', contact)
+    names = ("input_1", "input_2", "input_3")
+    seen = [tuple(decoded(simulated, t_s, *names).values()) for t_s in (9.9, 10.0, 14.9, 15.0)]
+    assert seen == [(0, 0, 0), (0, 1, 0), (0, 1, 0), (0, 0, 0)]
+    assert simulated.image(12.0)[4, 0x300] == 0b101  # a set bit is an open contact
+
+
 def test_stuck_registers_keep_their_last_values() -> None:
     stuck = '[[steps]]\nat_s = 10\ndo = "stuck"\nmeter = "m"\nfor_s = 5\n'
     simulated = meter(AUX, stuck)

@@ -60,7 +60,7 @@ WRONG = {
     'kind = "feedr"': ("nodes.F2.kind", "feeder"),
     'upstream = "F9"': ("nodes.F2.upstream", "a node or a meter"),
     "nominal = true": ("nodes.F2.nominal", "a number"),
-    "drop_pct = -1": ("nodes.F2.drop_pct", "0 to 10"),
+    "drop_pct = -1": ("nodes.F2.drop_pct", "0..10"),
 }
 
 
@@ -77,20 +77,21 @@ def test_a_wrong_node_is_said_with_its_place(line: str, said: tuple[str, str]) -
 @pytest.mark.parametrize(
     ("step", "where", "allowed"),
     [
-        ('do = "sagg"\nnode = "F1"', "steps #1.do", "sag, swell"),
-        ('do = "sag"\nnode = "F1"', "steps #1.to_pu", "a number"),
-        ('do = "sag"\nmeter = "a"\nto_pu = 0.5', "steps #1", "exactly one key node"),
-        ('do = "sag"\nnode = "F9"\nto_pu = 0.5', "steps #1.node", "F1, a, b"),
-        ('do = "sag"\nnode = "F1"\nto_pu = 1.5', "steps #1.to_pu", "0.999"),
-        ('do = "phase_loss"\nnode = "F1"', "steps #1.phases", "l1, l2, l3"),
-        ('do = "phase_loss"\nnode = "F1"\nphases = ["l4"]', "steps #1.phases", "l1, l2, l3"),
-        ('do = "bad_crc"\nline = "lan"', "steps #1.do", "lan, which is tcp"),
-        ('do = "echo"\nmeter = "b"', "steps #1.do", "lan, which is tcp"),
-        ('do = "late"\nmeter = "b"', "steps #1.late_s", "a number"),
-        ('do = "noise"\nmeter = "b"\nprobability = 2', "steps #1.probability", "to 1"),
-        ('do = "restore"\nnode = "F1"', "steps #1.node", "no for_s"),
-        ('do = "meter_off"\nmeter = "a"\nto_pu = 0.5', "steps #1.to_pu", "the keys"),
-        ('do = "meter_off"\nmeter = "a"\nfor_s = -1', "steps #1.for_s", "0.001"),
+        ('do = "sagg"\nnode = "F1"', "step 1: do", "sag slow stuck"),
+        ('do = "sag"\nnode = "F1"', "step 1: to_pu", "a number"),
+        ('do = "sag"\nmeter = "a"\nto_pu = 0.5', "step 1", "exactly one key node"),
+        ('do = "sag"\nnode = "F9"\nto_pu = 0.5', "step 1: node", "F1 a b"),
+        ('do = "sag"\nnode = "F1"\nto_pu = 1.5', "step 1: to_pu", "0.999"),
+        ('do = "phase_loss"\nnode = "F1"', "step 1: phases", "l1 l2 l3"),
+        ('do = "phase_loss"\nnode = "F1"\nphases = ["l4"]', "step 1: phases", "l1 l2 l3"),
+        ('do = "bad_crc"\nline = "lan"', "step 1: do", "lan, which is tcp"),
+        ('do = "echo"\nmeter = "b"', "step 1: do", "lan, which is tcp"),
+        ('do = "late"\nmeter = "b"', "step 1: late_s", "a number"),
+        ('do = "noise"\nmeter = "b"\nprobability = 2', "step 1: probability", "0.0001..1"),
+        ('do = "input_closed"\nmeter = "a"', "step 1: input", "1..16"),
+        ('do = "restore"\nnode = "F1"', "step 1: node", "no for_s"),
+        ('do = "meter_off"\nmeter = "a"\nto_pu = 0.5', "step 1: to_pu", "at_s do for_s"),
+        ('do = "meter_off"\nmeter = "a"\nfor_s = -1', "step 1: for_s", "0.001"),
     ],
 )
 def test_a_wrong_step_is_said_with_its_number(step: str, where: str, allowed: str) -> None:

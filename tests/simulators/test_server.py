@@ -484,3 +484,11 @@ def test_an_unknown_model_is_said_with_those_there_are() -> None:
     with pytest.raises(ScenarioError, match="did you mean eastron-sdm630") as caught:
         Simulation(parse_scenario(text, "lab.toml"))
     assert caught.value.where == "meters.sdm.model"
+
+
+def test_a_contact_on_an_input_that_the_map_does_not_have_is_said_with_those_it_has() -> None:
+    told = {"em24": "found 4; allowed: input_1, input_2, input_3;", "pm": "none, schneider-pm5000 has no inputs"}
+    for meter, words in told.items():
+        text = HEAD + step("input_closed", f'meter = "{meter}"', 10, input=4)
+        with pytest.raises(ScenarioError, match=words):
+            Simulation(parse_scenario(text, "lab.toml"))

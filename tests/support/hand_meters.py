@@ -75,7 +75,8 @@ class Sdm630(HandMeter):
 
 
 class Em24(HandMeter):
-    """Carlo Gavazzi EM24: input registers (04), INT32 with the low word first, volts x 10, at most 11 words."""
+    """Carlo Gavazzi EM24: input registers (04), INT32 with the low word first, volts x 10, at most 11 words. Digital
+    inputs are three bits of 0300h, one word alone; a set bit is an open contact."""
 
     def __init__(self, unit: int) -> None:
         super().__init__(unit)
@@ -86,6 +87,10 @@ class Em24(HandMeter):
         self.int32(40, 41000)  # 4100.0 W
         self.put(4, 55, struct.pack(">H", 500))  # 50.0 Hz
         self.int32(62, 123456)  # 12345.6 kWh
+        self.contacts(closed=(2,))
+
+    def contacts(self, closed: Iterable[int]) -> None:
+        self.put(4, 0x300, struct.pack(">H", 0b111 & ~sum(1 << number - 1 for number in closed)))
 
     def int32(self, address: int, value: int) -> None:
         high, low = struct.unpack(">2H", struct.pack(">i", value))
