@@ -17,12 +17,19 @@ from agent.site import InfluxSite, Meter, Site
 from agent.tidied import tidied_values
 from agent.wiring import polled, watched
 from drivers.codec import compile_plan
-from drivers.line import Exchange, Line, LineConfig
+from drivers.endpoints import RtuOverTcpEndpoint, SerialPort, TcpEndpoint, address
+from drivers.line import Exchange, Line
 from drivers.modbus.pdu import Read
 from drivers.plan import PlannedRead, plan_reads
+from drivers.refusals import exception_told
 from drivers.sunspec import is_sunspec, locate
 
 _CONNECT_TIMEOUT_S = 3.0
+# Behind a TCP endpoint that may be a serial server; so many of its meters are tried in the other framing.
+_LAST_SERIAL_UNIT = 247
+_MOST_TRIALS = 3
+_RTU_INSTEAD = ("raw RTU frames, not Modbus/TCP", "tcp", "rtu_over_tcp")
+_MBAP_INSTEAD = ("Modbus/TCP, not raw RTU frames", "rtu_over_tcp", "tcp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,15 @@ class Answer:
     meter: str
     values: dict[str, float]
     took_s: float
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one line itself shows: another master on it, the other framing. trouble: empty if nothing is amiss."""
+
+    line: str
+    address: str
     trouble: str
 
 
@@ -52,17 +68,64 @@ async def read_meters(site: Site, meters: Sequence[Meter], *, everything: bool) 
 
     LineError if a serial path exists and is no terminal.
     """
-    names = dict.fromkeys(meter.line for meter in meters)
-    on_line = {name: [meter for meter in meters if meter.line == name] for name in names}
     read = partial(_read_meter, everything=everything, beside=site.file.parent)
-    by_line = await asyncio.gather(*(_read_line(name, site.lines[name], on_line[name], read) for name in names))
-    answers = {answer.meter: answer for line in by_line for answer in line}
-    return tuple(answers[meter.name] for meter in meters)
+    by_line = await asyncio.gather(*(_read_line(site, name, on_line, read) for name, on_line in _by_line(meters)))
+    return _in_order(meters, [answer for answers, _ in by_line for answer in answers])
 
 
-async def _read_line(name: str, config: LineConfig, meters: Sequence[Meter], read: ReadMeter) -> list[Answer]:
-    async with Line(name, config, boot_us) as line:
-        return [await read(line, meter) for meter in meters]
+async def look(site: Site) -> tuple[tuple[Answer, ...], tuple[Looked, ...]]:
+    """Every meter's sign of life, and what its line shows besides. LineError as for read_meters."""
+    meters = tuple(site.meters.values())
+    read = partial(_read_meter, everything=False, beside=site.file.parent)
+    by_line = await asyncio.gather(*(_look_at(site, name, on_line, read) for name, on_line in _by_line(meters)))
+    return _in_order(meters, [a for answers, _ in by_line for a in answers]), tuple(looked for _, looked in by_line)
+
+
+def _by_line(meters: Sequence[Meter]) -> list[tuple[str, list[Meter]]]:
+    names = dict.fromkeys(meter.line for meter in meters)
+    return [(name, [meter for meter in meters if meter.line == name]) for name in names]
+
+
+def _in_order(meters: Sequence[Meter], answers: Sequence[Answer]) -> tuple[Answer, ...]:
+    found = {answer.meter: answer for answer in answers}
+    return tuple(found[meter.name] for meter in meters)
+
+
+async def _read_line(site: Site, name: str, meters: list[Meter], read: ReadMeter) -> tuple[list[Answer], Line]:
+    """The answers, and the line that was asked, closed again."""
+    async with Line(name, site.lines[name], boot_us) as line:
+        return [await read(line, meter) for meter in meters], line
+
+
+async def _look_at(site: Site, name: str, meters: list[Meter], read: ReadMeter) -> tuple[list[Answer], Looked]:
+    answers, line = await _read_line(site, name, meters, read)
+    trouble = "" if line.foreign_master is None else str(line.foreign_master)
+    if line.counters.opened and not line.counters.answered and not line.counters.refused:
+        trouble = await _other_framing(line, meters) or trouble
+    return answers, Looked(name, address(line.config), trouble)
+
+
+async def _other_framing(line: Line, meters: Sequence[Meter]) -> str:
+    """Whether an endpoint that does not answer does so in the other framing. A wrong guess looks like silence: each
+    side waits for the rest of a frame. Asked is what each of the first meters is asked first anyway."""
+    config = line.config
+    if isinstance(config, SerialPort):
+        return ""
+    spoken, wrong, other = _RTU_INSTEAD if isinstance(config, TcpEndpoint) else _MBAP_INSTEAD
+    make = RtuOverTcpEndpoint if isinstance(config, TcpEndpoint) else TcpEndpoint
+    async with Line(line.name, make(config.host, config.port), boot_us, listen_s=0) as trial:
+        asked = [meter for meter in meters if meter.unit <= _LAST_SERIAL_UNIT][:_MOST_TRIALS]
+        for meter in asked:
+            read = _first_read(meter)
+            wait_s = timeout_s(read, meter.model, trial.config)
+            if (await trial.exchange(meter.unit, read, wait_s)).outcome in ("answered", "refused"):
+                return f'speaks {spoken}: in [lines.{line.name}] write {other} = "{address(config)}" instead of {wrong}'
+    return ""
+
+
+def _first_read(meter: Meter) -> Read:
+    often, rest = (of(meter.model, meter.basis, meter.wiring) for of in (watched, polled))
+    return (plan_reads(meter.model, often).reads or plan_reads(meter.model, rest).reads)[0].read
 
 
 async def _read_meter(line: Line, meter: Meter, everything: bool, beside: Path) -> Answer:
@@ -108,8 +171,9 @@ async def _exchange(line: Line, meter: Meter, planned: PlannedRead) -> Exchange:
 
 def _trouble(exchange: Exchange, read: Read) -> str:
     asked = f"function {read.function}, address {read.address}, {read.count} words"
-    what = f"exception {exchange.code:02X}" if exchange.outcome == "refused" else exchange.outcome
-    return f"{what} ({exchange.detail or asked})"
+    if exchange.outcome == "refused":
+        return f"{exception_told(exchange.code)}, {asked}"
+    return f"{exchange.outcome} ({exchange.detail or asked})"
 
 
 async def reach_servers(site: Site) -> tuple[Reached, ...]:

@@ -2,20 +2,21 @@
 
 import asyncio
 import logging
-import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
+from drivers.backoff import BRIEF_US, Backoff, Edges
+from drivers.endpoints import LineConfig, RtuOverTcpEndpoint, SerialPort, TcpEndpoint, address
 from drivers.errors import LineError
+from drivers.masters import master_of
 from drivers.modbus.outcome import Exchange, LineCounters, Outcome
+from drivers.modbus.overhear import Overheard, Overhearing
 from drivers.modbus.pdu import Read, Request, guard
-from drivers.modbus.rtu import char_s, silence_s
-from drivers.modbus.rtu_master import RtuMaster
-from drivers.modbus.tcp import TcpMaster
+from drivers.outbox import Outbox
 from drivers.transport import OnBytes, OnLost, Transport, open_serial, open_tcp, refuse_no_terminal
+from drivers.wheel import Wheel
 
 __all__ = [
     "Exchange", "Line", "LineConfig", "LineCounters", "Outcome", "RtuOverTcpEndpoint", "SerialPort", "TcpEndpoint",
@@ -24,106 +25,57 @@ __all__ = [
 log = logging.getLogger("lamplighter.line")
 
 _CONNECT_S = 3.0
-_BACKOFF_FIRST_S = 0.1
+# Deadlines are looked at on a grid of 4 ms, so that lines which ask together wait together.
+_COARSE_US = 0xFFF
+_NEVER_US = 1 << 62
 _BACKOFF_CAP_S = 2.0
-
-# A serial server far away does not tell its baud rate: t3.5 of the slowest common one, by the book.
-_FAR_BAUD = 9600
-_FAR_BITS = 11
-
-
-@dataclass(frozen=True, slots=True)
-class SerialPort:
-    """An RTU line on a terminal. parity: N, E or O."""
-
-    path: str
-    baud: int = 9600
-    parity: str = "N"
-    stop_bits: int = 1
-
-    @property
-    def bits_per_char(self) -> int:
-        """Start, eight data, parity, stop."""
-        return 1 + 8 + (self.parity != "N") + self.stop_bits
-
-
-@dataclass(frozen=True, slots=True)
-class TcpEndpoint:
-    """A Modbus TCP server or gateway."""
-
-    host: str
-    port: int = 502
-
-
-@dataclass(frozen=True, slots=True)
-class RtuOverTcpEndpoint:
-    """A serial server that passes raw RTU frames through a TCP stream."""
-
-    host: str
-    port: int
-
-
-LineConfig = SerialPort | TcpEndpoint | RtuOverTcpEndpoint
-
+# To look whether a port is there costs nothing, and a replugged one is to be back within two seconds.
+_SERIAL_BACKOFF_CAP_S = 0.5
+# A serial line is listened to before it is asked for the first time: another master would show.
+_LISTEN_S = 0.25
 
 # A back-off this short is waited out within the exchange.
 _WORTH_WAITING_S = 0.15
 
 
-class _Master(Protocol):
-    """The sans-I/O half of a line: see RtuMaster and TcpMaster."""
-
-    function_at: int
-    broken: str
-    again_us: int | None
-
-    def opened(self, now_us: int, paced: bool) -> None: ...
-    def clear_us(self, asked_us: int, patience_us: int) -> int: ...
-    def request(self, unit: int, wanted: Request, spare: Read | None, timeout_us: int, now_us: int) -> bytes: ...
-    def again(self, now_us: int) -> bytes: ...
-    def receive(self, chunk: bytes | memoryview, now_us: int) -> Exchange | None: ...
-    def expire(self, now_us: int) -> Exchange: ...
-    def lost(self, now_us: int) -> int: ...
-
-
-class _Backoff:
-    """When the next attempt to open may be made: at once after a port that worked, else 0.1 s doubling to 2 s."""
-
-    def __init__(self, jitter: Callable[[], float]) -> None:
-        self._jitter = jitter
-        self._failures = 0
-        self.until_us = 0
-
-    def worked(self) -> None:
-        self._failures = 0
-
-    def failed(self, now_us: int) -> None:
-        delay_s = min(_BACKOFF_CAP_S, _BACKOFF_FIRST_S * 2 ** min(self._failures, 10))
-        self._failures += 1
-        self.until_us = now_us + int(delay_s * (0.5 + 0.5 * self._jitter()) * 1e6)
+# Told once what came of a request.
+Heard = Callable[[Exchange], None]
 
 
 class Line:
     """One line, owned by one task. Use it as an async context manager; it opens with the first exchange.
 
-    state is "open" or "closed", error says why it is not open. now_us gives boot-time microseconds.
+    state is "open" or "closed", error says why it is not open. now_us gives boot-time microseconds; listen_s: how long
+    a serial line is listened to when it is opened.
     """
 
     def __init__(
-        self, name: str, config: LineConfig, now_us: Callable[[], int], *, jitter: Callable[[], float] = random.random
+        self,
+        name: str,
+        config: LineConfig,
+        now_us: Callable[[], int],
+        *,
+        wheel: Wheel | None = None,
+        outbox: Outbox | None = None,
+        jitter: Callable[[], float] = random.random,
+        listen_s: float = _LISTEN_S,
     ) -> None:
         self.name = name
         self.config = config
         self.counters = LineCounters()
         self.error = ""
         self._now_us = now_us
-        self._master = _master(config, self.counters, jitter)
-        self._backoff = _Backoff(jitter)
+        self._others = Overhearing(self._note_others)
+        self._master = master_of(config, self.counters, jitter, self._others, round(listen_s * 1e6))
+        self._backoff = Backoff(jitter, _SERIAL_BACKOFF_CAP_S if isinstance(config, SerialPort) else _BACKOFF_CAP_S)
+        self._edges = Edges()
         self._lock = asyncio.Lock()
         self._port: Transport | None = None
-        self._waiter: asyncio.Future[Exchange] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._due_s = 0.0
+        self._heard: Heard | None = None  # while a request is outstanding: who is told what comes of it
+        self._wheel = wheel or Wheel(now_us)
+        self._outbox = outbox or Outbox()
+        self._armed_us = _NEVER_US
+        self._due_us = 0
         self._tried = False
         self._answered = False
         self._shut = False
@@ -131,6 +83,11 @@ class Line:
     @property
     def state(self) -> str:
         return "closed" if self._port is None else "open"
+
+    @property
+    def foreign_master(self) -> Overheard | None:
+        """Who else talks on this line; None while nobody was heard, and always on Modbus TCP."""
+        return self._others.heard
 
     async def __aenter__(self) -> Self:
         return self
@@ -140,8 +97,6 @@ class Line:
     ) -> None:
         self._shut = True
         self._drop("line closed")
-        if self._timer is not None:
-            self._timer.cancel()
 
     def refuse_no_terminal(self) -> None:
         """LineError for a serial path that exists and is no terminal: a mistake in the site file, said at the start."""
@@ -170,29 +125,58 @@ class Line:
             wait_us = self._master.clear_us(asked_us, patience_us) - now_us
             if wait_us <= 0:
                 return
-            # The loop's timers round up to a millisecond. Sleeping the rest in the thread was tried: it holds up the
-            # other lines, and three lines at 115200 baud fell from 93 to 78 % of what is legal.
+            # A loop on epoll rounds this up to a millisecond; the agent's does not. Sleeping the rest in the thread was
+            # tried: it holds up the other lines, and three at 115200 baud fell from 93 to 78 % of what is legal.
             await asyncio.sleep(wait_us / 1e6)
             now_us = self._now_us()
 
     async def _ask(self, unit: int, read: Request, timeout_s: float, spare: Read | None) -> Exchange:
         if self._port is None:
             return self._count(Exchange("down", detail=self.error))
-        frame = self._master.request(unit, read, spare, int(timeout_s * 1e6), self._now_us())
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Exchange] = loop.create_future()
-        self._waiter = waiter
-        self._arm(loop, loop.time() + timeout_s)
+        waiter: asyncio.Future[Exchange] = asyncio.get_running_loop().create_future()
+
+        def heard(result: Exchange) -> None:
+            if not waiter.done():
+                waiter.set_result(result)
+
+        self._write(self._made(unit, read, int(timeout_s * 1e6), spare, heard))
         try:
-            self._write(frame)
             return await waiter
         finally:
-            if self._waiter is waiter:  # cancelled: the reply may still come
-                self._waiter = None
-                self._master.expire(self._now_us())
+            self.forget(heard)
+
+    @property
+    def prompt(self) -> bool:
+        """Whether `ask` may be called: the line is open and idle, and knows no silence between frames."""
+        return self._port is not None and self._heard is None and self._master.prompt and not self._lock.locked()
+
+    def ask(self, unit: int, read: Read, timeout_us: int, heard: Heard) -> None:
+        """What `exchange` does, without a task: `heard` is called with what came of it, once. Only while `prompt`."""
+        self._outbox.put(self._write, self._made(unit, read, timeout_us, None, heard))
+
+    def forget(self, heard: Heard) -> None:
+        """Nobody waits for this any more; the reply may still come. Nothing happens where it has been told."""
+        if self._heard is heard:
+            self._heard = None
+            self._master.expire(self._now_us())
+
+    def _made(self, unit: int, read: Request, timeout_us: int, spare: Read | None, heard: Heard) -> bytes:
+        """The frame of a request that is outstanding from now on."""
+        if self._heard is not None:
+            # Whoever waits for that would wait for ever.
+            raise RuntimeError(f"{self.name}: asked while a request is outstanding")
+        now_us = self._now_us()
+        frame = self._guarded(self._master.request(unit, read, spare, timeout_us, now_us))
+        self._heard = heard
+        self._due_us = now_us + timeout_us
+        self._arm()
+        return frame
+
+    def _guarded(self, frame: bytes) -> bytes:
+        guard(frame[self._master.function_at])
+        return frame
 
     def _write(self, frame: bytes) -> None:
-        guard(frame[self._master.function_at])
         if self._port is None:
             return
         try:
@@ -200,51 +184,60 @@ class Line:
         except OSError as error:
             self._drop(f"cannot write: {error.strerror or error}")
 
-    def _arm(self, loop: asyncio.AbstractEventLoop, due_s: float) -> None:
+    def _arm(self) -> None:
         """One timer serves many requests: it is left running and looks, when it fires, whether it was meant."""
-        self._due_s = due_s
-        if self._timer is not None:
-            if self._timer.when() <= due_s:
-                return
-            self._timer.cancel()
-        self._timer = loop.call_at(due_s, self._on_timer, loop)
+        instant_us = (self._due_us | _COARSE_US) + 1
+        if instant_us < self._armed_us:
+            self._armed_us = instant_us
+            self._wheel.at(instant_us, self._on_timer)
 
-    def _on_timer(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
-        if self._waiter is None:
+    def _on_timer(self) -> None:
+        now_us = self._now_us()
+        if now_us < self._armed_us:
+            return  # armed anew since
+        self._armed_us = _NEVER_US
+        if self._heard is None:
             return
-        if loop.time() < self._due_s:
-            self._timer = loop.call_at(self._due_s, self._on_timer, loop)
-            return
-        self._finish(self._master.expire(self._now_us()))
+        if now_us < self._due_us:
+            self._arm()
+        else:
+            self._finish(self._master.expire(now_us))
 
     def _on_bytes(self, chunk: bytes | memoryview) -> None:
         master = self._master
         result = master.receive(chunk, self._now_us())
-        if result is not None:
-            self._finish(result)
         if master.broken:
-            self._drop(f"{master.broken} {_address(self.config)}")
+            self._break(result)
+        elif result is not None:
+            self._finish(result)
         elif master.again_us is not None:
             self._ask_again_at(master.again_us)
+
+    def _break(self, result: Exchange | None) -> None:
+        """The stream goes before its last result is told: who hears that may ask again at once."""
+        heard, self._heard = self._heard, None
+        if result is not None:
+            self._count(result)
+        self._drop(f"{self._master.broken} {address(self.config)}")
+        if result is not None and heard is not None:
+            heard(result)
 
     def _ask_again_at(self, again_us: int) -> None:
         delay_s = max(0, again_us - self._now_us()) / 1e6
         asyncio.get_running_loop().call_later(delay_s, self._ask_again, again_us)
 
     def _ask_again(self, again_us: int) -> None:
-        if self._waiter is None or self._master.again_us != again_us:
+        if self._heard is None or self._master.again_us != again_us:
             return
         if self._now_us() < again_us:
             self._ask_again_at(again_us)
             return
-        self._write(self._master.again(self._now_us()))
+        self._write(self._guarded(self._master.again(self._now_us())))
 
     def _finish(self, result: Exchange) -> None:
-        waiter = self._waiter
-        self._waiter = None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(self._count(result))
+        heard, self._heard = self._heard, None
+        if heard is not None:
+            heard(self._count(result))
 
     def _count(self, result: Exchange) -> Exchange:
         if result.outcome == "answered":
@@ -293,7 +286,7 @@ class Line:
     def _note_down(self, text: str, at_once: bool = False) -> None:
         if not at_once:
             self._backoff.failed(self._now_us())
-        if not self.error and not self._shut:
+        if self._edges.down(text, self._now_us()) and not self._shut:
             log.warning("line.down line=%s error=%r", self.name, text)
         self.error = text
 
@@ -303,25 +296,30 @@ class Line:
         self.counters.opened += 1
         self._port = port
         self._answered = False
-        self._master.opened(self._now_us(), port.paced)
-        log.info("line.up line=%s address=%s", self.name, _address(self.config))
         self.error = ""
+        now_us = self._now_us()
+        self._master.opened(now_us, port.paced)
+        if self._edges.up(now_us):
+            self._say_up()
+        else:
+            asyncio.get_running_loop().call_later(BRIEF_US / 1e6, self._note_stays, port)
 
+    def _note_stays(self, port: Transport) -> None:
+        if self._port is port and self._edges.stays():
+            self._say_up()
 
-def _address(config: LineConfig) -> str:
-    return config.path if isinstance(config, SerialPort) else f"{config.host}:{config.port}"
+    def _say_up(self) -> None:
+        log.info("line.up line=%s address=%s", self.name, address(self.config))
 
-
-def _master(config: LineConfig, counters: LineCounters, jitter: Callable[[], float]) -> _Master:
-    if isinstance(config, TcpEndpoint):
-        return TcpMaster(int(jitter() * 0x10000), counters)
-    if isinstance(config, SerialPort):
-        return RtuMaster(
-            math.ceil(silence_s(config.baud, config.bits_per_char) * 1e6),
-            char_s(config.baud, config.bits_per_char) * 1e6,
-            counters,
-        )
-    return RtuMaster(math.ceil(silence_s(_FAR_BAUD, _FAR_BITS) * 1e6), 0, counters)
+    def _note_others(self, heard: Overheard | None) -> None:
+        if heard is None:
+            log.info("line.foreign_master_gone line=%s", self.name)
+            return
+        units = ",".join(map(str, heard.units))
+        log.warning(
+            "line.foreign_master line=%s frames=%d requests=%d writes=%d units=%s noise_bytes=%d: %s",
+            self.name, heard.frames, heard.requests, heard.writes, units, heard.noise_bytes, heard,
+        )  # fmt: skip
 
 
 async def _open_port(config: LineConfig, timeout_s: float, on_bytes: OnBytes, on_lost: OnLost) -> Transport:

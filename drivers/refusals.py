@@ -12,6 +12,9 @@ _MEANINGS = {
     0x04: "device failure",
     0x05: "acknowledge, it is busy",
     0x06: "it is busy",
+    0x08: "parity error in its memory",
+    0x0A: "gateway path unavailable: the gateway's own settings or port",
+    0x0B: "the gateway got no answer from this unit",
 }
 _WAIT = "wait until no other master asks it, or stop that one, and ask again; a meter that stays busy wants a restart"
 _REPAIR = (
@@ -21,6 +24,11 @@ _SEARCH = (
     "compare unit (a gateway may have another one behind it) and whether measured values have to be enabled or another "
     "register map chosen on the meter; for a meter that no map knows, docs/add-a-meter.md shows how to write one"
 )
+
+
+def exception_told(code: int) -> str:
+    """``exception 0B (the gateway got no answer from this unit)``."""
+    return f"exception {code:02X} ({_MEANINGS.get(code, 'of its own')})"
 
 
 def exceptions_told(codes: Collection[int], requests: int) -> str:

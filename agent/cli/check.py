@@ -86,9 +86,10 @@ def _look(site: "Site") -> Live:
     from agent import probe
 
     async def look() -> Live:
-        answers = await probe.read_meters(site, tuple(site.meters.values()), everything=False)
+        answers, lines = await probe.look(site)
         return {
             "meters": [asdict(answer) for answer in answers],
+            "lines": [asdict(line) for line in lines],
             "servers": [asdict(server) for server in await probe.reach_servers(site)],
         }
 
@@ -104,6 +105,9 @@ def _print_live(found: Live) -> None:
         for one in found["meters"]
     ]
     show.table("meters, asked once", ("meter", "answer", "took, or why not"), rows)
+    for one in found["lines"]:
+        if one["trouble"]:
+            typer.echo(f"line {one['line']}, {one['address']}: {one['trouble']}\n")
     rows = [
         (one["server"], one["address"], "reached" if not one["trouble"] else f"no: {one['trouble']}")
         for one in found["servers"]

@@ -4,10 +4,13 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 
+from agent.fine_timers import new_loop
+
 
 def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[None]], for_s: float | None = None) -> None:
     """Run `work(stop)` on a loop of its own; `stop` is set by the first signal, or after `for_s` seconds."""
-    asyncio.run(_run(work, for_s))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(_run(work, for_s))
 
 
 async def _run(work: Callable[[asyncio.Event], Awaitable[None]], for_s: float | None) -> None:

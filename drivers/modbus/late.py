@@ -51,13 +51,14 @@ class Delays:
 
 @dataclass(frozen=True, slots=True)
 class Abandoned:
-    """A request given up. byte_count: of its normal reply, ANY_LENGTH where the request does not fix it."""
+    """A request given up, or another master's. byte_count: of its normal reply, ANY_LENGTH where that is not fixed."""
 
     unit: int
     function: int
     byte_count: int
     sent_us: int
     forget_us: int
+    ours: bool = True
 
     def answered_by(self, frame: bytes) -> bool:
         """Whether a valid RTU frame could be its reply: everything that tells replies apart agrees."""
@@ -84,9 +85,9 @@ class Outstanding:
     def __init__(self) -> None:
         self._entries: list[Abandoned] = []
 
-    def add(self, unit: int, request: Request, sent_us: int, timeout_us: int) -> None:
+    def add(self, unit: int, request: Request, sent_us: int, timeout_us: int, *, ours: bool = True) -> None:
         forget_us = sent_us + max(CAP_US, _FORGET_TIMEOUTS * timeout_us)
-        self._entries.append(Abandoned(unit, request.function, byte_count(request), sent_us, forget_us))
+        self._entries.append(Abandoned(unit, request.function, byte_count(request), sent_us, forget_us, ours))
         del self._entries[:-_MOST_OUTSTANDING]
 
     def forget(self, now_us: int) -> None:

@@ -1,15 +1,15 @@
 """What one exchange on a line came to, and what a line counts."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 # answered: the asked data    refused: an exception (``code``)    silent: nothing came
 # garbled: bytes came, no valid frame    foreign: valid frames came, none was the reply    down: no port
 Outcome = Literal["answered", "silent", "garbled", "foreign", "refused", "down"]
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+# A named tuple: one is made per poll, and a frozen dataclass costs three times as much to make.
+class Exchange(NamedTuple):
     """One request and what came of it.
 
     data:             register or bit bytes of exactly the asked read (a spare's surplus is cut off);
@@ -41,6 +41,7 @@ class LineCounters:
     down: int = 0
     late: int = 0
     foreign_frames: int = 0
+    foreign_requests: int = 0
     foreign_writes: int = 0
     noise_bytes: int = 0
     echoes: int = 0

@@ -54,6 +54,7 @@ def test_live_finds_what_does_not_answer(lamplighter: CommandLine, site_file: Pa
     live = json.loads(done.out)["live"]
     assert done.code == 1
     assert "down" in live["meters"][0]["trouble"]
+    assert live["lines"] == [{"line": "cabinet", "address": "127.0.0.1:1", "trouble": ""}]
     assert [server["trouble"] == "" for server in live["servers"]] == [True, False]
 
 

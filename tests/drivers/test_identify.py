@@ -8,7 +8,7 @@ from desk_meters import LOSS, DeskMeter, run, shifted, simulated, sparse, swappe
 from meter_vectors import load_vectors
 
 from drivers.codec import encode
-from drivers.fingerprint import VOLTAGES, marks
+from drivers.fingerprint import VOLTAGES, Reading, marks
 from drivers.identify import MOST_REQUESTS, Verdict, identify
 from drivers.identity import Identity, IdField, IdRead
 from drivers.library import load_model, model_names
@@ -16,6 +16,7 @@ from drivers.modbus.outcome import Exchange
 from drivers.modbus.pdu import Read, ReadDeviceId, Request
 from drivers.model import MeterModel, Register
 from drivers.plan import plan_reads
+from drivers.rows import moved_register
 
 MODELS = tuple(load_model(name) for name in model_names())
 PATIENCE = 12
@@ -67,6 +68,15 @@ def test_an_image_one_register_off_is_named(name: str, shift: int) -> None:
     assert "the document counted from" in named[name].mistake
     assert not named[name].reading.swapped
     assert found.certain is None
+
+
+def test_a_map_of_the_sdm120_that_counts_from_one_is_named_though_its_only_voltage_stands_at_0() -> None:
+    """The other way round there is nothing to name: a meter that has it one register before 0 cannot be read at all."""
+    sdm120 = load_model("eastron-sdm120")
+    own = replace(sdm120, registers=tuple(moved_register(row, 1) for row in sdm120.registers), bridges=())
+    (candidate,) = verdict(DeskMeter(simulated("eastron-sdm120")), (own,)).candidates
+    assert candidate.reading == Reading(-1)
+    assert "the document counted from 1: take 1 off every address" in candidate.mistake
 
 
 @pytest.mark.parametrize("name", [name for name in model_names() if not sparse(load_model(name))])

@@ -14,7 +14,7 @@ DATA = words(10, 4)
 
 
 def line_to(port: int) -> Line:
-    return Line("yard", RtuOverTcpEndpoint("127.0.0.1", port), boot_us, jitter=lambda: 0.0)
+    return Line("yard", RtuOverTcpEndpoint("127.0.0.1", port), boot_us, jitter=lambda: 0.0, listen_s=0)
 
 
 def answers(number: int, request: bytes) -> Iterable[Step]:

@@ -29,7 +29,7 @@ def pty(tmp_path: Path) -> Iterator[Pty]:
 
 
 def line_on(pty: Pty, baud: int = BAUD) -> Line:
-    return Line("feeder-room", SerialPort(pty.path, baud), boot_us, jitter=lambda: 0.0)
+    return Line("feeder-room", SerialPort(pty.path, baud), boot_us, jitter=lambda: 0.0, listen_s=0)
 
 
 def answers(number: int, request: bytes) -> Iterable[Step]:

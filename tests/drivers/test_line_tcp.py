@@ -187,7 +187,7 @@ async def test_the_back_off_doubles_to_two_seconds() -> None:
             clock.ahead_us += 20_000
     gaps_s = [(b - a) / 1e6 for a, b in itertools.pairwise(attempts_us)]
     for gap_s, expected_s in zip(gaps_s, [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0], strict=False):
-        assert expected_s <= gap_s < expected_s + 0.1
+        assert expected_s <= gap_s < 1.5 * expected_s + 0.15, gaps_s  # a busy machine may be late
     assert len(gaps_s) >= 7
 
 

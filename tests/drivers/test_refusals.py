@@ -12,6 +12,8 @@ from drivers.refusals import exceptions_todo, exceptions_told
         ({5, 6}, "exception 05 (acknowledge, it is busy), 06 (it is busy)", "wait until"),
         ({4}, "exception 04 (device failure)", "behind a gateway"),
         ({3, 2}, "exception 02 (illegal data address), 03 (illegal data value)", "docs/add-a-meter.md"),
+        ({0x0A}, "exception 0A (gateway path unavailable: the gateway's own settings or port)", "docs/add-a-meter.md"),
+        ({0x0B}, "exception 0B (the gateway got no answer from this unit)", "docs/add-a-meter.md"),
         ({0x55}, "exception 55 (of its own)", "docs/add-a-meter.md"),
     ],
 )

@@ -1,6 +1,7 @@
 """Every trap of a serial line, in virtual time: bytes and instants in, exchanges out."""
 
 import itertools
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -216,7 +217,7 @@ def test_a_flood_of_foreign_frames_does_not_hide_the_reply() -> None:
     other = sealed(bytes((9, 3, 100)) + bytes(100))
     request = wire.ask()
     for _ in range(200):
-        assert wire.hear(other * 3, 100) is None
+        assert wire.hear(other * 3, 20 * MS) is None  # more than 115200 baud bring
     result = wire.hear(other + rtu_reply(request) + other)
     assert result is not None
     assert result.data == words(10, 4)
@@ -565,3 +566,58 @@ def test_asking_again_or_giving_up_without_a_request_is_an_error_of_the_caller()
         wire.master.expire(0)
     with pytest.raises(RuntimeError):
         wire.master.again(0)
+
+
+def rival_asks(unit: int = 1, address: int = 70, count: int = 4) -> bytes:
+    return sealed(bytes((unit, 3)) + address.to_bytes(2, "big") + count.to_bytes(2, "big"))
+
+
+def test_a_reply_after_another_masters_like_request_is_questionable() -> None:
+    wire = Wire()
+    request = wire.ask()
+    assert wire.hear(rival_asks()) is None
+    result = wire.hear(rtu_reply(request))
+    assert result is not None
+    assert result.questionable
+
+
+@pytest.mark.parametrize("other", [rival_asks(unit=2), rival_asks(count=5)])
+def test_after_one_that_brings_another_reply_it_is_not(other: bytes) -> None:
+    wire = Wire()
+    request = wire.ask()
+    assert wire.hear(other) is None
+    result = wire.hear(rtu_reply(request))
+    assert result is not None
+    assert not result.questionable
+
+
+def test_while_another_masters_reply_is_due_our_request_takes_the_other_shape() -> None:
+    wire = Wire()
+    wire.hear(rival_asks())
+    request = wire.ask(spare=SPARE)
+    assert request[5] == SPARE.count
+    assert wire.hear(sealed(bytes((1, 3, 8)) + bytes(8))) is None  # the rival's: 4 words
+    result = wire.hear(rtu_reply(request))
+    assert result is not None
+    assert (result.data, result.questionable) == (words(10, 4), False)
+    assert (wire.counters.late, wire.counters.foreign_requests, wire.counters.foreign_frames) == (0, 1, 2)
+    assert wire.ask(spare=SPARE)[5] == READ.count  # it has had its reply
+
+
+@pytest.mark.parametrize("asking", [False, True])
+def test_a_line_that_never_falls_silent_takes_no_more_memory_with_time(asking: bool) -> None:
+    """300 kB, as fast as 115200 baud bring them: noise, heads of replies, frames and requests of others."""
+    wire = Wire()
+    if asking:
+        wire.ask()
+    frames = sealed(bytes((9, 3, 40)) + bytes(40)) * 3 + rival_asks() + rival_asks(unit=9)
+    babble = (bytes(range(256)), b"\x01\x03\xc8" * 80, frames)
+    for data in babble * 20:
+        wire.hear(data, 22 * MS)
+    tracemalloc.start()
+    for data in babble * 380:
+        wire.hear(data, 22 * MS)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert wire.master.broken == ""
+    assert grown < 60_000
