@@ -30,6 +30,9 @@ class SiteError(ValueError):
         self.file = file
         self.findings = findings
 
+    def __reduce__(self) -> tuple[type["SiteError"], tuple[str, tuple[Finding, ...]]]:
+        return type(self), (self.file, self.findings)  # an exception is pickled by its message otherwise
+
 
 class SinkError(OSError):
     """A broker or database cannot be used. Go to the network or the server."""

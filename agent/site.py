@@ -1,27 +1,15 @@
-"""The site file -> frozen typed objects. Everything wrong with it is said at once, in one `SiteError`."""
+"""What the agent knows of its site: frozen typed objects, all that is left of the site file once it is read.
 
-import hashlib
-import tomllib
+Reading it takes pydantic and what hangs on that, 20 MB: they are imported by the call that reads.
+"""
+
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
-from agent.errors import Finding, SiteError
 from agent.records import VoltageBasis
 from agent.secret import Secret
-from agent.site_rules import (
-    basis,
-    chain_to_root,
-    check_rules,
-    line_config,
-    pace,
-    resolve_models,
-    wiring,
-)
-from agent.site_schema import MeterTable, SiteTable, Tables, parse_tables
-from agent.site_sinks import InfluxSite, MqttSite, influx_site, mqtt_site
 from drivers.codec import Installation
 from drivers.line import LineConfig
 from drivers.model import MeterModel
@@ -37,6 +25,7 @@ class Meter:
     customers: least and most that are fed directly here; None if not said
     nominal_v: declared voltage on `basis`; limits: low and high in V, for qualification
     watch_us:  how often voltages are asked for; None = as fast as the line goes
+    watch_auto: watch_us is the map's refresh, and may be bettered by what the meter shows
     """
 
     name: str
@@ -56,6 +45,36 @@ class Meter:
     poll_us: int
     watch_us: int | None
     publish_every_us: int
+    watch_auto: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSite:
+    """The broker. prefix: first levels of every topic, ``lamplighter/{site}/{gateway}``."""
+
+    host: str
+    port: int
+    tls: bool
+    username: str | None
+    password: Secret | None
+    ca_file: Path | None
+    cert_file: Path | None
+    key_file: Path | None
+    prefix: str
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class InfluxSite:
+    """The database. url: scheme, host, port and path; no credentials, no query, no slash at the end."""
+
+    url: str
+    org: str
+    bucket: str
+    token: Secret | None
+    ca_file: Path | None
+    cert_file: Path | None
+    key_file: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,124 +99,6 @@ class Site:
 
 def load_site(path: Path, state_dir: Path | None = None) -> Site:
     """Read and check a site file; `state_dir` overrides its own. SiteError with every finding at once."""
-    raw = _read(path)
-    body = _parse(raw, path)
-    tables, findings = parse_tables(body)
-    beside = path.absolute().parent
-    models, missing = resolve_models(tables, beside)
-    findings += [*missing, *check_rules(tables, models)]
-    mqtt, influxdb = _sinks(tables, beside, findings)
-    site = tables.site
-    if findings or site is None:
-        raise SiteError(str(path), tuple(findings))
-    return Site(
-        file=path,
-        name=site.name,
-        gateway=site.gateway,
-        state_dir=state_dir or beside / site.state_dir,
-        nominal_v=site.nominal_voltage,
-        frequency_hz=float(site.frequency),
-        time_zone=site.time_zone,
-        profile=site.profile,
-        clock=site.clock,
-        lines=MappingProxyType({name: line_config(table) for name, table in tables.lines.items()}),
-        meters=MappingProxyType({name: _meter(name, tables, site, model) for name, model in models.items()}),
-        mqtt=mqtt,
-        influxdb=influxdb,
-        config_hash=_config_hash(raw, models),
-    )
+    from agent.site_file import read_site
 
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        finding = Finding("the file itself", reason, "a site file that can be read", "check the path and its rights")
-        raise SiteError(str(path), (finding,)) from None
-
-
-def _parse(raw: bytes, path: Path) -> dict[str, Any]:
-    try:
-        # Windows editors put a byte order mark in front; it means nothing in UTF-8.
-        return tomllib.loads(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        finding = Finding(f"line {line}", "bytes that are no UTF-8", "UTF-8 text", "save the file as UTF-8")
-    except tomllib.TOMLDecodeError as error:
-        finding = _broken_toml(str(error), raw.decode("utf-8-sig"))
-    except RecursionError:
-        finding = Finding("somewhere", "tables or lists nested too deep", "a few levels", "write it flat")
-    except ValueError as error:  # an integer of thousands of digits
-        finding = Finding("somewhere", f"a value that cannot be read: {error}", "usual numbers", "correct it")
-    raise SiteError(str(path), (finding,))
-
-
-def _broken_toml(message: str, text: str) -> Finding:
-    """tomllib says "... (at line 3, column 7)" or "... (at end of document)"."""
-    what, _, at = message.rpartition(" (at ")
-    lines = text.splitlines() or [""]
-    where = at.rstrip(")") if at.startswith("line ") else f"line {len(lines)}, column {len(lines[-1]) + 1}"
-    return Finding(where, f"broken TOML: {what or message}", "TOML, as in config/reference.toml", "correct that line")
-
-
-def _sinks(tables: Tables, beside: Path, findings: list[Finding]) -> tuple[MqttSite | None, InfluxSite | None]:
-    mqtt = influxdb = None
-    if tables.mqtt is not None:
-        site = tables.site
-        names = (site.name, site.gateway) if site else ("", "")
-        mqtt, wrong = mqtt_site(tables.mqtt, *names, beside)
-        findings += wrong
-    if tables.influxdb is not None:
-        influxdb, wrong = influx_site(tables.influxdb, beside)
-        findings += wrong
-    return mqtt, influxdb
-
-
-def _meter(name: str, tables: Tables, site: SiteTable, model: MeterModel) -> Meter:
-    table = tables.meters[name]
-    path = chain_to_root(name, tables.meters)
-    asked = pace(table, site, model)
-    nominal_v = table.nominal_voltage or site.nominal_voltage
-    assert nominal_v is not None  # noqa: S101 - a rule demands one of them
-    return Meter(
-        name=name,
-        line=table.line,
-        unit=table.unit,
-        model=model,
-        installation=_installation(table),
-        feeder=_feeder(path, tables),
-        upstream=table.upstream or None,
-        path=path,
-        customers=None if table.customers is None else (table.customers, table.customers),
-        wiring=wiring(table, model),
-        basis=basis(table, model),
-        powered_by=table.powered_by or model.powered_by,
-        nominal_v=nominal_v,
-        limits=table.limits,
-        poll_us=asked.poll_us,
-        watch_us=asked.watch_us,
-        publish_every_us=table.publish_every or site.publish_every,
-    )
-
-
-def _installation(table: MeterTable) -> Installation:
-    """Ratios multiply only where the registers hold secondary values."""
-    secondary = table.registers == "secondary"
-    return Installation(
-        vt=table.vt if secondary else 1.0,
-        ct=table.ct if secondary else 1.0,
-        phase_map=table.phase_map,
-        direction=table.direction,
-    )
-
-
-def _feeder(path: tuple[str, ...], tables: Tables) -> str | None:
-    """The meter's own, else that of the nearest meter above it that has one."""
-    return next((feeder for name in reversed(path) if (feeder := tables.meters[name].feeder)), None)
-
-
-def _config_hash(raw: bytes, models: Mapping[str, MeterModel]) -> str:
-    """Of what the file says and what its maps say; where the maps lie does not count."""
-    maps = sorted({repr(replace(model, file="")) for model in models.values()})
-    return hashlib.sha256(b"\0".join([raw, *(text.encode() for text in maps)])).hexdigest()[:16]
+    return read_site(path, state_dir)

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
+from typing import Literal
 
 from agent.budget import Pace, line_budget, load
 from agent.errors import Finding
@@ -31,9 +32,13 @@ def line_config(table: LineTable) -> LineConfig:
     return SerialPort(table.serial, table.baud, table.parity, table.stop_bits)
 
 
+def asks_watch(table: MeterTable, site: SiteTable) -> int | Literal["auto", "max"]:
+    return table.watch if table.watch is not None else site.watch
+
+
 def pace(table: MeterTable, site: SiteTable, model: MeterModel) -> Pace:
     """The meter's own keys, else the site's; "auto" is the meter's refresh."""
-    watch = table.watch if table.watch is not None else site.watch
+    watch = asks_watch(table, site)
     auto_us = round(model.refresh_s * 1e6)
     watch_us = None if watch == "max" else auto_us if watch == "auto" else watch
     return Pace(table.poll or site.poll, watch_us)
@@ -53,10 +58,11 @@ def resolve_models(tables: Tables, beside: Path) -> tuple[dict[str, MeterModel],
     models: dict[str, MeterModel] = {}
     findings = []
     load = cache(partial(load_model, beside=beside))  # forty meters of one model are parsed once
+    trusting = cache(MeterModel.trusting)  # and kept once
     for name, table in tables.meters.items():
         try:
             model = load(table.model)
-            models[name] = model.trusting() if table.unproven else model
+            models[name] = trusting(model) if table.unproven else model
         except ModelError as error:
             findings.append(_model_finding(f"meters.{name}.model", table.model, error, model_names(beside)))
     return models, findings

@@ -10,7 +10,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from agent.errors import Finding
 from agent.publish.topics import topic_prefix
-from agent.secret import Secret, find_credential, find_file, read_secret
+from agent.secret import find_credential, find_file, read_secret
+from agent.site import InfluxSite, MqttSite
 from agent.site_schema import InfluxTable, MqttTable, SinkTable
 
 _MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -19,35 +20,6 @@ _CLEARTEXT = ("mqtt", "http")
 _PRIVATE_ALLOWED = "a file in $CREDENTIALS_DIRECTORY or beside the site file that only its owner may read"
 _PUBLIC_ALLOWED = "a file in $CREDENTIALS_DIRECTORY or beside the site file"
 Found = TypeVar("Found")
-
-
-@dataclass(frozen=True, slots=True)
-class MqttSite:
-    """The broker. prefix: first levels of every topic, ``lamplighter/{site}/{gateway}``."""
-
-    host: str
-    port: int
-    tls: bool
-    username: str | None
-    password: Secret | None
-    ca_file: Path | None
-    cert_file: Path | None
-    key_file: Path | None
-    prefix: str
-    client_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class InfluxSite:
-    """The database. url: scheme, host, port and path; no credentials, no query, no slash at the end."""
-
-    url: str
-    org: str
-    bucket: str
-    token: Secret | None
-    ca_file: Path | None
-    cert_file: Path | None
-    key_file: Path | None
 
 
 @dataclass(slots=True)

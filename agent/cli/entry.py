@@ -1,5 +1,6 @@
 """The console script: answers signals from its first line on, then loads the rest, which takes a third of a second."""
 
+import os
 import signal
 import sys
 
@@ -11,7 +12,16 @@ def main() -> None:
     """Exit code 0 where one of the endless commands is stopped before it has really begun."""
     if len(sys.argv) > 1 and sys.argv[1] in _ENDLESS:
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: sys.exit(0))
-    from agent.cli.main import main as command
+            # Not sys.exit: what is raised inside a callback of the import system is lost, and the agent would go on.
+            signal.signal(number, lambda *_: os._exit(0))
+    from agent.cli.endings import errors_told
+    from agent.cli.plain_run import run_apart, understood
 
-    command()
+    asked = understood(sys.argv[1:], os.environ)
+    if asked is None:
+        from agent.cli.main import main as command
+
+        command()
+    else:
+        with errors_told():
+            run_apart(asked)

@@ -1,17 +1,12 @@
 """`lamplighter`: puts the commands together; turns what a person must act on into a message and an exit code."""
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from agent.cli import check, demo, events, identify, journal, models, read, run, simulate, status
-from agent.errors import SiteError
-from drivers.errors import LineError, ModelError
-
-RAN_AND_FOUND_A_PROBLEM = 1
-INVALID_INPUT = 2
+from agent.cli.endings import errors_told
 
 app = typer.Typer(
     name="lamplighter",
@@ -57,34 +52,5 @@ def root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script. Raises SystemExit with the exit code, always."""
-    try:
+    with errors_told():
         app(arguments, prog_name="lamplighter")
-    except (SiteError, ModelError, OSError, ExceptionGroup) as error:
-        leaves = list(_leaves(error))
-        if any(_exit_code(leaf) is None for leaf in leaves):
-            raise  # a defect of ours keeps its traceback
-        for text in dict.fromkeys(map(_words, leaves)):
-            typer.echo(text, err=True)
-        sys.exit(max(_exit_code(leaf) or 0 for leaf in leaves))
-
-
-def _leaves(error: Exception) -> Iterator[Exception]:
-    if isinstance(error, ExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
-
-
-def _exit_code(error: Exception) -> int | None:
-    """None for what no user can act on."""
-    # A LineError is raised where a path that exists is no terminal; a silent line raises nothing.
-    if isinstance(error, SiteError | ModelError | LineError):
-        return INVALID_INPUT
-    return RAN_AND_FOUND_A_PROBLEM if isinstance(error, OSError) else None
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error)

@@ -1,10 +1,13 @@
-"""`lamplighter run`: the agent itself, until SIGTERM or Ctrl-C."""
+"""`lamplighter run`: the agent itself, until SIGTERM or Ctrl-C.
+
+The console script takes a shorter way to the same where the words are plain: `agent/cli/plain_run.py`.
+"""
 
 from typing import Annotated
 
 import typer
 
-from agent.cli import logs, stopping
+from agent.cli import logs
 from agent.cli.options import SitePath, StateDir
 
 
@@ -20,9 +23,7 @@ def run(
 
     Example: lamplighter run site.toml --state-dir /tmp/try
     """
-    from agent.app import run_agent
+    from agent.cli.agent_process import run_agent_process
     from agent.site import load_site
 
-    loaded = load_site(site, state_dir)
-    logs.set_up(log_level)
-    stopping.run_until_stopped(lambda stop: run_agent(loaded, stop=stop))
+    run_agent_process(load_site(site, state_dir), log_level)

@@ -34,6 +34,8 @@ def _print(told: Mapping[str, Any]) -> None:
     show.table("meters", METER_COLUMNS, [meter_row(meter) for meter in told["meters"]])
     lines = [(name, line["state"], _counts(line["counters"]), _trouble(line)) for name, line in told["lines"].items()]
     show.table("lines", ("line", "state", "exchanges", "trouble"), lines)
+    paces = [(name, *_paces(line["last_minute"])) for name, line in told["lines"].items() if line["last_minute"]]
+    show.table("last minute", ("line", "busy", "lag mean, worst", "overruns", "watched"), paces)
     sinks = [(name, _words(facts)) for name, facts in told["sinks"].items()]
     show.table("sinks", ("sink", "progress"), sinks)
     if any(meter["supply"] in ("dead", "partial") for meter in told["meters"]):
@@ -51,10 +53,20 @@ def _counts(counters: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {what}" for what, count in counters.items() if count) or "none yet"
 
 
+def _paces(figures: Mapping[str, Any]) -> show.Row:
+    """How busy and how late a line was, and how often its meters were really watched."""
+    lag = f"{1000 * figures['lag_s']:.1f} ms, {1000 * figures['worst_lag_s']:.0f} ms"
+    rates = sorted(figures["watch_hz"].values())
+    watched = (
+        "-" if not rates else f"{rates[0]:.3g} /s" if rates[0] == rates[-1] else f"{rates[0]:.3g} to {rates[-1]:.3g} /s"
+    )
+    return f"{figures['utilisation']:.0%}", lag, str(figures["overruns"]), watched
+
+
 def _trouble(line: Mapping[str, Any]) -> str:
     """What is wrong with the line itself, and what its meters do not give although their maps say so."""
     mute = [f"{meter} lacks {'; '.join(what)} (does the model fit?)" for meter, what in line["mute"].items()]
-    return ", ".join(filter(None, (line["error"], *mute)))
+    return ", ".join(filter(None, (line["error"], line["foreign_master"], *mute)))
 
 
 def _words(facts: Mapping[str, Any]) -> str:

@@ -44,6 +44,19 @@ def test_a_signal_during_the_start_is_no_failure(site_file: Path, number: signal
         assert "Traceback" not in running.log
 
 
+def test_sixty_meters_take_little_memory(site_file: Path) -> None:
+    """A guard: what only the start needs may not stay. 34 MB were measured; pydantic alone would be 9 more."""
+    text = site_file.read_text(encoding="utf-8")
+    meter = text[text.index("[lines.cabinet]") :]
+    more = (meter.replace("cabinet", f"l{n}").replace("main", f"m{n}").replace(":1", f":{n}") for n in range(2, 61))
+    site_file.write_text(text + "".join(more), encoding="utf-8")
+    with agent(site_file) as running:
+        eventually("every meter was asked", lambda: running.log.count("meter.silent") == 60)
+        status = Path(f"/proc/{running.process.pid}/status").read_text(encoding="ascii")
+    rss_kb = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+    assert rss_kb * 1024 < 40e6
+
+
 def test_a_second_agent_on_the_same_state_is_exit_1(site_file: Path) -> None:
     with agent(site_file) as running:
         eventually("the agent has started", lambda: up(running))
