@@ -7,16 +7,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
-from agent.budget import ceiling_s, wire_s
 from agent.clock import Clock, ClockHold
 from agent.detect.book import Book, MeterFacts, id_maker, orphans
 from agent.journal.journal import Journal
 from agent.known_meters import retired_meters
+from agent.overview import line_budgets
 from agent.pipeline import MeterPipeline, abandoned
-from agent.poll import place
-from agent.poll.poller import LinePoller, Unit
+from agent.poll.poller import LinePoller
 from agent.poll.window import Window
 from agent.publish.forwarder import Progress, forward
 from agent.records import Miss, Sample
@@ -25,11 +23,11 @@ from agent.status import answers, socket
 from agent.status.board import Board
 from agent.status.notify import Notify
 from agent.supervisor import supervise
-from agent.wiring import channels_of, polled, rules_of, watched
-from drivers.codec import Decoder, compile_plan
-from drivers.line import Line, LineConfig
-from drivers.plan import PlannedRead, plan_reads
-from drivers.sunspec import Block, is_sunspec
+from agent.units import TIGHT, unit_of, watch_decoder
+from agent.wiring import channels_of, rules_of
+from drivers.line import Line
+from drivers.outbox import Outbox
+from drivers.wheel import Wheel
 
 log = logging.getLogger("lamplighter.agent")
 
@@ -43,13 +41,8 @@ _EVENTS_REMEMBERED = 4096
 _READINGS_BACK = 60
 # Lines a post: some 300 kB before compression, well under every server's limit.
 _INFLUX_WINDOW = 1000
-# While something happens: five looks at each value tell when it changed to a fifth of the refresh; more tell little.
-_LOOKS_PER_REFRESH = 5
-_HURRY_FLOOR_US = 20_000
 # How long after the last trouble a meter and its neighbours keep the line's attention.
 _ATTENTION_US = 2_000_000
-# However fast a unit usually is: the kernel, the adapter and a busy gateway may hold an answer up for this long.
-_FLOOR_S = 0.05
 # What the sinks get, after the lines have stopped, to say the last of what happened.
 _DRAIN_S = 1.0
 # A line that has not gone round its loop for this long makes no progress: the watchdog is left hungry.
@@ -132,11 +125,12 @@ async def _lines(app: App, stack: AsyncExitStack) -> dict[str, Child]:
     pipelines = await _pipelines(app)
 
     circles = {name: _circle(app.site, name) for name in app.site.meters}
+    wheel, outbox, budgets = Wheel(app.clock.boot_us), Outbox(), line_budgets(app.site)
 
     def on_sample(sample: Sample) -> None:
         pipeline = pipelines[sample.meter]
         pipeline.on_sample(sample)
-        if pipeline.troubled and not sample.full:
+        if not sample.full and pipeline.troubled:
             for meter in circles[sample.meter]:
                 app.pollers[meter.line].attend(meter.name, sample.received_boot_us + _ATTENTION_US)
 
@@ -145,10 +139,17 @@ async def _lines(app: App, stack: AsyncExitStack) -> dict[str, Child]:
 
     children: dict[str, Child] = {}
     for name, config in app.site.lines.items():
-        line = app.lines[name] = await stack.enter_async_context(Line(name, config, app.clock.boot_us))
+        line = app.lines[name] = await stack.enter_async_context(
+            Line(name, config, app.clock.boot_us, wheel=wheel, outbox=outbox)
+        )
         line.refuse_no_terminal()
-        units = [_unit(meter, config, app.site.file.parent) for meter in app.site.meters.values() if meter.line == name]
-        poller = app.pollers[name] = LinePoller(line, units, app.clock.boot_us, on_sample, on_miss)
+        on_line = [meter for meter in app.site.meters.values() if meter.line == name]
+        tight = budgets[name].utilisation > TIGHT
+        units = [unit_of(meter, config, app.site.file.parent, tight=tight) for meter in on_line]
+        poller = app.pollers[name] = LinePoller(
+            line, units, app.clock.boot_us, on_sample, on_miss, wheel=wheel,
+            on_refresh=lambda meter, refresh_us: pipelines[meter].refreshes(refresh_us),
+        )  # fmt: skip
         children[f"line:{name}"] = poller.run
     return children
 
@@ -159,36 +160,6 @@ def _circle(site: Site, name: str) -> tuple[Meter, ...]:
     return tuple(
         meter for meter in site.meters.values() if name in (meter.name, meter.upstream) or meter.name == upstream
     )
-
-
-def _unit(meter: Meter, config: LineConfig, beside: Path) -> Unit:
-    rest = plan_reads(meter.model, polled(meter.model, meter.basis, meter.wiring))
-    return Unit(
-        meter=meter.name,
-        unit=meter.unit,
-        watch=_watch(meter),
-        poll=compile_plan(rest, meter.installation),
-        watch_us=meter.watch_us or 0,
-        hurry_us=max(_HURRY_FLOOR_US, round(meter.model.refresh_s * 1e6 / _LOOKS_PER_REFRESH)),
-        poll_us=meter.poll_us,
-        wire_s=partial(_wire_s, config),
-        floor_s=_FLOOR_S,
-        ceiling_s=ceiling_s(meter.model, config),
-        moved=partial(_moved, meter, config, beside) if is_sunspec(meter.model) else None,
-    )
-
-
-def _moved(meter: Meter, config: LineConfig, beside: Path, block: Block) -> Unit:
-    return _unit(place.moved(meter, block, beside), config, beside)
-
-
-def _watch(meter: Meter) -> Decoder:
-    plan = plan_reads(meter.model, watched(meter.model, meter.basis, meter.wiring))
-    return compile_plan(plan, meter.installation)
-
-
-def _wire_s(config: LineConfig, planned: PlannedRead) -> float:
-    return wire_s(planned.spare or planned.read, config)
 
 
 async def _pipelines(app: App) -> dict[str, MeterPipeline]:
@@ -219,7 +190,7 @@ def _pipeline(app: App, meter: Meter, next_id: Callable[[], str]) -> MeterPipeli
         watch_s=None if meter.watch_us is None else meter.watch_us / 1e6,
     )
     book = Book(facts, app.clock, next_id)
-    averaged = frozenset(_watch(meter).quantities)
+    averaged = frozenset(watch_decoder(meter).quantities)
     window = Window(meter.name, meter.nominal_v, channels.keys, averaged, meter.publish_every_us)
     return MeterPipeline(meter.name, rules, channels.keys, book, window, app.clock, app.journal, app.board)
 
@@ -273,6 +244,8 @@ async def _tick(app: App, notify: Notify) -> None:
     """Once a second: the wall clock's offset anew, and a pat for the watchdog while every line goes round."""
     while True:
         app.clock.tick()
+        for poller in app.pollers.values():
+            poller.tick()
         now_us = app.clock.boot_us()
         if all(now_us - poller.last_round_us < _STUCK_US for poller in app.pollers.values()):
             notify.alive()

@@ -53,7 +53,7 @@ class SyncSource:
 
 
 class Clock:
-    """Boot-time instants, and the wall time that belongs to them."""
+    """Boot-time instants, and the wall time that belongs to them: `offset_us` later by the count."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Clock:
         self.boot_us = boot_us
         self._read_wall_us = wall_us
         self._source = source or SyncSource()
-        self._offset_us = 0
+        self.offset_us = 0
         self.state = ClockState(None, None)
         self.tick()
 
@@ -72,16 +72,16 @@ class Clock:
         """Take the offset and the sync state anew. Called once a second by the agent."""
         before = self.boot_us()
         wall = self._read_wall_us()
-        self._offset_us = wall - (before + self.boot_us()) // 2
+        self.offset_us = wall - (before + self.boot_us()) // 2
         self.state = self._source.state()
 
     def wall_us(self, at_boot_us: int | None = None) -> int:
         """UTC microseconds of a boot-time instant; of now without one."""
-        return (self.boot_us() if at_boot_us is None else at_boot_us) + self._offset_us
+        return (self.boot_us() if at_boot_us is None else at_boot_us) + self.offset_us
 
     def from_wall_us(self, at_us: int) -> int:
         """Boot-time instant of a wall time, by today's offset; negative for times before this boot."""
-        return at_us - self._offset_us
+        return at_us - self.offset_us
 
 
 # Nothing was ever measured by this program before it was written: 2026-11-01T00:00:00Z.

@@ -6,7 +6,7 @@ deadlines); ``*_us`` counts microseconds of UTC since 1970 (what people and data
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Quality = Literal["good", "questionable", "invalid"]
 Kind = Literal["sag", "swell", "supply_loss", "phase_loss", "comms_loss"]
@@ -19,8 +19,8 @@ Supply = Literal["live", "dead", "partial", "unknown"]
 Comms = Literal["ok", "suspect", "lost"]
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+# A named tuple: one is made per poll, and a frozen dataclass costs three times as much to make.
+class Sample(NamedTuple):
     """What one meter answered in one go.
 
     sent_boot_us:     when the first request had left

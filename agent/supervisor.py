@@ -42,3 +42,19 @@ async def supervise(
             return
         await sleep(wait_s * (0.5 + jitter() / 2))
         wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+
+class Relay:
+    """Around the body of a callback: what it raises goes to the coroutine that waits for `over`, and so to its
+    supervisor. The event loop would only log it."""
+
+    def __init__(self) -> None:
+        self.over: asyncio.Future[None] | None = None
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, Exception) or self.over is None or self.over.done():
+            return False
+        self.over.set_exception(error)
+        return True

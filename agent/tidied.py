@@ -18,9 +18,10 @@ def tidy(value: float) -> float:
 
 
 def tidied_reading(reading: Reading) -> Reading:
-    return replace(
-        reading, values=tidied_values(reading.values), min=tidied_values(reading.min), max=tidied_values(reading.max)
-    )
+    """Numbers that stand in it more than once are rounded once."""
+    known: dict[float, float] = {}
+    values, low, high = (_tidied(part, known) for part in (reading.values, reading.min, reading.max))
+    return replace(reading, values=values, min=low, max=high)
 
 
 def tidied_event(event: Event) -> Event:
@@ -41,4 +42,15 @@ def _tidy(value: float | None) -> float | None:
 
 def tidied_values(values: Mapping[str, float]) -> dict[str, float]:
     """Gauges tidy, counters with every digit."""
-    return {key: value if key in _COUNTERS else tidy(value) for key, value in values.items()}
+    return _tidied(values, {})
+
+
+def _tidied(values: Mapping[str, float], known: dict[float, float]) -> dict[str, float]:
+    tidied = {}
+    for key, value in values.items():
+        if key not in _COUNTERS:
+            if value not in known:
+                known[value] = tidy(value)
+            value = known[value]
+        tidied[key] = value
+    return tidied

@@ -50,6 +50,11 @@ def polled(model: MeterModel, basis: str, wiring: str) -> tuple[str, ...]:
     return tuple(name for name in model.quantities if name not in often and _wired(name, wiring))
 
 
+def slowly_polled(model: MeterModel, basis: str, wiring: str) -> tuple[str, ...]:
+    """Terminal names of those of `polled` that only count up: energies, hours, failures."""
+    return tuple(name for name in polled(model, basis, wiring) if CATALOGUE[name].counter)
+
+
 def _wired(name: str, wiring: str) -> bool:
     """A two-wire meter has one phase: what its map offers for the other terminals reads 0 and means nothing."""
     phase = CATALOGUE[name].phase

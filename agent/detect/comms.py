@@ -62,6 +62,8 @@ class CommsState(NamedTuple):
     next_key: int
 
 
+_new = tuple.__new__
+
 COMMS_INITIAL = CommsState(None, None, 1)
 RESUMED_KEY = 1
 
@@ -74,6 +76,11 @@ def answered(state: CommsState, sent_boot_us: int, received_boot_us: int) -> tup
         return after, ()
     span = _span(silence).ended(received_boot_us, silence.last_sent_us)
     return after, (_change("close", silence, silence.key, span),)
+
+
+def heard(state: CommsState, received_boot_us: int) -> CommsState:
+    """What `answered` comes to without a silence."""
+    return _new(CommsState, (received_boot_us, None, state.next_key))
 
 
 def missed(

@@ -68,7 +68,7 @@ class Budget:
     seen_us: int | None = None
 
     def earn(self, living_us: int, now_us: int) -> None:
-        """The line worked for a living unit for so long."""
+        """The line worked for living units for so long since it was last told."""
         passed_us = 0 if self.seen_us is None else now_us - self.seen_us
         self.saved_us = min(_SAVED_US, self.saved_us + _OF_LIVING * living_us + _OF_TIME * passed_us)
         self.seen_us = now_us

@@ -3,26 +3,35 @@
 Every job is a short list of reads on a fixed grid. Grids are multiples of the period counted from the zero
 of the boot-time clock, so that lines tick together and one wake-up serves many replies. Within a line the
 read with the earliest deadline goes first, one read at a time. The reads of a full set have their deadlines spread
-over its whole period, and the full sets of a line's meters are spread against each other: on a slow line they fill
-the gaps that the watches leave, and never stop the watching. Only the first ones, at the start, are in a hurry.
+over most of its period, and the full sets of a line's meters are spread against each other: on a slow line they fill
+the gaps that the watches leave, and never stop the watching. Only the first ones, at the start, are in a hurry. The
+last quarter of the period stays free: with deadlines up to its end, a line without idle time finished each full set
+just too late for its next tick, and brought one every second period.
 A tick that could not be served is counted, never queued: the next tick comes from the grid, not from now.
 
+    | work  | what                     | deadline of a read                                                 |
+    |-------|--------------------------|--------------------------------------------------------------------|
+    | watch | voltages, currents       | the next tick; flat out: 50 ms                                     |
+    | poll  | the full set             | its share of the period                                            |
+    | slow  | counters, meter evidence | its share of its longer period: it comes last, and is never left   |
+
 Attention: while something happens at a meter, it is watched as fast as is useful, full sets wait up to ten seconds
-longer for their turn, and the watches of the others get a deadline of a second at most. What the line has to give
-goes where the bounds of an event depend on it; the others are still seen every two seconds.
+longer for their turn, and the watch of any other meter has its deadline almost two seconds after the one before it, or
+soon after a tick that comes later. What the line has to give goes where the bounds of an event depend on it. The others
+are still seen every two seconds: one that missed its tick does not wait for the next.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
-Work = Literal["watch", "poll"]
+Work = Literal["watch", "poll", "slow"]
 
 # The first full set brings the first reading: its reads have a second.
 _FIRST_SPREAD_US = 1_000_000
 # While a meter has the line's attention.
 _POLL_PATIENCE_US = 10_000_000
-_OTHERS_US = 1_000_000
+_OTHERS_US, _OTHERS_SOON_US = 1_700_000, 200_000
 # The deadline a flat-out watch has: short enough to come first, long enough that an overdue full set gets its turn.
 _FLAT_OUT_US = 50_000
 
@@ -40,54 +49,67 @@ class Job:
     hurry_us: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """Ask read number `index` of `job`; it was due at `due_us`. last: it completes the job.
+# A named tuple: one is made per poll, and a frozen dataclass costs three times as much to make.
+class Turn(NamedTuple):
+    """Ask the `nth` read of `job`; it was due at `due_us`. last: it completes the job.
 
     wait_us: how long to wait for the answer of a probe, 0: as its own patience says; hurried: less than that
     """
 
     job: Job
-    index: int
+    nth: int
     due_us: int
     last: bool
     wait_us: int = 0
     hurried: bool = False
 
 
+_new = tuple.__new__  # what Turn(...) does, without its Python-level constructor
+
+
 @dataclass(slots=True)
 class _Slot:
     job: Job
     due_us: int
+    period_us: int  # the job's, until it is given another pace
     index: int = 0
     missed: int = 0
     first: bool = True
     until_us: int = 0  # this job's meter has the line's attention until then
+    seen_us: int = 0  # when it was last done
 
     def deadline_us(self, alert: bool) -> int:
         """alert: some meter of this line has its attention."""
-        job = self.job
-        if job.work == "watch" and not alert:
-            return self.due_us + (job.period_us or _FLAT_OUT_US)
-        if job.work == "watch":
-            return self.due_us + (_FLAT_OUT_US if self.until_us else min(job.period_us, _OTHERS_US))
-        spread_us = min(job.period_us, _FIRST_SPREAD_US) if self.first else job.period_us
-        return self.due_us + (self.index + 1) * spread_us // job.reads + (_POLL_PATIENCE_US if alert else 0)
+        if self.job.work != "watch":
+            share_us = (self.index + 1) * self._spread_us // self.job.reads
+            return self.due_us + share_us + (_POLL_PATIENCE_US if alert else 0)
+        if not alert:
+            return self.due_us + (self.period_us or _FLAT_OUT_US)
+        if self.until_us:
+            return self.due_us + _FLAT_OUT_US
+        return max(self.due_us + _OTHERS_SOON_US, self.seen_us + _OTHERS_US)
 
-    def advance(self, now_us: int) -> None:
-        """To the first tick after now; the ticks in between are missed. A watch in attention has no grid."""
-        self.index, self.first = 0, False
-        period_us = self.job.period_us
+    @property
+    def _spread_us(self) -> int:
+        """Within which a full set is to be done."""
+        return min(self.period_us, _FIRST_SPREAD_US) if self.first else self.period_us * 3 // 4
+
+    def advance(self, now_us: int, alert: bool, least_us: int = 0) -> None:
+        """To the first tick after now; the ticks in between are missed. A watch in attention has no grid, nor has one
+        that is flat out, which comes again after least_us."""
+        self.index, self.first, self.seen_us = 0, False, now_us
+        period_us = self.period_us
         if self.until_us > now_us and self.job.work == "watch":
-            self.due_us = now_us + min(period_us, self.job.hurry_us)
+            self.due_us = now_us + max(least_us, min(period_us, self.job.hurry_us))
             return
         self.until_us = 0
         if not period_us:
-            self.due_us = now_us
+            self.due_us = now_us + least_us
             return
         next_us = (now_us + self.job.lead_us) // period_us * period_us + period_us - self.job.lead_us
-        self.missed += max(0, (next_us - self.due_us) // period_us - 1)
-        self.due_us = next_us
+        missed = max(0, (next_us - self.due_us) // period_us - 1)
+        self.missed += missed
+        self.due_us = now_us if missed and alert and self.job.work == "watch" else next_us
 
 
 @dataclass(slots=True)
@@ -101,24 +123,39 @@ class Schedule:
     @classmethod
     def starting(cls, jobs: Sequence[Job], now_us: int) -> "Schedule":
         """Everything is due at once; watches win by their deadlines."""
-        return cls([_Slot(job, now_us) for job in jobs if job.reads])
+        return cls([_Slot(job, now_us, job.period_us) for job in jobs if job.reads])
 
     def turn(self, now_us: int) -> Turn | None:
         """The due read with the earliest deadline, or None while nothing is due."""
-        due = [slot for slot in self._slots if slot.due_us <= now_us and slot.job.meter not in self.paused]
-        if not due:
+        first = None
+        for slot in self._slots:
+            if slot.due_us > now_us or (self.paused and slot.job.meter in self.paused):
+                continue
+            if first is None:
+                first = slot
+            else:
+                alert = self.alert(now_us)
+                first = slot if slot.deadline_us(alert) < first.deadline_us(alert) else first
+        if first is None:
             return None
-        alert = now_us < self._alert_until_us
-        slot = min(due, key=lambda slot: slot.deadline_us(alert))
-        return Turn(slot.job, slot.index, slot.due_us, slot.index + 1 == slot.job.reads)
+        job, nth = first.job, first.index
+        return _new(Turn, (job, nth, first.due_us, nth + 1 == job.reads, 0, False))
 
     def done(self, turn: Turn, now_us: int) -> None:
         """The read was asked, whatever came of it: go on to the job's next read, or to its next tick."""
         slot = self._slot(turn.job)
         if turn.last:
-            slot.advance(now_us)
+            slot.advance(now_us, self.alert(now_us))
         else:
-            slot.index = turn.index + 1
+            slot.index = turn.nth + 1
+
+    def left_out(self, turn: Turn, now_us: int) -> None:
+        """The read was not asked: go on likewise. What is flat out takes a breath, or nothing else would ever run."""
+        slot = self._slot(turn.job)
+        if turn.last:
+            slot.advance(now_us, self.alert(now_us), _FLAT_OUT_US)
+        else:
+            slot.index = turn.nth + 1
 
     def attend(self, meter: str, now_us: int, until_us: int) -> None:
         """Give this meter the line's attention until then, or for longer if it has it already."""
@@ -128,6 +165,10 @@ class Schedule:
                 if not slot.until_us:
                     slot.due_us = min(slot.due_us, now_us + slot.job.hurry_us)
                 slot.until_us = max(slot.until_us, until_us)
+
+    def alert(self, now_us: int) -> bool:
+        """Whether some meter has the line's attention."""
+        return now_us < self._alert_until_us
 
     def resume(self, meter: str, now_us: int) -> None:
         """A meter is back: everything of it is due at once."""
@@ -139,7 +180,7 @@ class Schedule:
     def replace(self, meter: str, jobs: Sequence[Job], now_us: int) -> None:
         """A meter has other reads from now on; all of them are due at once."""
         self._slots = [slot for slot in self._slots if slot.job.meter != meter]
-        self._slots += [_Slot(job, now_us) for job in jobs if job.reads]
+        self._slots += [_Slot(job, now_us, job.period_us) for job in jobs if job.reads]
 
     def retry(self, meter: str, now_us: int) -> None:
         """A meter is in doubt: its watch, or whatever it has, is due at once. Its full set waits for its tick."""
@@ -154,11 +195,22 @@ class Schedule:
 
     def next_due_us(self) -> int | None:
         """When the next read of a living meter falls due; None if there is none."""
+        if not self.paused:
+            return min([slot.due_us for slot in self._slots], default=None)
         return min((slot.due_us for slot in self._slots if slot.job.meter not in self.paused), default=None)
 
     def missed(self, meter: str) -> int:
         """Ticks of this meter that were never served since the start."""
         return sum(slot.missed for slot in self._slots if slot.job.meter == meter)
 
+    def pace(self, meter: str, period_us: int) -> None:
+        """Watch this meter at another pace, from its next tick on."""
+        for slot in self._slots:
+            if slot.job.meter == meter and slot.job.work == "watch":
+                slot.period_us = period_us
+
     def _slot(self, job: Job) -> _Slot:
-        return next(slot for slot in self._slots if slot.job is job)
+        for slot in self._slots:
+            if slot.job is job:
+                return slot
+        raise LookupError(f"{job} is not on this line")

@@ -71,6 +71,9 @@ def no_status_message(prefix: str, meter: str) -> Message:
     return Message(f"{prefix}/{meter}/status", b"", retain=True)
 
 
+# NaN is no JSON. A value that is not available is absent, so one that comes this far is a ValueError.
+_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
 def _compact(body: Mapping[str, Any]) -> bytes:
-    # NaN is no JSON. A value that is not available is absent, so one that comes this far is a ValueError.
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _text(body).encode()

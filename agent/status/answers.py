@@ -55,13 +55,17 @@ def answers(app: "App") -> dict[str, Answer]:
 def _line(app: "App", name: str) -> dict[str, object]:
     line, poller = app.lines[name], app.pollers[name]
     meters = [meter.name for meter in app.site.meters.values() if meter.line == name]
+    figures = poller.recent.figures()
     return {
         "state": line.state,
         "error": line.error,
+        "foreign_master": str(line.foreign_master or ""),
         "counters": asdict(line.counters),
         "health": {meter: poller.health(meter).state for meter in meters},
         "mute": {meter: poller.mute(meter) for meter in meters if poller.mute(meter)},
         "missed_ticks": {meter: poller.missed_ticks(meter) for meter in meters},
+        "last_minute": None if figures is None else asdict(figures),
+        "refresh_s": {meter: us / 1e6 for meter in meters if (us := poller.refresh_us(meter)) is not None},
     }
 
 

@@ -5,8 +5,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import virtual_time
+from asked_lines import AskedLine
 
-from agent.poll.poller import LinePoller, Unit
+from agent.poll.poller import LinePoller
+from agent.poll.unit import Unit
 from agent.records import Sample
 from drivers.codec import compile_plan, encode
 from drivers.library import load_model
@@ -21,7 +23,7 @@ MAPS_HERE = {name: load_model(name) for name in set(MAPS.values())}
 
 
 @dataclass
-class Device:
+class Device(AskedLine):
     """Answers the words it has and refuses all others. model, start: what it keeps where, behind an inverter."""
 
     model: int

@@ -2,105 +2,22 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from itertools import pairwise
-from types import SimpleNamespace
 
+import pytest
 import virtual_time
+from asked_lines import AskedLine
+from virtual_meters import SECOND, FakeLine, Rig, unit
 
-from agent.poll.poller import LinePoller, Unit
-from agent.records import Miss, Sample
+from agent.records import Miss
 from drivers.line import Exchange
 from drivers.modbus.pdu import Read
 
-SECOND = 1_000_000
 
-
-@dataclass(frozen=True)
-class FakeDecoder:
-    """Says the number of the read as its value."""
-
-    reads: tuple[Read, ...]
-
-    @property
-    def plan(self) -> SimpleNamespace:
-        return SimpleNamespace(
-            reads=[
-                SimpleNamespace(read=read, spare=None, fields=((SimpleNamespace(quantity="q"), 0),), scales=())
-                for read in self.reads
-            ]
-        )
-
-    def decode_round(self, replies: Mapping[int, bytes]) -> dict[str, float]:
-        return {f"read_{self.reads[index].address}": float(data[0]) for index, data in replies.items()}
-
-
-@dataclass
-class FakeLine:
-    """Answers after cost_s; units in `dead` stay silent for the whole timeout, units in `refusing` say exception 2."""
-
-    name: str = "a"
-    cost_s: float = 0.05
-    dead: set[int] = field(default_factory=set)
-    refusing: set[tuple[int, int]] = field(default_factory=set)
-    down: bool = False
-    questionable: bool = False
-    asked: list[tuple[int, int, int]] = field(default_factory=list)
-    busy: bool = False
-
-    async def exchange(self, unit: int, read: Read, timeout_s: float, spare: Read | None = None) -> Exchange:
-        assert not self.busy, "two requests outstanding on one line"
-        sent = virtual_time.now_us()
-        self.asked.append((sent, unit, read.address))
-        if self.down:
-            return Exchange("down", detail="connection refused")
-        self.busy = True
-        await asyncio.sleep(timeout_s if unit in self.dead else self.cost_s)
-        self.busy = False
-        at = virtual_time.now_us()
-        if unit in self.dead:
-            return Exchange("silent", b"", sent, at)
-        if (unit, read.address) in self.refusing:
-            return Exchange("refused", b"", sent, at, code=2)
-        return Exchange("answered", bytes([unit]), sent, at, questionable=self.questionable)
-
-
-def unit(number: int, watch_s: float = 1.0, polls: int = 2) -> Unit:
-    return Unit(
-        meter=f"m{number}",
-        unit=number,
-        watch=FakeDecoder((Read(4, 0, 2),)),
-        poll=FakeDecoder(tuple(Read(4, 10 + 2 * n, 2) for n in range(polls))),
-        watch_us=round(watch_s * SECOND),
-        hurry_us=200_000,
-        poll_us=10 * SECOND,
-        wire_s=lambda planned: 0.02,
-        floor_s=0.05,
-        ceiling_s=0.48,
-    )
-
-
-class Rig:
-    def __init__(self, line: FakeLine, units: list[Unit]) -> None:
-        self.line, self.samples, self.misses = line, [], []
-        self._units = units
-
-    async def run(self, for_s: float, *script: tuple[float, object]) -> None:
-        """Poll for for_s seconds; script: (at_s, callable) pairs."""
-        loop = asyncio.get_running_loop()
-        poller = LinePoller(
-            self.line, self._units, virtual_time.now_us, self.samples.append, self.misses.append, jitter=lambda: 0.5
-        )
-        self.poller = poller
-        for at_s, act in script:
-            loop.call_later(at_s, act)
-        task = asyncio.create_task(poller.run())
-        await asyncio.sleep(for_s)
-        task.cancel()
-
-    def watches(self, meter: str) -> list[Sample]:
-        return [sample for sample in self.samples if sample.meter == meter and not sample.full]
+@pytest.fixture(autouse=True, params=[False, True], ids=["by task", "by calls"])
+def _both_ways(request, monkeypatch):
+    """Every test here: with a line that is always asked by a task, as serial ones are, and with one asked by calls."""
+    monkeypatch.setattr(AskedLine, "by_calls", request.param)
 
 
 def test_full_sets_and_watches_come_at_their_pace():
@@ -247,3 +164,23 @@ def test_a_meter_in_attention_is_asked_more_often():
     virtual_time.run(main())
     during = [each for each in rig.watches("m1") if 1011 * SECOND < each.sent_boot_us < 1015 * SECOND]
     assert len(during) >= 14
+
+
+def test_after_an_outage_of_a_busy_line_everybody_is_heard_again_at_once():
+    """Eight units that want more than the line has: probes would take half a minute to find them all."""
+    line = FakeLine(cost_s=0.02, down=True)
+    rig = Rig(line, [unit(n, 0.1) for n in range(1, 9)])
+    virtual_time.run(rig.run(90, (60, lambda: setattr(line, "down", False))))
+    back = {
+        meter: min(each.received_boot_us for each in rig.watches(meter)) - 1060 * SECOND
+        for meter in (f"m{n}" for n in range(1, 9))
+    }
+    assert max(back.values()) <= 2.5 * SECOND, back
+
+
+def test_who_is_dead_after_an_outage_is_found_dead_again():
+    line = FakeLine(cost_s=0.02, down=True, dead={3})
+    rig = Rig(line, [unit(n, 0.5) for n in range(1, 9)])
+    virtual_time.run(rig.run(120, (60, lambda: setattr(line, "down", False))))
+    assert rig.poller.health("m3").state == "silent"
+    assert all(rig.poller.health(f"m{n}").state == "healthy" for n in (1, 2, 4, 8))

@@ -1,6 +1,7 @@
 import itertools
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,7 +52,7 @@ def test_a_full_set_gets_its_turn_beside_a_flat_out_watch():
     turns = serve(Schedule.starting(jobs, 0), 0, 35 * SECOND, 20_000)
     finished = [at for at, turn in turns if turn.job.work == "poll" and turn.last]
     assert finished[0] <= SECOND
-    assert [round(at / SECOND) for at in finished[1:]] == [20, 30]
+    assert [round(at / SECOND, 1) for at in finished[1:]] == [17.5, 27.5]
 
 
 def test_full_sets_of_a_slow_line_never_stop_the_watching():
@@ -138,3 +139,59 @@ def test_attention_is_prolonged_not_restarted():
     for now_us in (10_000, 20_000, 30_000):
         schedule.attend("a", now_us, now_us + 2 * SECOND)
     assert schedule.next_due_us() == 210_000
+
+
+def slow_line(watch_us: int, cost_us: int, attention: bool) -> list[tuple[int, Turn]]:
+    """Two minutes of six units with counters of their own pace; attention: from 20 s on."""
+    jobs = [Job(f"m{n}", "watch", watch_us, 1, hurry_us=200_000) for n in range(6)]
+    jobs += [Job(f"m{n}", "poll", 5 * SECOND, 2, lead_us=n * SECOND // 2) for n in range(6)]
+    jobs += [Job(f"m{n}", "slow", 10 * SECOND, 2, lead_us=n * SECOND) for n in range(6)]
+    schedule = Schedule.starting(jobs, 0)
+    before = serve(schedule, 0, 20 * SECOND, cost_us)
+    if attention:
+        schedule.attend("m1", 20 * SECOND, 120 * SECOND)
+    return before + serve(schedule, 20 * SECOND, 120 * SECOND, cost_us)
+
+
+@pytest.mark.parametrize(
+    ("watch_us", "cost_us", "attention"),
+    [
+        pytest.param(SECOND, 99_000, False, id="a line that is 95 % busy"),
+        pytest.param(0, 60_000, False, id="all flat out"),
+        pytest.param(SECOND, 99_000, True, id="busy, and something happens all the time"),
+        pytest.param(0, 60_000, True, id="flat out, and something happens all the time"),
+    ],
+)
+def test_counters_are_never_left_and_the_watching_never_stops(watch_us: int, cost_us: int, attention: bool):
+    turns = slow_line(watch_us, cost_us, attention)
+    for n in range(6):
+        slow = [at for at, turn in turns if (turn.job.meter, turn.job.work) == (f"m{n}", "slow") and turn.last]
+        assert slow[0] <= 3.5 * SECOND
+        assert max(later - earlier for earlier, later in pairwise(slow)) <= (31 if attention else 18) * SECOND
+        assert longest_gap_us([each for each in turns if each[0] > 5 * SECOND], f"m{n}") <= 2.1 * SECOND
+    if not attention:
+        assert all(sum(t.job == job and t.last for _, t in turns) >= 11 for job in {t.job for _, t in turns})
+
+
+def test_a_pace_may_change_while_the_request_of_the_old_one_is_out():
+    schedule = Schedule.starting([Job("a", "watch", SECOND, 1)], 0)
+    turn = schedule.turn(0)
+    schedule.pace("a", SECOND // 4)
+    schedule.done(turn, 100_000)
+    assert [at for at, _ in serve(schedule, 100_000, SECOND, 1000)] == [250_000, 500_000, 750_000]
+
+
+def test_what_is_left_out_flat_out_takes_a_breath():
+    schedule = Schedule.starting([Job("a", "watch", 0, 1)], 0)
+    schedule.left_out(schedule.turn(0), 0)
+    assert schedule.turn(0) is None
+    assert 0 < schedule.next_due_us() <= 100_000
+
+
+def test_attention_turns_a_flat_out_line_to_its_meter():
+    schedule = Schedule.starting([Job(f"m{n}", "watch", 0, 1, hurry_us=200_000) for n in range(16)], 0)
+    serve(schedule, 0, 3 * SECOND, 40_000)
+    schedule.attend("m3", 3 * SECOND, 60 * SECOND)
+    turns = serve(schedule, 3 * SECOND, 23 * SECOND, 40_000)
+    assert longest_gap_us(turns, "m3") <= 200_000
+    assert max(longest_gap_us(turns, f"m{n}") for n in range(16)) <= 2 * SECOND

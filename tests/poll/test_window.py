@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.poll.window import Window
-from agent.records import Sample
+from agent.records import Reading, Sample
 
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND  # a multiple of ten seconds
@@ -97,3 +99,60 @@ def test_no_two_readings_share_a_time_when_the_wall_clock_steps_back():
     times.append(running.flush(START + 60 * SECOND).time_us)
     assert len(times) >= 3
     assert times == sorted(set(times))
+
+
+# --- looks that are put by
+
+VOLTS = st.floats(205.0, 235.0)
+LOOKS = st.lists(
+    st.tuples(
+        st.integers(0, 3 * SECOND),
+        VOLTS,
+        st.sampled_from(["look"] * 12 + ["full", "lacking", "questionable", "out of band", "without current", "back"]),
+    ),
+    max_size=120,
+)
+
+
+@given(LOOKS)
+def test_what_is_put_by_comes_to_what_is_added(looks: list[tuple[int, float, str]]) -> None:
+    """One window is only added to, the other has put by what may be."""
+    added, put_by = primed(), primed()
+    at_us = START
+    for after_us, volts, what in looks:
+        at_us += after_us - (20 * SECOND if what == "back" else 0)
+        current = {} if what == "without current" else {"current_l1": volts / 10}
+        one = sample(
+            volts - 60 if what == "out of band" else volts,
+            full=what == "full",
+            quality="questionable" if what == "questionable" else "good",
+            **current,
+        )._replace(lacking=what == "lacking")
+        slowly = added.add(one, at_us, at_us)
+        calm = what in ("look", "back", "lacking", "without current")
+        quickly = None if calm and put_by.put_by(one, at_us) else put_by.add(one, at_us, at_us)
+        assert same(slowly, quickly)
+    assert same(added.flush(at_us + 60 * SECOND), put_by.flush(at_us + 60 * SECOND))
+
+
+def same(one: Reading | None, other: Reading | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    exact = [(each.time_us, each.window_s, each.flags, each.quality, each.min, each.max) for each in (one, other)]
+    return exact[0] == exact[1] and one.values == pytest.approx(other.values, rel=1e-9)
+
+
+def test_a_look_that_is_not_whole_or_not_within_the_interval_is_not_put_by():
+    running = primed()
+    assert not running.put_by(sample(220.0, current_l1=1.0), START + SECOND), "no interval is open yet"
+    running.add(sample(220.0, current_l1=1.0), START, START + SECOND)
+    assert running.put_by(sample(220.0, current_l1=1.0), START + 2 * SECOND)
+    assert not running.put_by(sample(220.0), START + 2 * SECOND)
+    assert not running.put_by(sample(220.0, current_l1=1.0)._replace(lacking=True), START + 2 * SECOND)
+    assert not running.put_by(sample(220.0, current_l1=1.0), START + 10 * SECOND)
+
+
+def test_a_wall_clock_that_steps_back_does_not_keep_the_interval_open_for_as_long():
+    running = primed()
+    running.add(sample(220.0, current_l1=1.0), START, START + SECOND)
+    assert not running.put_by(sample(220.0, current_l1=1.0), START - 3600 * SECOND)
