@@ -24,7 +24,7 @@ from agent.status.board import Board
 from agent.status.notify import Notify
 from agent.supervisor import supervise
 from agent.units import TIGHT, unit_of, watch_decoder
-from agent.wiring import channels_of, rules_of
+from agent.wiring import NOISE_A, channels_of, rules_of
 from drivers.line import Line
 from drivers.outbox import Outbox
 from drivers.wheel import Wheel
@@ -123,6 +123,8 @@ async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
 async def _lines(app: App, stack: AsyncExitStack) -> dict[str, Child]:
     """Opens every line of the site and returns its polling loop."""
     pipelines = await _pipelines(app)
+    for pipeline in pipelines.values():
+        stack.callback(pipeline.stop)
 
     circles = {name: _circle(app.site, name) for name in app.site.meters}
     wheel, outbox, budgets = Wheel(app.clock.boot_us), Outbox(), line_budgets(app.site)
@@ -169,7 +171,8 @@ async def _pipelines(app: App) -> dict[str, MeterPipeline]:
     left_open = app.journal.open_events()
     for name, pipeline in pipelines.items():
         concerned = any(event.meter == name for event in left_open)
-        pipeline.resume(left_open, await app.journal.readings(name, _READINGS_BACK) if concerned else ())
+        kept = [part for event in left_open if event.meter == name for part in await app.journal.traces(event)]
+        pipeline.resume(left_open, await app.journal.readings(name, _READINGS_BACK) if concerned else (), kept)
     for event in orphans(left_open, pipelines):
         app.journal.add_event(abandoned(event, app.clock))
     return pipelines
@@ -188,11 +191,16 @@ def _pipeline(app: App, meter: Meter, next_id: Callable[[], str]) -> MeterPipeli
         customers=meter.customers,
         accuracy_pct=meter.model.accuracy_pct,
         watch_s=None if meter.watch_us is None else meter.watch_us / 1e6,
+        frequency_hz=app.site.frequency_hz,
     )
     book = Book(facts, app.clock, next_id)
     averaged = frozenset(watch_decoder(meter).quantities)
     window = Window(meter.name, meter.nominal_v, channels.keys, averaged, meter.publish_every_us)
-    return MeterPipeline(meter.name, rules, channels.keys, book, window, app.clock, app.journal, app.board)
+    currents = tuple(sorted(averaged.difference(channels.keys)))
+    return MeterPipeline(
+        meter.name, rules, channels.keys, book, window, app.clock, app.journal, app.board, currents,
+        floor_a=NOISE_A * meter.installation.ct,
+    )  # fmt: skip
 
 
 async def _sinks(app: App, stack: AsyncExitStack) -> dict[str, Child]:

@@ -20,8 +20,6 @@ _NETWORK_MARGIN_S = 0.2
 _FAR_SERIAL_S = 0.3
 # A request and its reply on a switched local network: round trip and the gateway's own wake-ups.
 _NETWORK_S = 0.002
-# IEC 61000-4-30: a sag begins below 90 % of the reference. A window has to lose 1 - 0.9² of its RMS² to get there.
-_LOSS_AT_THRESHOLD = 1 - 0.9**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +46,13 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one meter gets. asked_hz: None = as fast as the line goes; got_hz: watched sets a second."""
+    """What one meter gets. asked_hz: None = as fast as the line goes; got_hz: watched sets a second; late_s: how long
+    the wire may keep one waiting, behind the watches of the others and a read of a full set that has begun."""
 
     load: Load
     asked_hz: float | None
     got_hz: float
+    late_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,20 +132,16 @@ def _shares(loads: Sequence[Load], free: float) -> tuple[Share, ...]:
         load = waiting.pop(0)
         got[load.meter] = min(_asked_hz(load), equal_hz)
         free -= got[load.meter] * load.watch_s
-    return tuple(Share(load, None if load.watch_us is None else _asked_hz(load), got[load.meter]) for load in loads)
+    return tuple(
+        Share(load, None if load.watch_us is None else _asked_hz(load), got[load.meter], _late_s(load, loads))
+        for load in loads
+    )
+
+
+def _late_s(load: Load, loads: Sequence[Load]) -> float:
+    others_s = sum(other.watch_s for other in loads if other is not load)
+    return others_s + max(one.poll_s / max(1, one.poll_reads) for one in loads)
 
 
 def _asked_hz(load: Load) -> float:
     return math.inf if load.watch_us is None else 1e6 / load.watch_us
-
-
-def shortest_sag_s(window_s: float, residual: float) -> float:
-    """Shortest rectangular sag to `residual` (0.5 = half the voltage) that can pull an averaging window of RMS
-    below 90 %, at the luckiest alignment. From 1 pu; a higher voltage before makes it longer."""
-    return window_s * _LOSS_AT_THRESHOLD / (1 - residual**2)
-
-
-def surely_seen_sag_s(window_s: float, period_s: float, residual: float) -> float:
-    """Shortest sag to `residual` that no alignment of window and polling hides, looked at every `period_s`."""
-    worst = 2 * shortest_sag_s(window_s, residual)
-    return max(worst, worst + period_s - window_s)

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from agent.budget import shortest_sag_s, surely_seen_sag_s
-from agent.overview import HALF
+from agent.budget import read_time_s
+from agent.detect.floor import HALF, Watching, floor_words, shortest_visible_s, surely_seen_s
 from agent.wiring import watched
 from drivers.identity import IdRead
-from drivers.line import SerialPort
+from drivers.line import SerialPort, TcpEndpoint
 from drivers.modbus.pdu import Read
 from drivers.model import GRADES, MeterModel
 from drivers.plan import plan_reads, wire_time_s
@@ -28,7 +28,8 @@ Made from the maps in `drivers/models/` by `lamplighter models --markdown`; do n
   **unverified** until a test decodes words from another hand (a capture, a document's example, an independent
   computation) right.
 - **smallest sag**: the shortest sag to half the voltage that can show at all in the meter's averaging window; after
-  the slash the shortest that no alignment of window and polling hides, watched at the meter's refresh.
+  the slash the shortest that no alignment of window and polling hides, watched at the meter's refresh by looks that
+  may come late (`docs/detection.md`).
 - **input_1** and so on are the meter's digital inputs: 1 active, its contact closed; 0 not active, open. Where a meter
   writes it the other way round, the map turns it over.
 - **says who it is**: `lamplighter identify` can be certain. The others are told by plausible values alone.
@@ -58,6 +59,7 @@ def summary(model: MeterModel) -> dict[str, Any]:
         "window_s": model.window_s,
         "shortest_sag_s": None if sees is None else round(sees[0], 3),
         "sees_all_s": None if sees is None else round(sees[1], 3),
+        "floor": list(floor_of(model)),
         "identified_by": list(identified_by(model)),
     }
 
@@ -89,10 +91,28 @@ def surely_seen_sag(model: MeterModel) -> str:
     return "none" if sees is None else f"{sees[1]:.2f} s"
 
 
+def floor_of(model: MeterModel) -> tuple[str, ...]:
+    """What it shows of sags in words, alone on its line and watched at its refresh."""
+    watching = _watching(model)
+    if watching is None:
+        return floor_words(model.window_s, model.refresh_s, None, 0.0)
+    return floor_words(watching.window_s, watching.refresh_s, watching.watch_s, watching.jitter_s)
+
+
 def _sees(model: MeterModel) -> tuple[float, float] | None:
+    watching = _watching(model)
+    if watching is None:
+        return None
+    return shortest_visible_s(model.window_s, HALF), surely_seen_s(HALF, watching)
+
+
+def _watching(model: MeterModel) -> Watching | None:
+    """A look waits at most for a read of the full set. None where there is no voltage to look at."""
     if not watched(model, "ll" if model.wiring == "3p3w" else "ln", model.wiring):
         return None
-    return shortest_sag_s(model.window_s, HALF), surely_seen_sag_s(model.window_s, model.refresh_s, HALF)
+    line = SerialPort("", model.baud, model.parity, model.stop_bits) if "rtu" in model.transports else TcpEndpoint("")
+    late_s = max(read_time_s(read, model, line) for read in _reads(model, model.quantities))
+    return Watching(model.window_s, model.refresh_s, model.refresh_s, min(late_s, model.refresh_s))
 
 
 def identified_by(model: MeterModel) -> tuple[str, ...]:

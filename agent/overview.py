@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agent.budget import LineBudget, Load, Pace, Share, line_budget, load, surely_seen_sag_s
+from agent.budget import LineBudget, Load, Pace, Share, line_budget, load
+from agent.detect.floor import HALF, Watching, floor_words, surely_seen_s
 from agent.site import Site
 from agent.wiring import watched
 from drivers.line import LineConfig, RtuOverTcpEndpoint, SerialPort
-
-# The depth of sag that stands for a meter's sight: down to half the voltage.
-HALF = 0.5
 
 
 def line_budgets(site: Site) -> Mapping[str, LineBudget]:
@@ -56,7 +54,10 @@ def _meter(site: Site, share: Share) -> dict[str, Any]:
         "watch_reads": share.load.watch_reads,
         "watch_asked_hz": share.asked_hz,
         "watch_got_hz": round(share.got_hz, 3),
+        "watch_overrun": _overrun(share),
+        "watch_lag_s": round(share.late_s, 4),
         "sees_all_s": _sees_all_s(site, share),
+        "floor": list(_floor(site, share)),
         "nominal_v": meter.nominal_v,
         "basis": meter.basis,
         "voltage_ratio": meter.installation.vt,
@@ -66,12 +67,35 @@ def _meter(site: Site, share: Share) -> dict[str, Any]:
     }
 
 
+def _overrun(share: Share) -> float:
+    """Part of the asked looks that the line has no time for."""
+    return 0.0 if share.asked_hz is None else round(max(0.0, 1 - share.got_hz / share.asked_hz), 4)
+
+
+def floors(site: Site) -> Mapping[str, tuple[str, ...]]:
+    """By meter: what it shows of sags at the pace its line has for it, in words."""
+    budgets = line_budgets(site).values()
+    return {share.load.meter: _floor(site, share) for budget in budgets for share in budget.shares}
+
+
+def _floor(site: Site, share: Share) -> tuple[str, ...]:
+    model = site.meters[share.load.meter].model
+    return floor_words(model.window_s, model.refresh_s, _pace_s(share), share.late_s)
+
+
 def _sees_all_s(site: Site, share: Share) -> float | None:
     """Shortest sag to half the voltage that cannot be missed at the rate got; None where nothing is watched."""
-    if not share.got_hz:
+    pace_s = _pace_s(share)
+    if pace_s is None:
         return None
     model = site.meters[share.load.meter].model
-    return round(surely_seen_sag_s(model.window_s, max(1 / share.got_hz, model.refresh_s), HALF), 3)
+    watching = Watching(model.window_s, model.refresh_s, pace_s, min(share.late_s, pace_s))
+    return round(surely_seen_s(HALF, watching), 3)
+
+
+def _pace_s(share: Share) -> float | None:
+    """From one look to the next at the rate got; None where there is none, or no voltage to look at."""
+    return 1 / share.got_hz if share.got_hz and share.load.watch_reads else None
 
 
 def address(line: LineConfig) -> str:

@@ -8,19 +8,25 @@ from dataclasses import replace
 from typing import Protocol
 
 from agent.clock import Clock
-from agent.detect import comms, voltage
+from agent.detect import comms
 from agent.detect.book import Book
 from agent.detect.changes import Change
 from agent.detect.comms import COMMS_INITIAL
+from agent.detect.meter import MeterDetector
+from agent.detect.recorder import Recorder
 from agent.detect.supply import supply
 from agent.detect.thresholds import Rules
 from agent.detect.voltage import Look
+from agent.detect.warmup import Warmup
 from agent.poll.window import Window
-from agent.records import Comms, Event, MeterStatus, Miss, Reading, Sample, Supply
+from agent.records import Comms, Event, MeterStatus, Miss, Reading, Sample, Supply, Trace
 from agent.status.board import Board
 from agent.tidied import tidied_event, tidied_reading
+from agent.trace_rows import GOOD, QUESTIONABLE
+from drivers.quantities import VOLTAGES_LL
 
 log = logging.getLogger("lamplighter.detect")
+_new = tuple.__new__  # what Look(...) does, without its Python-level constructor
 
 # A resonance may double a voltage, a lost neutral brings up to 1.73 of it; ten times it is a broken register.
 _HIGHEST_PU = 10.0
@@ -35,11 +41,14 @@ class Keeps(Protocol):
 
     def add_event(self, event: Event) -> object: ...
 
+    def add_trace(self, trace: Trace) -> object: ...
+
 
 class MeterPipeline:
     """One meter: its detectors, its open events, its reading in the making.
 
-    keys: the quantity ids under which a sample carries the rules' channels, in their order.
+    keys: the quantity ids under which a sample carries the rules' channels, in their order; currents: what traces show
+    beside them; floor_a: below it a current is noise.
     """
 
     def __init__(
@@ -52,6 +61,9 @@ class MeterPipeline:
         clock: Clock,
         journal: Keeps,
         board: Board,
+        currents: tuple[str, ...] = (),
+        *,
+        floor_a: float = 0.1,
     ) -> None:
         self._meter = meter
         self._rules = rules
@@ -61,8 +73,11 @@ class MeterPipeline:
         self._clock = clock
         self._journal = journal
         self._board = board
-        self._voltage = voltage.INITIAL
+        self._detector = MeterDetector(rules, floor_a)
+        self._warmup = Warmup(rules)
         self._comms = COMMS_INITIAL
+        self._columns = keys + currents
+        self._recorder = Recorder(meter, self._columns, clock)
         self._volts: tuple[float | None, ...] | None = None
         self._asked_us: int | None = None
         self._watch_s: float | None = None
@@ -70,10 +85,14 @@ class MeterPipeline:
         self._all_live = False
         board.add(self.status)
 
-    def resume(self, events: Iterable[Event], readings: Collection[Reading] = ()) -> None:
+    def resume(
+        self, events: Iterable[Event], readings: Collection[Reading] = (), traces: Collection[Trace] = ()
+    ) -> None:
         """Take up the open events that another run left in the journal, and say them again as they stand."""
         resumed = self._book.resume(events, readings)
-        self._voltage, self._comms = resumed.voltage, resumed.comms
+        self._recorder.resume(self._book.open_events, traces, self._clock.boot_us())
+        self._detector.resume(resumed.voltage, resumed.slow, resumed.reference_v)
+        self._comms = resumed.comms
         for event in (*self._book.open_events, *(abandoned(orphan, self._clock) for orphan in resumed.orphans)):
             self._journal.add_event(event)
         self._board.changed.set()
@@ -83,47 +102,60 @@ class MeterPipeline:
             return
         sample = self._plausible(sample)
         self._comms, changes = comms.answered(self._comms, sample.sent_boot_us, sample.received_boot_us)
-        if not sample.full:
-            changes += self._look(sample)
+        if changes:
+            self._warmup.begins(sample.received_boot_us)
+        at_us = self._clock.wall_us(sample.received_boot_us)
+        if sample.full:
+            self._full_set(sample)
+        else:
+            sample = self._warm(sample)
+            changes += self._look(sample, at_us)
         self._tell(changes, sample.received_boot_us)
-        wall_us = self._clock.wall_us
-        self._keep(self._window.add(sample, wall_us(sample.sent_boot_us), wall_us(sample.received_boot_us)))
+        if self._recorder.recording:
+            self._keep_traces(self._recorder.due(sample.received_boot_us))
+        self._keep(self._window.add(sample, self._clock.wall_us(sample.sent_boot_us), at_us))
         self._note_standing()
 
     def _quiet(self, sample: Sample) -> bool:
         """What nearly every sample is: a look at which every channel is in band, as it was at the look before. All that
         can come of it is done here at a fifth of the cost; whatever else it may be is left as it is, and False."""
-        state = self._voltage
-        if sample.full or not self._all_live or state.good is None or self._comms.silence is not None:
+        if sample.full or not self._all_live or not self._detector.is_ordinary or self._comms.silence is not None:
             return False
         _, sent_us, received_us, values, _, quality, _ = sample
-        volts = [values[key] for key in self._keys if key in values]
-        if quality != "good" or len(volts) != len(self._keys) or not self._window.calm(volts):
+        row = tuple(map(values.get, self._columns))
+        if quality != "good" or None in row or not self._window.calm(row[: len(self._keys)]):  # type: ignore[arg-type]
             return False
-        offset_us = self._clock.offset_us
-        if not self._window.put_by(sample, received_us + offset_us):
-            self._keep(self._window.add(sample, sent_us + offset_us, received_us + offset_us))
-        self._watch_s = None if self._asked_us is None else (sent_us - self._asked_us) / 1e6
-        self._asked_us, self._volts = sent_us, tuple(volts)
-        self._voltage = voltage.ordinary(state, sent_us, received_us, self._volts)
+        if self._recorder.recording or self._warmup.since_us is not None:
+            return False
+        at_us = received_us + self._clock.offset_us
         self._comms = comms.heard(self._comms, received_us)
+        self._tell(self._judged(sample, row, at_us), received_us)
+        if not self._window.put_by(sample, at_us):
+            self._keep(self._window.add(sample, sent_us + self._clock.offset_us, at_us))
         return True
 
     def on_miss(self, miss: Miss) -> None:
         words = f"{miss.outcome}: {miss.detail}" if miss.detail else miss.outcome
         self._comms, changes = comms.missed(self._comms, miss.deadline_boot_us, miss.sent_boot_us, words)
-        self._tell(changes, self._clock.boot_us())
+        now_us = self._clock.boot_us()
+        self._recorder.lost(now_us)
+        self._tell(changes, now_us)
+        self._keep_traces(self._recorder.due(now_us))
         self._keep(self._window.flush(self._clock.wall_us()))
         self._note_standing()
+
+    def stop(self) -> None:
+        """Nothing comes any more: keep what a trace in the making has."""
+        self._keep_traces(self._recorder.stop(self._clock.boot_us()))
 
     @property
     def troubled(self) -> bool:
         """Something goes on with its voltages: bounds depend on how soon they are read again."""
-        return self._voltage.tracking is not None and bool(voltage.open_kinds(self._voltage))
+        return not self._detector.is_ordinary and bool(self._detector.open_kinds)
 
     def refreshes(self, refresh_us: int) -> None:
         """How often the meter renews its values, as learnt: more slowly than its map says makes them older."""
-        self._rules = replace(self._rules, age_us=max(self._rules.age_us, refresh_us))
+        self._detector.refreshes(refresh_us)
 
     def status(self) -> MeterStatus:
         last_good_us = self._comms.last_good_us
@@ -151,22 +183,56 @@ class MeterPipeline:
         }
         return sample._replace(values=values)
 
-    def _look(self, sample: Sample) -> tuple[Change, ...]:
-        volts = tuple(map(sample.values.get, self._keys))
-        asked_us, self._asked_us = self._asked_us, sample.sent_boot_us
-        self._watch_s = None if asked_us is None else (sample.sent_boot_us - asked_us) / 1e6
-        look = Look(sample.sent_boot_us, sample.received_boot_us, volts, sample.quality != "good")
-        self._volts = volts
-        self._voltage, changes = voltage.step(self._voltage, look, self._rules)
-        return changes
+    def _warm(self, sample: Sample) -> Sample:
+        """What a meter says right after its boot proves nothing."""
+        now_us, said_before = sample.received_boot_us, self._volts is not None
+        if said_before and sample.values.keys().isdisjoint(self._keys):
+            self._warmup.begins(now_us)
+        if self._warmup.since_us is None:
+            return sample
+        if not self._warmup.doubtful(tuple(map(sample.values.get, self._keys)), now_us):
+            return sample
+        self._window.flag("warmup")
+        return sample._replace(quality="questionable")
+
+    def _full_set(self, sample: Sample) -> None:
+        """What the detectors need of the rest: which way power flows, and line-line voltages."""
+        get = sample.values.get
+        one, two, three = (get(name) for name in VOLTAGES_LL)
+        lines = None if one is None or two is None or three is None else (one, two, three)
+        self._detector.full_set(get("active_power_total"), lines)
+        self._tell_events(self._book.settle(sample.received_boot_us), sample.received_boot_us)
+
+    def _look(self, sample: Sample, at_us: int) -> tuple[Change, ...]:
+        return self._judged(sample, tuple(map(sample.values.get, self._columns)), at_us)
+
+    def _judged(self, sample: Sample, row: tuple[float | None, ...], at_us: int) -> tuple[Change, ...]:
+        """What the detectors make of a look. row: its values in the order of the trace's columns."""
+        sent_us, received_us, good = sample.sent_boot_us, sample.received_boot_us, sample.quality == "good"
+        self._recorder.add(received_us, GOOD if good else QUESTIONABLE, row)
+        asked_us, self._asked_us = self._asked_us, sent_us
+        self._watch_s = None if asked_us is None else (sent_us - asked_us) / 1e6
+        get = sample.values.get
+        amps = get("current_l1"), get("current_l2"), get("current_l3")
+        volts = self._volts = row[: len(self._keys)]
+        return self._detector.look(_new(Look, (sent_us, received_us, volts, not good, amps)), at_us)
 
     def _tell(self, changes: tuple[Change, ...], at_boot_us: int) -> None:
-        if not changes:
+        if changes:
+            self._tell_events(self._book.revise(changes, at_boot_us, self._watch_s), at_boot_us)
+
+    def _tell_events(self, events: tuple[Event, ...], at_boot_us: int) -> None:
+        if not events:
             return
-        for event in self._book.revise(changes, at_boot_us, self._watch_s):
+        for event in events:
             self._journal.add_event(tidied_event(event))
             log.info("event.%s id=%s kind=%s meter=%s", event.state, event.id, event.kind, event.meter)
+        self._keep_traces(self._recorder.told(events, at_boot_us))
         self._board.changed.set()
+
+    def _keep_traces(self, parts: Iterable[Trace]) -> None:
+        for part in parts:
+            self._journal.add_trace(part)
 
     def _keep(self, reading: Reading | None) -> None:
         if reading is not None:
@@ -176,7 +242,7 @@ class MeterPipeline:
 
     def _note_standing(self) -> None:
         heard = comms.comms(self._comms)
-        now = (*supply(self._volts, self._rules, heard, voltage.open_kinds(self._voltage)), heard)
+        now = (*supply(self._volts, self._rules, heard, self._detector.open_kinds), heard)
         if now != self._standing:
             self._standing = now
             self._all_live = heard == "ok" and set(now[1].values()) == {"live"}

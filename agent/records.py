@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 Quality = Literal["good", "questionable", "invalid"]
-Kind = Literal["sag", "swell", "supply_loss", "phase_loss", "comms_loss"]
+Kind = Literal[
+    "sag", "swell", "supply_loss", "phase_loss", "comms_loss", "undervoltage", "overvoltage", "unbalance",
+    "rapid_change", "chatter",
+]  # fmt: skip
 State = Literal["open", "closed", "retracted"]
 Scope = Literal["meter", "line", "gateway"]
 Basis = Literal["measured", "inferred", "meter_log"]
@@ -17,6 +20,10 @@ VoltageBasis = Literal["ln", "ll", "le"]
 Mode = Literal["normal", "test", "maintenance"]
 Supply = Literal["live", "dead", "partial", "unknown"]
 Comms = Literal["ok", "suspect", "lost"]
+Direction = Literal["upstream", "downstream", "unknown"]
+Reference = Literal["declared", "sliding"]
+Follows = Literal["", "omission", "restart"]
+Closing = Literal["", "complete", "cut"]
 
 
 # A named tuple: one is made per poll, and a frozen dataclass costs three times as much to make.
@@ -81,6 +88,13 @@ class ClockState:
 class Event:
     """One revision of one event. Bounds: the true start lies in (start_earliest, start], the true end in
     (end_earliest, end], the true duration in [duration_min_s, duration_max_s]. Lists of ids are tuples.
+
+    i_before, i_during: A, mean over the phases concerned, of clean readings before and of readings while it lasted
+    direction:          of the cause, seen from the meter
+    sag_energy_s:       missing energy of the phase that misses most, in s at the reference; only if it can be told
+    unbalance_pct:      the highest 1-min figure, by `unbalance_method`: ``iec_u2`` or ``phase_magnitude``
+    change_pct:         steady voltage after less before, of the reference, on the phase that moved most
+    classes:            what it would be called, by table or curve
     """
 
     id: str
@@ -107,7 +121,7 @@ class Event:
     because: tuple[str, ...] = ()
     voltage_basis: VoltageBasis | None = None
     reference_v: float | None = None
-    reference: Literal["declared", "sliding"] | None = None
+    reference: Reference | None = None
     residual_v: float | None = None
     residual_pct: float | None = None
     peak_v: float | None = None
@@ -123,6 +137,14 @@ class Event:
     config: str | None = None
     customers: tuple[int, int] | None = None
     open_at_start: bool = False
+    i_before: float | None = None
+    i_during: float | None = None
+    direction: Direction | None = None
+    sag_energy_s: float | None = None
+    unbalance_pct: float | None = None
+    unbalance_method: str | None = None
+    change_pct: float | None = None
+    classes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def duration_s(self) -> float | None:
@@ -157,4 +179,31 @@ class Gap:
     time_us: int
 
 
-Record = Reading | Event | Gap
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A piece of the samples around one event, as fast as the meter was read. Made by `agent.detect.recorder`.
+
+    event:     id of the event that began it; kind and start_us are that event's
+    also:      ids of other events that began since the part before: inside that event, or before its trace was over
+    part:      counts from 1 within the trace
+    columns:   quantity ids; every row has one value for each
+    rows:      packed samples (see `agent.trace_rows`), never empty; their instants count on the boot clock
+    offset_us: what makes UTC of those instants
+    follows:   what lies between the part before and this one
+    closing:   empty while more is to come; `cut` is an end before the end
+    """
+
+    event: str
+    also: tuple[str, ...]
+    meter: str
+    kind: Kind
+    start_us: int
+    part: int
+    columns: tuple[str, ...]
+    rows: bytes
+    offset_us: int
+    follows: Follows = ""
+    closing: Closing = ""
+
+
+Record = Reading | Event | Gap | Trace

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from agent.records import VoltageBasis
+from agent.records import Reference, VoltageBasis
 from agent.secret import Secret
 from drivers.codec import Installation
 from drivers.line import LineConfig
@@ -23,7 +23,8 @@ class Meter:
 
     path:      names of the meters from the root of the feeder tree to this one, itself last
     customers: least and most that are fed directly here; None if not said
-    nominal_v: declared voltage on `basis`; limits: low and high in V, for qualification
+    nominal_v: declared voltage on `basis`; limits: low and high in V, None = as the profile has them
+    reference: what sags and swells are measured by, the declared voltage or one that slides
     watch_us:  how often voltages are asked for; None = as fast as the line goes
     watch_auto: watch_us is the map's refresh, and may be bettered by what the meter shows
     """
@@ -42,6 +43,7 @@ class Meter:
     powered_by: str
     nominal_v: float
     limits: tuple[float, float] | None
+    reference: Reference
     poll_us: int
     watch_us: int | None
     publish_every_us: int

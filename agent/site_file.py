@@ -123,6 +123,7 @@ def _meter(name: str, tables: Tables, site: SiteTable, model: MeterModel) -> Met
         powered_by=table.powered_by or model.powered_by,
         nominal_v=nominal_v,
         limits=table.limits,
+        reference=table.reference or site.reference,
         poll_us=asked.poll_us,
         watch_us=asked.watch_us,
         publish_every_us=table.publish_every or site.publish_every,

@@ -86,6 +86,7 @@ def check_rules(tables: Tables, models: Mapping[str, MeterModel]) -> list[Findin
         *_units(tables),
         *_loops(tables.meters),
         *_basis(tables.meters, models),
+        *_sliding(tables, models),
         *_ratios(tables.meters, models),
         *_budgets(tables, models),
     ]
@@ -202,6 +203,21 @@ def _basis(meters: Mapping[str, MeterTable], models: Mapping[str, MeterModel]) -
             if set(model.unproven).intersection(voltages):
                 todo = "its map has them unproven: look that they are right, and say unproven = true"
             yield Finding(f"meters.{name}.basis", found, "a basis the model measures", todo)
+
+
+# IEC 61000-4-30: a sliding reference is for medium and high voltage; low voltage ends at 1000 V.
+_LOW_VOLTAGE_V = 1000
+
+
+def _sliding(tables: Tables, models: Mapping[str, MeterModel]) -> Iterator[Finding]:
+    for name, model in models.items():
+        table, site = tables.meters[name], tables.site
+        nominal_v = table.nominal_voltage or (site and site.nominal_voltage) or _LOW_VOLTAGE_V + 1
+        asked = table.reference or (site and site.reference)
+        if asked == "sliding" and basis(table, model) == "ln" and nominal_v <= _LOW_VOLTAGE_V:
+            found = f'"sliding" on {nominal_v:g} V line-to-neutral'
+            allowed = f'"declared" on low voltage; "sliding" with basis "ll" or "le", or above {_LOW_VOLTAGE_V} V'
+            yield Finding(f"meters.{name}.reference", found, allowed, 'say reference = "declared" for this meter')
 
 
 def _ratios(meters: Mapping[str, MeterTable], models: Mapping[str, MeterModel]) -> Iterator[Finding]:

@@ -126,6 +126,7 @@ class SiteTable(Table):
     frequency: Annotated[Literal[50, 60], choice(50, 60)] = 50
     time_zone: Annotated[str, _text(_zone), Field(description='an IANA time zone, as "Europe/Berlin"')] = "UTC"
     profile: Annotated[Literal["iec", "gb", "ieee"], choice("iec", "gb", "ieee")] = "iec"
+    reference: Annotated[Literal["declared", "sliding"], choice("declared", "sliding")] = "declared"
     clock: Annotated[Literal["auto", "trusted"], choice("auto", "trusted")] = "auto"
     poll: Pace = 10_000_000
     watch: Watch = "auto"
@@ -178,6 +179,7 @@ class MeterTable(Table):
         Field(strict=False, description="[low, high] in V, low below high, as [198.0, 235.4]"),
         AfterValidator(lambda value: value and _ascending(value)),
     ] = None
+    reference: Annotated[Literal["declared", "sliding"] | None, choice("declared", "sliding")] = None
     poll: Pace | None = None
     watch: Watch | None = None
     publish_every: Pace | None = None

@@ -32,6 +32,11 @@ def tidied_event(event: Event) -> Event:
         residual_pct=_tidy(event.residual_pct),
         peak_v=_tidy(event.peak_v),
         peak_pct=_tidy(event.peak_pct),
+        i_before=_tidy(event.i_before),
+        i_during=_tidy(event.i_during),
+        sag_energy_s=_tidy(event.sag_energy_s),
+        unbalance_pct=_tidy(event.unbalance_pct),
+        change_pct=_tidy(event.change_pct),
         extreme_by_channel=tidied_values(event.extreme_by_channel),
     )
 

@@ -1,19 +1,21 @@
-"""Readings, events and statuses <-> the JSON objects of the contract. Encode stands beside decode.
+"""Readings, events, traces and statuses <-> the JSON objects of the contract. Encode stands beside decode.
 
 The journal, the MQTT topics, the local socket and `--json` all speak these objects; nothing else does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agent.clock import parse_rfc3339, rfc3339
-from agent.records import ClockState, Event, MeterStatus, Reading
+from agent.records import ClockState, Event, MeterStatus, Reading, Trace
+from agent.trace_rows import LOST, QUESTIONABLE, samples
 
 _TIMES = ("start", "start_earliest", "end", "end_earliest", "reported")
 _PLAIN = (
     "id", "kind", "revision", "state", "scope", "basis", "duration_min_s", "duration_max_s", "meter", "line",
     "feeder", "mode", "parent", "voltage_basis", "reference_v", "reference", "residual_v", "residual_pct", "peak_v",
-    "peak_pct", "accuracy_pct", "window_s", "watch_s", "profile", "config",
+    "peak_pct", "accuracy_pct", "window_s", "watch_s", "profile", "config", "i_before", "i_during", "direction",
+    "sag_energy_s", "unbalance_pct", "unbalance_method", "change_pct",
 )  # fmt: skip
 _LISTS = ("path", "evidence", "supersedes", "because", "channels", "phases")
 
@@ -53,6 +55,7 @@ def event_to_json(event: Event) -> dict[str, Any]:
     for key in _LISTS:
         body[key] = list(getattr(event, key)) or None
     body["extreme_by_channel"] = dict(event.extreme_by_channel) or None
+    body["class"] = dict(event.classes) or None
     body["customers"] = None if event.customers is None else list(event.customers)
     body["clock"] = {"synced": event.clock.synced, "uncertainty_s": event.clock.uncertainty_s}
     body["duration_s"] = event.duration_s
@@ -68,11 +71,43 @@ def event_from_json(body: Mapping[str, Any]) -> Event:
     for key in _LISTS:
         known[key] = tuple(body.get(key, ()))
     known["extreme_by_channel"] = body.get("extreme_by_channel", {})
+    known["classes"] = body.get("class", {})
     known["clock"] = ClockState(**body["clock"])
     known["open_at_start"] = body.get("open_at_start", False)
     if "customers" in body:
         known["customers"] = tuple(body["customers"])
     return Event(**known)
+
+
+def trace_to_json(trace: Trace) -> dict[str, Any]:
+    """A part of a trace. `t_s` are seconds from the event's `start`, negative before it; `values` has as many of each
+    quantity, null where a reply had none; `lost_s` are the instants by which a reply should have come; `of` is said by
+    the last part. Nothing reads it back: the journal has the rows themselves.
+    """
+    rows = list(samples(trace))
+    kept = [row for row in rows if row.mark != LOST]
+    body: dict[str, Any] = {
+        "event": trace.event,
+        "also": list(trace.also) or None,
+        "meter": trace.meter,
+        "kind": trace.kind,
+        "start": rfc3339(trace.start_us),
+        "part": trace.part,
+        "of": trace.part if trace.closing else None,
+        "cut": trace.closing == "cut" or None,
+        "gap_before": trace.follows or None,
+        "t_s": [(row.at_us - trace.start_us) / 1e6 for row in kept],
+        "values": {name: [row.values[i] for row in kept] for i, name in enumerate(trace.columns)},
+        "questionable": [i for i, row in enumerate(kept) if row.mark == QUESTIONABLE] or None,
+        "lost_s": [(row.at_us - trace.start_us) / 1e6 for row in rows if row.mark == LOST] or None,
+    }
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def traced_event_to_json(event: Event, traces: Iterable[Trace], evicted: int) -> dict[str, Any]:
+    """An event and the parts of traces that show it; traces_evicted: how many parts of any the journal let go."""
+    parts = [trace_to_json(trace) for trace in traces]
+    return {"event": event_to_json(event), "traces": parts, "traces_evicted": evicted}
 
 
 def status_to_json(status: MeterStatus) -> dict[str, Any]:

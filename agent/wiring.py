@@ -13,6 +13,10 @@ from drivers.quantities import CATALOGUE, CURRENTS, VOLTAGES_LL, VOLTAGES_LN
 if TYPE_CHECKING:
     from agent.site import Meter
 
+# 2 % of a 5 A secondary, in which current transformers and meters keep no accuracy: times the ratio, below it a
+# current is noise.
+NOISE_A = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class Channels:
@@ -72,4 +76,6 @@ def rules_of(meter: "Meter", profile: str) -> Rules:
         window_us=round(meter.model.window_s * 1e6),
         age_us=round(meter.model.refresh_s * 1e6),
         basis=meter.basis,
+        limits=meter.limits,
+        reference=meter.reference,
     )

@@ -22,7 +22,8 @@ IMPURE = {
     "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time",
 }  # fmt: skip
 PURE = (
-    "agent/budget.py", "agent/detect/*.py", "agent/overview.py", "agent/poll/health.py", "agent/poll/schedule.py",
+    "agent/budget.py", "agent/detect/*.py", "agent/overview.py", "agent/plot*.py", "agent/trace_rows.py",
+    "agent/poll/health.py", "agent/poll/schedule.py",
     "agent/poll/window.py", "agent/publish/line_protocol.py", "agent/publish/topics.py", "agent/records.py",
     "agent/site_rules.py", "agent/site_schema.py", "agent/site_values.py", "agent/wire.py", "agent/wiring.py",
     "drivers/*.py", "drivers/modbus/*.py", "simulators/feeder.py", "simulators/meter.py", "simulators/scenario.py",

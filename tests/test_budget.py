@@ -12,8 +12,6 @@ from agent.budget import (
     line_budget,
     load,
     read_time_s,
-    shortest_sag_s,
-    surely_seen_sag_s,
     timeout_s,
 )
 from agent.wiring import watched
@@ -120,20 +118,3 @@ class TestWatchRate:
         used = sum(share.got_hz * share.load.watch_s for share in budget.shares)
         assert used <= max(0.0, 1 - budget.utilisation) + 1e-9
         assert all(share.asked_hz is None or share.got_hz <= share.asked_hz * 1.000001 for share in budget.shares)
-
-
-class TestSmallestSag:
-    @pytest.mark.parametrize(
-        ("residual", "window_s", "shortest_s"),
-        [(0.0, 0.2, 0.038), (0.5, 0.2, 0.051), (0.7, 1.0, 0.373), (0.8, 1.0, 0.528), (0.85, 1.0, 0.685)],
-    )
-    def test_the_table_of_visible_sags(self, residual: float, window_s: float, shortest_s: float) -> None:
-        assert shortest_sag_s(window_s, residual) == pytest.approx(shortest_s, abs=0.0006)
-
-    def test_a_sag_that_no_alignment_hides(self) -> None:
-        # Worst alignment with the window: twice the shortest; polled slower than the window: the gap on top.
-        assert surely_seen_sag_s(0.2, 0.2, 0.5) == pytest.approx(0.101, abs=0.001)
-        assert surely_seen_sag_s(0.2, 1.0, 0.5) == pytest.approx(0.901, abs=0.001)
-
-    def test_looking_more_often_than_the_window_gains_nothing(self) -> None:
-        assert surely_seen_sag_s(1.0, 0.1, 0.5) == surely_seen_sag_s(1.0, 1.0, 0.5)

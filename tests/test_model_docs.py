@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from agent.model_docs import checked, markdown, requests, smallest_sag, summary, surely_seen_sag, transport, wire_times
+from agent.model_docs import (
+    checked,
+    floor_of,
+    markdown,
+    requests,
+    smallest_sag,
+    summary,
+    surely_seen_sag,
+    transport,
+    wire_times,
+)
 from drivers.library import load_model, model_names
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,8 +45,17 @@ def test_transport_and_sag_in_words() -> None:
     assert transport(load_model("schneider-pm5000")) == "TCP, RTU 19200 8E1"
     assert transport(load_model("eastron-sdm630")) == "RTU 9600 8N1"
     assert smallest_sag(load_model("eastron-sdm630")) == "0.25 s"
-    assert surely_seen_sag(load_model("eastron-sdm630")) == "0.51 s"
+    # Two renewals of 1 s must show it: the least delay of one look hides a single one.
+    assert surely_seen_sag(load_model("eastron-sdm630")) == "1.51 s"
     assert smallest_sag(replace(load_model("eastron-sdm630"), registers=())) == "none"
+
+
+def test_what_a_meter_shows_of_sags_in_words() -> None:
+    model = load_model("eastron-sdm630")
+    assert floor_of(model)[0].startswith("a sag to 50 % shorter than 1.51 s may pass unseen (looks up to ")
+    assert floor_of(model)[-1] == "one of 253 ms or less never shows"
+    assert summary(model)["floor"] == list(floor_of(model))
+    assert floor_of(replace(model, registers=())) == ("its voltages are not watched: no sag is seen",)
 
 
 def test_requests_and_wire_time_of_a_poll() -> None:

@@ -12,7 +12,7 @@ from agent.detect.book import Book, MeterFacts, id_maker
 from agent.detect.thresholds import PROFILES, Rules
 from agent.pipeline import MeterPipeline
 from agent.poll.window import Window
-from agent.records import Event, Miss, Reading, Sample
+from agent.records import Event, Miss, Reading, Sample, Trace
 from agent.status.board import Board
 
 SECOND = 1_000_000
@@ -33,6 +33,10 @@ class Kept:
     def __init__(self) -> None:
         self.readings: list[Reading] = []
         self.events: list[Event] = []
+        self.traces: list[Trace] = []
+
+    def add_trace(self, trace: Trace) -> None:
+        self.traces.append(trace)
 
     def add_reading(self, reading: Reading) -> None:
         self.readings.append(reading)
@@ -54,7 +58,7 @@ class Rig:
         facts = MeterFacts(meter="m", rules=rules, config="c", line="a", feeder="F1", customers=(3, 3), watch_s=0.2)
         window = Window("m", 220.0, KEYS, frozenset(WATCHED), 10 * SECOND)
         book = Book(facts, self.clock, id_maker("gw", "e1"))
-        self.pipeline = kind("m", rules, KEYS, book, window, self.clock, self.kept, self.board)
+        self.pipeline = kind("m", rules, KEYS, book, window, self.clock, self.kept, self.board, ("current_l1",))
 
     def do(self, step: "Step") -> None:
         self.boot_us += step.after_us
@@ -137,6 +141,7 @@ def test_both_ways_come_to_the_same(script: list[Step], profile: str) -> None:
         short.do(step)
         long.do(step)
         assert short.kept.events == long.kept.events
+        assert short.kept.traces == long.kept.traces
         assert short.board.statuses() == long.board.statuses()
         assert short.pipeline.troubled == long.pipeline.troubled
         assert len(short.kept.readings) == len(long.kept.readings)

@@ -485,6 +485,13 @@ class TestBetweenKeys:
     def test_a_meter_above_itself(self, tmp_path: Path) -> None:
         assert only(tmp_path, f'{SOUND}upstream = "incomer"\n').found == "a loop: incomer -> incomer"
 
+    def test_a_sliding_reference_on_low_voltage(self, tmp_path: Path) -> None:
+        finding = only(tmp_path, SOUND + 'reference = "sliding"\n')
+        assert (finding.where, finding.found) == ("meters.incomer.reference", '"sliding" on 220 V line-to-neutral')
+        sound = SOUND + 'reference = "sliding"\nvt = "10000/100"\nnominal_voltage = 5774\n'
+        assert load(tmp_path, sound).meters["incomer"].reference == "sliding"
+        assert load(tmp_path, SOUND).meters["incomer"].reference == "declared"
+
     def test_a_basis_the_model_does_not_measure(self, tmp_path: Path) -> None:
         # Its map has line-line voltages as grade D only: unproven, so nothing is judged by them.
         finding = only(tmp_path, SOUND + 'basis = "ll"\n')

@@ -2,15 +2,18 @@ import json
 from dataclasses import replace
 
 import pytest
+from samples import MIDNIGHT_US, trace
 
 from agent.records import ClockState, Event, MeterStatus, Reading
+from agent.trace_rows import GOOD, LOST, QUESTIONABLE, TraceSample, pack
 from agent.wire import (
     event_from_json,
     event_to_json,
     reading_from_json,
     reading_to_json,
     status_to_json,
-)  # fmt: skip
+    trace_to_json,
+)
 
 EVENT = Event(
     id="gw-01-1f-7", kind="sag", revision=2, state="closed", scope="meter", basis="measured",
@@ -42,7 +45,13 @@ def test_the_middle_is_given_only_when_the_bounds_are_close():
 
 def test_events_survive_the_round_trip():
     open_event = replace(EVENT, state="open", end_us=None, end_earliest_us=None, open_at_start=True, parent="p")
-    for event in (EVENT, open_event):
+    whole = replace(
+        EVENT, i_before=100.5, i_during=950.0, direction="downstream", sag_energy_s=0.25, unbalance_pct=2.6,
+        unbalance_method="iec_u2", change_pct=-6.1, classes={"en50160": "C3", "itic": "violates"}, reference="sliding",
+    )  # fmt: skip
+    assert event_to_json(whole)["class"] == {"en50160": "C3", "itic": "violates"}
+    assert event_to_json(EVENT).keys().isdisjoint({"class", "direction", "i_before", "sag_energy_s"})
+    for event in (EVENT, open_event, whole):
         assert event_from_json(json.loads(json.dumps(event_to_json(event)))) == event
 
 
@@ -59,3 +68,25 @@ def test_a_status_leaves_out_what_is_not_known():
         "meter": "tx1", "supply": "unknown", "supply_by_phase": {}, "comms": "lost", "open_events": ["x"],
         "mode": "normal",
     }  # fmt: skip
+
+
+def test_a_part_of_a_trace_counts_from_the_start_of_its_event():
+    rows = [
+        TraceSample(-5_000_000, GOOD, (230.0000305, 1.5)),
+        TraceSample(-4_900_000, LOST, (None, None)),
+        TraceSample(1, QUESTIONABLE, (92.25, None)),
+    ]
+    part = trace(rows=pack(rows, 2), offset_us=MIDNIGHT_US, also=("ev-2",), follows="restart")
+    assert trace_to_json(part) == {
+        "event": "ev-1", "also": ["ev-2"], "meter": "tx1", "kind": "sag", "start": "2026-11-23T00:00:00.000000Z",
+        "part": 1, "gap_before": "restart", "t_s": [-5.0, 0.000001], "questionable": [1], "lost_s": [-4.9],
+        "values": {"voltage_l1": [230.0, 92.25], "current_l1": [1.5, None]},
+    }  # fmt: skip
+
+
+def test_the_last_part_says_how_many_there_are_and_whether_the_end_is_missing():
+    assert "of" not in trace_to_json(trace(3))
+    assert trace_to_json(trace(3, closing="complete"))["of"] == 3
+    assert "cut" not in trace_to_json(trace(3, closing="complete"))
+    cut = trace_to_json(trace(3, closing="cut"))
+    assert (cut["of"], cut["cut"]) == (3, True)

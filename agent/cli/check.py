@@ -26,8 +26,9 @@ def check(
     """Say whether a site file is sound, and what each line can carry. Opens nothing unless asked to.
 
     Wire time is what the full sets of all meters take in one poll period; watching takes what is left. Where a
-    line cannot carry what was asked, "got" says what it can. A sag to half the voltage that lasts as long as
-    "sees all" cannot be missed; a shorter one may be.
+    line cannot carry what was asked, "got" says what it can, and how much of the looks is left out; another meter's
+    read may make a look late by "lag". A sag to half the voltage that lasts as long as
+    "sees all" cannot be missed while every look is answered; how many of the shorter ones are caught is said below.
 
     Example: lamplighter check site.toml --live
     """
@@ -64,9 +65,21 @@ def _print(told: Mapping[str, Any]) -> None:
         title = f"line {name}: {line['address']}"
         if line["meters"]:
             title += f", wire time {line['round_s']:.3g} s in {line['period_s']:g} s ({line['utilisation']:.1%})"
-        columns = ("meter", "unit", "model", "poll + watch reads", "watch asked", "got", "sees all")
+        columns = ("meter", "unit", "model", "poll + watch reads", "watch asked", "got", "lag up to", "sees all")
         show.table(title, columns, [_row(meter, facts) for meter, facts in line["meters"].items()])
+        _print_floors(line["meters"])
     typer.echo(f"mqtt: {told['mqtt'] or 'off'}\ninfluxdb: {told['influxdb'] or 'off'}")
+
+
+def _print_floors(meters: Mapping[str, Any]) -> None:
+    """Meters that see alike are named together."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for meter, facts in meters.items():
+        alike.setdefault(tuple(facts["floor"]), []).append(meter)
+    for words, names in alike.items():
+        typer.echo(f"{', '.join(names)}: {'; '.join(words)}")
+    if alike:
+        typer.echo()
 
 
 def _row(meter: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
@@ -77,7 +90,8 @@ def _row(meter: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
         facts["model"],
         f"{facts['poll_reads']} + {facts['watch_reads']}",
         "max" if asked_hz is None else f"{asked_hz:.3g} Hz",
-        f"{facts['watch_got_hz']:.3g} Hz",
+        f"{facts['watch_got_hz']:.3g} Hz" + f" ({facts['watch_overrun']:.0%} left out)" * (facts["watch_overrun"] > 0),
+        f"{1000 * facts['watch_lag_s']:.0f} ms",
         "nothing" if sees_all_s is None else f"{sees_all_s:.3g} s",
     )
 

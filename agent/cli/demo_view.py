@@ -125,11 +125,12 @@ async def _lines(story: Story, stop: asyncio.Event) -> None:
 
 def news(event: Mapping[str, Any]) -> str:
     """One revision of one event in a line."""
-    start, meter, kind, state, lasted, voltage, phases = show.event_row(event)
+    start, meter, kind, state, lasted, voltage, phases, cause = show.event_row(event)
     words = [f"{state} {kind}", f"at {meter}", f"since {start}"]
     words += [] if lasted in ("-", "goes on") else [f"lasted {lasted}"]
     words += [] if voltage == "-" else [f"voltage {voltage}"]
     words += [phases] if phases else []
+    words += [f"cause {cause}"] if cause in ("upstream", "downstream") else []
     return ", ".join(words)
 
 

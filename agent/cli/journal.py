@@ -46,11 +46,14 @@ def _print(told: Mapping[str, Any]) -> None:
     used = f"{told['size_bytes'] / 2**20:.1f} MiB"
     cap = f" of {told['cap_bytes'] / 2**20:.0f} MiB" if told["cap_bytes"] else ""
     typer.echo(f"{used}{cap}, {told['events']} events, entries {told['oldest'] or 0} to {told['head']}")
+    if told["trace_bytes"] or told["traces_evicted"]:
+        size = f"{told['trace_bytes'] / 2**20:.1f} MiB"
+        typer.echo(f"traces: {size} of that; {told['traces_evicted']} parts made room for younger ones")
     for word in ("error", "note"):
         if told[word]:
             typer.echo(f"{word}: {told[word]}")
     typer.echo()
-    columns = ("sink", "not sent", "oldest of them (UTC)", "refused for good")
+    columns = ("sink", "not sent", "oldest of them (UTC)", "traces not sent", "refused for good")
     show.table("sinks", columns, [_row(name, sink) for name, sink in told["sinks"].items()])
 
 
@@ -58,4 +61,4 @@ def _row(name: str, sink: Mapping[str, Any]) -> show.Row:
     from agent.clock import rfc3339
 
     oldest = None if sink["oldest_us"] is None else rfc3339(sink["oldest_us"])
-    return name, str(sink["rows"]), show.moment(oldest), str(sink["dead_letters"])
+    return name, str(sink["rows"]), show.moment(oldest), str(sink["traces"]), str(sink["dead_letters"])

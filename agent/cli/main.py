@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli import check, demo, events, identify, journal, models, read, run, simulate, status
+from agent.cli import check, demo, events, identify, journal, models, read, replay, run, simulate, status
 from agent.cli.endings import errors_told
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.command()(journal.journal)
 app.command()(identify.identify)
 app.add_typer(models.app, name="models")
 app.command()(simulate.simulate)
+app.command()(replay.replay)
 
 
 def _print_version(wanted: bool) -> None:

@@ -55,7 +55,7 @@ def models(
     "checked" is the best and the worst grade of the rows that are read: A vendor document read, B two or more
     independent public sources, C one source; D (derived) is off until a bench test. A map that no words from another
     hand have met yet is "unverified". "sag" is the shortest sag to half the voltage that can show at all in
-    the meter's averaging window; `models show` tells which cannot be missed.
+    the meter's averaging window; `models show` tells how many of the longer ones are caught.
 
     Examples: lamplighter models; lamplighter models show eastron-sdm630; lamplighter models check models/own.toml
     """
@@ -200,7 +200,7 @@ def _print_facts(model: "MeterModel") -> None:
         "wiring": f"{model.wiring}, powered by {model.powered_by}, at most {model.max_words} words in a read",
         "transport": model_docs.transport(model),
         "refresh": f"{model.refresh_s:g} s, averages over {model.window_s:g} s",
-        "smallest sag": f"{model_docs.smallest_sag(model)}; {model_docs.surely_seen_sag(model)} cannot be missed",
+        "sight": "; ".join(model_docs.floor_of(model)),
         "checked": checked,
         "sources": "; ".join(model.sources),
         "says": "; ".join(model_docs.identified_by(model)) or "nothing of itself",

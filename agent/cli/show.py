@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -16,11 +16,12 @@ _STYLES = {
     "live": "green", "ok": "green", "answered": "green", "online": "green", "closed": "dim",
     "dead": "bold red", "lost": "bold red", "supply_loss": "bold red", "phase_loss": "bold red", "open": "bold",
     "partial": "yellow", "suspect": "yellow", "sag": "yellow", "swell": "yellow", "comms_loss": "magenta",
+    "undervoltage": "yellow", "overvoltage": "yellow", "unbalance": "yellow", "chatter": "magenta",
     "unknown": "dim", "retracted": "dim",
 }  # fmt: skip
 
 Row = Sequence[str]
-EVENT_COLUMNS = ("start (UTC)", "meter", "kind", "state", "lasted", "voltage", "phases")
+EVENT_COLUMNS = ("start (UTC)", "meter", "kind", "state", "lasted", "voltage", "phases", "cause")
 
 
 def as_json(value: object) -> None:
@@ -79,6 +80,7 @@ def event_row(event: Mapping[str, Any]) -> Row:
         _duration(event),
         _size(event),
         " ".join(event.get("phases", ())),
+        event.get("direction", ""),
     )
 
 
@@ -90,7 +92,11 @@ def _duration(event: Mapping[str, Any]) -> str:
 
 
 def _size(event: Mapping[str, Any]) -> str:
-    """The remaining or highest voltage: bounds, because a poller sees no better."""
+    """The remaining or highest voltage: bounds, because a poller sees no better. Of others what measures them."""
+    if "unbalance_pct" in event:
+        return f"{event['unbalance_pct']:.2f} % unbalance"
+    if "change_pct" in event:
+        return f"{event['change_pct']:+.1f} %"
     if "peak_pct" in event:
         return f"at least {event['peak_pct']:.1f} %"
     return f"at most {event['residual_pct']:.1f} %" if "residual_pct" in event else "-"
@@ -105,6 +111,16 @@ def looks_dead(values: Mapping[str, float]) -> bool:
     """Whether a reading shows a channel with less than a tenth of the highest one's voltage, or none anywhere."""
     volts = [value for quantity, value in values.items() if quantity.startswith("voltage_l") and "thd" not in quantity]
     return bool(volts) and min(volts) < 0.1 * max(max(volts), 1.0)
+
+
+def refuse_unlike(what: str, found: str, known: Collection[str], command: str) -> NoReturn:
+    """Of names too many to list: exit 2 with those that look alike."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(found, known, n=3)
+    advice = f"did you mean {' or '.join(near)}?" if near else f"`lamplighter {command} SITE --json` lists them"
+    typer.echo(f"{what}: found {found}; none of that name is known; {advice}", err=True)
+    raise typer.Exit(2)
 
 
 def refuse_unknown(what: str, found: str | None, allowed: Collection[str]) -> None:

@@ -3,16 +3,26 @@
 Pure: values and instants in, changes out; no clock, no I/O, no task.
 
     thresholds  profiles and the rules one meter is judged by
-    table       the conditions: when each kind begins, ends, is enclosed, takes another's place
+    meter       all that is judged from the voltages of one meter: the quiet path, then the detectors in turn
+    table       the conditions judged at every look: when each kind begins, ends, is enclosed, takes another's place
     tracks      one open event, its bounds and extremes
-    voltage     sag, swell, supply_loss, phase_loss: ``step(state, look, rules)``
+    voltage     runs them: sag, swell, supply_loss, phase_loss
+    blocks      looks gathered into means of blocks and minutes
+    slow        the conditions judged every minute: undervoltage, overvoltage, unbalance (formulas in `unbalance`)
+    rapid       rapid_change: a step from one steady voltage to another
+    sliding     a reference that follows the voltage
+    warmup      is this answer one of a meter that has just booted?
+    around      what belongs to an event beside its voltages: currents, missing energy; `side`: where its cause lies
     comms       comms_loss: ``answered`` and ``missed``
+    chatter     too many of a kind in ten minutes
     supply      live, dead, partial, unknown, per phase and in total
-    changes     what the two detectors say
-    words       evidence in words
+    changes     what the detectors say
+    words       evidence in words; `sizes`: size, side and class of an event in its record; `classes`, `curves`: names
+    floor       what a meter, polled like this, cannot see
+    ring, recorder   full-rate samples around events
     book        changes -> revisions of ``agent.records.Event``
     resume      ... and back after a restart
 
-Another detector (undervoltage on 1-min means, unbalance ...) is another module that returns `Change`s under its
-own `Detector` name; another condition on the same looks is another row of the table.
+A condition on the same looks is another row of `table`, one on 1-min means another row of `slow`. They share one row
+of keys under the detector name ``voltage``, so that they can enclose and replace each other.
 """

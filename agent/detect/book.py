@@ -10,17 +10,24 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Protocol
 
-from agent.detect import comms, voltage
+from agent.detect import chatter, comms, voltage
 from agent.detect.changes import Change, Detector, Span
+from agent.detect.chatter import Chatter
 from agent.detect.comms import COMMS_INITIAL, CommsState
 from agent.detect.resume import crossed_of, span_of, track_of
+from agent.detect.sizes import classed, sized
+from agent.detect.slow import SLOW_TABLE
+from agent.detect.table import TABLE
 from agent.detect.thresholds import Rules
+from agent.detect.tracks import Track
 from agent.detect.voltage import VoltageState
-from agent.detect.words import evidence
-from agent.records import ClockState, Event, Mode, Reading, State
+from agent.records import ClockState, Event, Kind, Mode, Reading, State
 
 _RESUMED = "the agent restarted inside it: times across the restart rest on the wall clock"
 _STATES: dict[str, State] = {"open": "open", "update": "open", "close": "closed", "retract": "retracted"}
+# What is judged look by look, by the reference; and what minute by minute, with the kinds whose place it takes.
+_BY_LOOK: frozenset[Kind] = frozenset(row.kind for row in TABLE)
+_BY_MINUTE: dict[Kind, frozenset[Kind]] = {row.kind: frozenset(row.replaces) for row in SLOW_TABLE}
 
 
 class WallClock(Protocol):
@@ -35,7 +42,8 @@ class WallClock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterFacts:
-    """What every event of a meter says of it. config: hash of site and map; customers: (fewest, most)."""
+    """What every event of a meter says of it. config: hash of site and map; customers: (fewest, most); rules: as
+    they are before a sliding reference has moved."""
 
     meter: str
     rules: Rules
@@ -47,16 +55,21 @@ class MeterFacts:
     accuracy_pct: float | None = None
     watch_s: float | None = None
     mode: Mode = "normal"
+    frequency_hz: float = 50.0
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """orphans: open events of this meter that its rules cannot continue (a channel no longer wired, a second of
+    """slow: tracks of what is judged by the minute; reference_v: of the open events, where it slides.
+
+    orphans: open events of this meter that its rules cannot continue (a channel no longer wired, a second of
     one kind); what becomes of them is for the caller to decide."""
 
     voltage: VoltageState
     comms: CommsState
     orphans: tuple[Event, ...]
+    slow: tuple[Track, ...] = ()
+    reference_v: float | None = None
 
 
 def id_maker(gateway: str, epoch: str) -> Callable[[], str]:
@@ -79,6 +92,7 @@ class Book:
         self._next_id = next_id
         self._open: dict[tuple[Detector, int], Event] = {}
         self._resumed: set[str] = set()
+        self._chatter = Chatter()
 
     @property
     def open_events(self) -> tuple[Event, ...]:
@@ -91,9 +105,21 @@ class Book:
 
         watch_s: how long after the look before it the deciding look came; None: as the site asks
         """
-        reported_us = self._clock.wall_us(reported_boot_us)
-        events = tuple(self._revised(change, reported_us) for change in changes)
-        return events if watch_s is None else tuple(replace(event, watch_s=watch_s) for event in events)
+        events: list[Event] = []
+        for change in changes:
+            event = self._revised(change, reported_boot_us)
+            events.append(event if watch_s is None else replace(event, watch_s=watch_s))
+            if event.revision == 1:
+                more = self._chatter.began(event.kind, event.id, change.span, reported_boot_us)
+                events += [self._revised(one, reported_boot_us) for one in more]
+        return tuple(events)
+
+    def settle(self, now_boot_us: int) -> tuple[Event, ...]:
+        """Revisions that come of nothing having happened. Cheap while there is no chatter."""
+        if not self._chatter.is_open:
+            return ()
+        kinds = {event.kind for event in self._open.values()}
+        return tuple(self._revised(change, now_boot_us) for change in self._chatter.settled(now_boot_us, kinds))
 
     def resume(self, events: Iterable[Event], readings: Collection[Reading] = ()) -> Resumed:
         """Take up this meter's open events where another run left them, before the first look.
@@ -103,34 +129,49 @@ class Book:
         rules, from_wall_us = self._facts.rules, self._clock.from_wall_us
         mine = [event for event in events if event.meter == self._facts.meter]
         silences = [event for event in mine if event.kind == "comms_loss"][:1]
-        by_kind = {event.kind: event for event in mine if crossed_of(event, rules)}
+        judged = _BY_LOOK | _BY_MINUTE.keys()
+        by_kind = {event.kind: event for event in mine if event.kind in judged and crossed_of(event, rules)}
         keys = {event.id: key for key, event in enumerate(by_kind.values(), 1)}
         self._open |= {("voltage", keys[event.id]): event for event in by_kind.values()}
         self._open |= {("comms", key): event for key, event in enumerate(silences, comms.RESUMED_KEY)}
+        self._resume_chatter([event for event in mine if event.kind == "chatter"][:1])
         self._resumed = {event.id for event in self._open.values()}
-        tracks = tuple(track_of(event, keys, rules, from_wall_us, readings) for event in by_kind.values())
+        tracks = [track_of(event, keys, rules, from_wall_us, readings) for event in by_kind.values()]
+        shut = frozenset[Kind]().union(
+            *(kinds for kind, kinds in _BY_MINUTE.items() if kind in by_kind and by_kind[kind].supersedes)
+        )
+        by_look = tuple(track for track in tracks if track.kind in _BY_LOOK)
         states = [comms.resumed(span_of(event, from_wall_us), event.open_at_start) for event in silences]
         return Resumed(
-            voltage=voltage.resumed(tracks, rules),
+            voltage=voltage.resumed(by_look, rules, shut - {track.kind for track in by_look}, len(keys) + 1),
             comms=states[0] if states else COMMS_INITIAL,
             orphans=tuple(event for event in mine if event.id not in self._resumed),
+            slow=tuple(track for track in tracks if track.kind in _BY_MINUTE),
+            reference_v=next((track.reference_v for track in by_look), None),
         )
 
-    def _revised(self, change: Change, reported_us: int) -> Event:
+    def _resume_chatter(self, events: Iterable[Event]) -> None:
+        for event in events:
+            now_boot_us = self._clock.from_wall_us(event.reported_us)
+            self._chatter.resume(event, span_of(event, self._clock.from_wall_us), now_boot_us)
+            self._open["chatter", chatter.RESUMED_KEY] = event
+
+    def _revised(self, change: Change, reported_boot_us: int) -> Event:
         name = (change.detector, change.key)
         before = self._first(change) if change.action == "open" else self._open[name]
         event = replace(
             self._sized(before, change),
             revision=before.revision + 1,
             state=_STATES[change.action],
-            reported_us=reported_us,
+            reported_us=self._clock.wall_us(reported_boot_us),
             clock=_less_sure(before.clock, self._clock.state),
         )
         if event.state == "open":
             self._open[name] = event
             return event
         del self._open[name]
-        return self._ended(event, change.span, before.clock)
+        ended = self._ended(event, change.span, before.clock)
+        return classed(ended, change, self._facts.rules, self._facts.frequency_hz)
 
     def _first(self, change: Change) -> Event:
         """The event before its first revision: what never changes. One that takes over takes over the start."""
@@ -166,8 +207,8 @@ class Book:
             event,
             parent=None if change.parent is None else self._open["voltage", change.parent].id,
             voltage_basis=rules.basis,
-            reference_v=rules.reference_v,
-            reference="declared",
+            reference_v=(change.reference_v if change.kind in _BY_LOOK else None) or rules.nominal_v,
+            reference=rules.reference if change.kind in _BY_LOOK else "declared",
             accuracy_pct=facts.accuracy_pct,
             window_s=rules.window_us / 1e6,
             customers=facts.customers,
@@ -186,26 +227,8 @@ class Book:
         return event
 
     def _sized(self, event: Event, change: Change) -> Event:
-        rules = self._facts.rules
-        words = evidence(change, rules)
-        if event.id in self._resumed:
-            words = (*words, _RESUMED)
-        if change.detector != "voltage":
-            return replace(event, evidence=words)
-        volts = dict(zip(rules.channels, change.extremes, strict=True))
-        extremes = {channel: value for channel, value in volts.items() if value is not None}
-        event = replace(
-            event,
-            evidence=words,
-            extreme_by_channel=extremes,
-            channels=tuple(rules.channels[i] for i in change.crossed),
-            phases=tuple(rules.phases[i] for i in change.crossed),
-        )
-        if change.kind == "swell":
-            peak_v = max(extremes.values())
-            return replace(event, peak_v=peak_v, peak_pct=100 * peak_v / rules.reference_v)
-        residual_v = min(extremes.values())
-        return replace(event, residual_v=residual_v, residual_pct=100 * residual_v / rules.reference_v)
+        event = sized(event, change, self._facts.rules)
+        return replace(event, evidence=(*event.evidence, _RESUMED)) if event.id in self._resumed else event
 
     def _ended(self, event: Event, span: Span, clock_then: ClockState) -> Event:
         """With end and durations; as it is if the span has none: a retracted event has not ended."""

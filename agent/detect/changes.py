@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.records import Kind
+from agent.records import Direction, Kind
 
 Action = Literal["open", "update", "close", "retract"]
-Detector = Literal["voltage", "comms"]
+# All kinds that rest on voltages share one detector, and so one row of keys: they enclose and supersede each other.
+Detector = Literal["voltage", "comms", "chatter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,29 @@ class Span:
         return shortest, max(shortest, self.end_boot_us - self.start_earliest_boot_us)
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What unbalance and rapid changes are measured by, in percent.
+
+    name: ``iec_u2 phase_magnitude change``; nema: beside u2
+    """
+
+    name: str
+    percent: float
+    nema: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Currents in A, mean over the phases concerned, before and during; and on which side of the meter the cause
+    lies, with the reason in words."""
+
+    i_before: float | None
+    i_during: float | None
+    direction: Direction
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """Everything known of one event at one moment: a revision needs no earlier change to be read.
@@ -43,6 +67,10 @@ class Change:
     crossed:    indices of the channels that went beyond the threshold
     evidence:   words of the detector, before those that follow from the numbers
     open_at_start: nothing good was seen before: the true start is earlier than start_earliest and not known
+    reference_v: what the thresholds were taken from; None: the declared voltage
+    sag_energy_s: missing energy, where every refresh of the register was seen
+    gap_us:      the longest time between two looks while it lasted
+    because:     ids of the events that this one sums up
     """
 
     action: Action
@@ -56,3 +84,9 @@ class Change:
     supersedes: tuple[int, ...] = ()
     evidence: tuple[str, ...] = ()
     open_at_start: bool = False
+    reference_v: float | None = None
+    figure: Figure | None = None
+    side: Side | None = None
+    sag_energy_s: float | None = None
+    gap_us: int | None = None
+    because: tuple[str, ...] = ()

@@ -7,8 +7,8 @@ one it may have ended as soon as it began. The first reading decides: recovered 
 
 from collections.abc import Callable, Iterable, Mapping
 
-from agent.detect.changes import Span
-from agent.detect.thresholds import Rules
+from agent.detect.changes import Figure, Span
+from agent.detect.thresholds import Levels, Rules, levels_of
 from agent.detect.tracks import Track
 from agent.records import Event, Reading
 
@@ -36,7 +36,7 @@ def proven_until_us(event: Event, readings: Iterable[Reading], rules: Rules) -> 
 
 
 def _proves(event: Event, reading: Reading, rules: Rules) -> bool:
-    levels, keys = rules.levels, [f"voltage_{phase}" for phase in rules.phases]
+    levels, keys = _levels(event, rules), [f"voltage_{phase}" for phase in rules.phases]
     crossed = [keys[i] for i in crossed_of(event, rules)]
     high = {key: reading.max[key] for key in keys if key in reading.max}
     match event.kind:
@@ -48,8 +48,25 @@ def _proves(event: Event, reading: Reading, rules: Rules) -> bool:
             return all(key in high and high[key] < levels.loss for key in keys)
         case "swell":
             return any(reading.min[key] > levels.swell for key in crossed if key in reading.min)
+        case "undervoltage":
+            return any(high[key] < rules.limits_v[0] for key in crossed if key in high)
+        case "overvoltage":
+            return any(reading.min[key] > rules.limits_v[1] for key in crossed if key in reading.min)
         case _:
             return False
+
+
+def _levels(event: Event, rules: Rules) -> Levels:
+    """An event keeps the reference it began with."""
+    if event.reference != "sliding" or event.reference_v is None:
+        return rules.levels
+    return levels_of(rules.thresholds, event.reference_v, rules.nominal_v)
+
+
+def figure_of(event: Event) -> Figure | None:
+    if event.unbalance_pct is None or event.unbalance_method is None:
+        return None
+    return Figure(event.unbalance_method, event.unbalance_pct)
 
 
 def track_of(
@@ -63,7 +80,7 @@ def track_of(
     span, crossed = span_of(event, from_wall_us), crossed_of(event, rules)
     proven_us = proven_until_us(event, readings, rules)
     proven_boot_us = span.start_earliest_boot_us if proven_us is None else from_wall_us(proven_us) - rules.reach_us
-    worst = event.peak_v if event.kind == "swell" else event.residual_v
+    worst = event.unbalance_pct or event.peak_v or event.residual_v
     return Track(
         kind=event.kind,
         key=keys[event.id],
@@ -73,6 +90,8 @@ def track_of(
         crossed=crossed,
         parent=None if event.parent is None else keys.get(event.parent),
         open_at_start=event.open_at_start,
+        reference_v=event.reference_v if event.reference == "sliding" else rules.reference_v,
+        figure=figure_of(event),
         told_us=span.start_boot_us,
         told_worst=0.0 if worst is None else worst,
         told_crossed=len(crossed),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from agent.records import VoltageBasis
+from agent.records import Reference, VoltageBasis
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,7 @@ class Thresholds:
     interruption: below it on every wired channel there is no supply
     hysteresis:   how far past its threshold a voltage must come back before an event ends
     phase_loss:   below it for phase_loss_after_us, while another channel stays above phase_alive, a phase is lost
+    limits, limits_ll: what 1-min means must stay within where the site file says nothing; ll on basis ``ll``
     """
 
     interruption: float
@@ -25,6 +26,9 @@ class Thresholds:
     phase_loss: float = 0.60
     phase_alive: float = 0.80
     phase_loss_after_us: int = 5_000_000
+    # EN 50160: Un +-10 %; IEEE 1159-2009 table 2: under- and overvoltage are what lasts beyond 0.9 and 1.1.
+    limits: tuple[float, float] = (0.90, 1.10)
+    limits_ll: tuple[float, float] = (0.90, 1.10)
 
 
 PROFILES: Mapping[str, Thresholds] = MappingProxyType(
@@ -32,7 +36,8 @@ PROFILES: Mapping[str, Thresholds] = MappingProxyType(
         # EN 50160: u < 5 %.
         "iec": Thresholds(interruption=0.05),
         # GB/T 30137: below 0.1 pu.
-        "gb": Thresholds(interruption=0.10),
+        # GB/T 12325-2008: 220 V single-phase +7/-10 %, three-phase up to 20 kV +-7 %.
+        "gb": Thresholds(interruption=0.10, limits=(0.90, 1.07), limits_ll=(0.93, 1.07)),
         # IEEE 1159-2009 table 2: < 0.1 pu (Rockwell 1426-UM001 p81).
         "ieee": Thresholds(interruption=0.10),
     }
@@ -58,24 +63,28 @@ class Levels:
     alive: float
 
 
-def levels_of(thresholds: Thresholds, reference_v: float) -> Levels:
-    def at_least(fraction: float) -> float:
-        return (fraction - _ROUNDING) * reference_v
+def levels_of(thresholds: Thresholds, reference_v: float, declared_v: float | None = None) -> Levels:
+    """Sag and swell against the reference; whether there is voltage at all against the declared one, where the two
+    differ: a sliding reference that has sunk with the voltage must not hide a dead line."""
+    base_v = reference_v if declared_v is None else declared_v
 
-    def at_most(fraction: float) -> float:
-        return (fraction + _ROUNDING) * reference_v
+    def at_least(fraction: float, of_v: float) -> float:
+        return (fraction - _ROUNDING) * of_v
+
+    def at_most(fraction: float, of_v: float) -> float:
+        return (fraction + _ROUNDING) * of_v
 
     back = thresholds.hysteresis
     return Levels(
-        sag=at_least(thresholds.sag),
-        sag_end=at_least(thresholds.sag + back),
-        swell=at_most(thresholds.swell),
-        swell_end=at_most(thresholds.swell - back),
-        loss=at_least(thresholds.interruption),
-        loss_end=at_least(thresholds.interruption + back),
-        phase=at_least(thresholds.phase_loss),
-        phase_end=at_least(thresholds.phase_loss + back),
-        alive=at_most(thresholds.phase_alive),
+        sag=at_least(thresholds.sag, reference_v),
+        sag_end=at_least(thresholds.sag + back, reference_v),
+        swell=at_most(thresholds.swell, reference_v),
+        swell_end=at_most(thresholds.swell - back, reference_v),
+        loss=at_least(thresholds.interruption, base_v),
+        loss_end=at_least(thresholds.interruption + back, base_v),
+        phase=at_least(thresholds.phase_loss, base_v),
+        phase_end=at_least(thresholds.phase_loss + back, base_v),
+        alive=at_most(thresholds.phase_alive, base_v),
     )
 
 
@@ -84,12 +93,16 @@ class Rules:
     """What the voltages of one meter are judged by. ValueError if they cannot be judged at all.
 
     profile:     name of the thresholds, recorded in every event
-    reference_v: declared nominal voltage on the basis in use, volts
+    reference_v: what sags and swells are measured by, volts on the basis in use
+    declared_v:  nominal voltage; None: the reference is the declared one
     channels:    the wired terminals, one to three, in the order of `Look.volts`
     phases:      the network phase on each terminal, in the same order
     window_us:   averaging window of the meter's RMS value
     age_us:      how old a register may be when it is read: the meter's refresh interval
     basis:       ``ln``, ``ll`` or ``le``
+    limits:      low and high in volts that 1-min means must stay within; None: as the profile has them
+    reference:   ``sliding``: reference_v follows the voltage (`agent.detect.sliding`)
+    limits_v:    the site's limits, else the profile's
     """
 
     profile: str
@@ -100,7 +113,11 @@ class Rules:
     window_us: int
     age_us: int
     basis: VoltageBasis
+    limits: tuple[float, float] | None = None
+    reference: Reference = "declared"
+    declared_v: float | None = None
     levels: Levels = field(init=False, repr=False, compare=False)
+    limits_v: tuple[float, float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.channels) <= 3 or len(self.channels) != len(self.phases):
@@ -110,7 +127,14 @@ class Rules:
                 f"reference {self.reference_v} V, window {self.window_us} us, age {self.age_us} us: "
                 "want a positive reference, and no negative time"
             )
-        object.__setattr__(self, "levels", levels_of(self.thresholds, self.reference_v))
+        object.__setattr__(self, "levels", levels_of(self.thresholds, self.reference_v, self.declared_v))
+        low, high = self.thresholds.limits_ll if self.basis == "ll" else self.thresholds.limits
+        usual_v = (low - _ROUNDING) * self.nominal_v, (high + _ROUNDING) * self.nominal_v
+        object.__setattr__(self, "limits_v", usual_v if self.limits is None else self.limits)
+
+    @property
+    def nominal_v(self) -> float:
+        return self.reference_v if self.declared_v is None else self.declared_v
 
     @property
     def reach_us(self) -> int:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import reduce
 
-from agent.detect.changes import Action, Change, Span
+from agent.detect.changes import Action, Change, Figure, Span
 from agent.detect.table import Indices, Row, View
 from agent.records import Kind
 
@@ -30,6 +30,8 @@ class Track:
     parent: int | None = None
     supersedes: tuple[int, ...] = ()
     open_at_start: bool = False
+    reference_v: float | None = None
+    figure: Figure | None = None
     told_us: int = 0
     told_worst: float = 0.0
     told_crossed: int = 0
@@ -52,6 +54,7 @@ def begun(row: Row, view: View, key: int, crossed: Indices, clear: Instants, fre
         extremes=_merged(unknown, row, view),
         crossed=crossed,
         open_at_start=earliest_us is None,
+        reference_v=view.reference_v,
     )
 
 
@@ -121,4 +124,6 @@ def change(action: Action, track: Track, *evidence: str) -> Change:
         supersedes=track.supersedes,
         evidence=evidence,
         open_at_start=track.open_at_start,
+        reference_v=track.reference_v,
+        figure=track.figure,
     )

@@ -21,17 +21,21 @@ from agent.detect.thresholds import Rules
 from agent.detect.tracks import Instants, Track, begun, carried, change, taken_over, told, worth_telling
 from agent.records import Kind
 
+Amps = tuple[float | None, float | None, float | None]
+
 
 # Look and VoltageState are named tuples, not frozen dataclasses: the quiet path needs one of each per poll, and a
 # frozen dataclass costs twice as much to make.
 class Look(NamedTuple):
     """One reading of the wired voltages. volts: in the order of `Rules.channels`, finite, None if not available;
-    questionable: it may be another request's answer or a meter just booting, so it proves nothing."""
+    questionable: it may be another request's answer or a meter just booting, so it proves nothing; amps: the
+    currents read with them, of the network phases l1, l2, l3."""
 
     sent_boot_us: int
     received_boot_us: int
     volts: tuple[float | None, ...]
     questionable: bool = False
+    amps: Amps = (None, None, None)
 
 
 class Bounds(NamedTuple):
@@ -49,6 +53,8 @@ class Tracking:
     clear:       per row and channel, bound of the last reading on the good side
     low_since, alive_since: when each channel was first seen below phase_loss, above phase_alive, and stayed so
     freed:       bounds of the end of a loss after which no reading without a part of the loss in it came yet
+    shut:        kinds whose event was taken over by an under- or overvoltage: their condition goes on, so it begins
+                 no new event until it has ended once
     """
 
     volts: tuple[float | None, ...]
@@ -57,6 +63,7 @@ class Tracking:
     alive_since: Instants
     open: tuple[Track, ...] = ()
     freed: Bounds | None = None
+    shut: frozenset[Kind] = frozenset()
 
 
 class VoltageState(NamedTuple):
@@ -101,17 +108,45 @@ def open_kinds(state: VoltageState) -> frozenset[Kind]:
     return frozenset() if tracking is None else frozenset(track.kind for track in tracking.open)
 
 
-def resumed(tracks: tuple[Track, ...], rules: Rules) -> VoltageState:
-    """The state after a restart inside these events: what crossed is still bad until a reading says otherwise."""
-    if not tracks:
-        return INITIAL
+def taken_from(state: VoltageState, kind: Kind) -> tuple[VoltageState, Track | None]:
+    """The state without its open event of this kind, whose condition goes on in another detector's event."""
+    tracking = state.tracking
+    track = None if tracking is None else next((one for one in tracking.open if one.kind == kind), None)
+    if tracking is None or track is None:
+        return state, None
+    left = tuple(one for one in tracking.open if one is not track)
+    return state._replace(tracking=replace(tracking, open=left, shut=tracking.shut | {kind})), track
+
+
+def given_back(state: VoltageState, kind: Kind, ended: Bounds) -> VoltageState:
+    """What took a kind over has ended, its condition perhaps not: from now on it may begin again."""
+    tracking = state.tracking
+    if tracking is None or kind not in tracking.shut:
+        return state
+    return state._replace(tracking=replace(tracking, shut=tracking.shut - {kind}, freed=ended))
+
+
+def shut_kinds(state: VoltageState) -> frozenset[Kind]:
+    return frozenset() if state.tracking is None else state.tracking.shut
+
+
+def resumed(
+    tracks: tuple[Track, ...], rules: Rules, shut: frozenset[Kind] = frozenset(), next_key: int = 1
+) -> VoltageState:
+    """The state after a restart inside these events: what crossed is still bad until a reading says otherwise.
+
+    shut: kinds that an event of another detector, resumed too, had taken over; next_key: not below this
+    """
+    next_key = max([next_key, *(track.key + 1 for track in tracks)])
+    if not tracks and not shut:
+        return VoltageState(None, None, next_key)
     unheard: Instants = (None,) * len(rules.channels)
     volts: list[float | None] = [None] * len(rules.channels)
     for track in tracks:
         for i in track.crossed:
             volts[i] = track.extremes[i]
-    tracking = Tracking(tuple(volts), (unheard,) * len(TABLE), unheard, unheard, tracks)
-    return VoltageState(None, tracking, 1 + max(track.key for track in tracks))
+    tracking = Tracking(tuple(volts), (unheard,) * len(TABLE), unheard, unheard, tracks, shut=shut)
+    return VoltageState(None, tracking, next_key)
 
 
 def _attend(state: VoltageState, look: Look, rules: Rules) -> tuple[VoltageState, tuple[Change, ...]]:
@@ -123,9 +158,10 @@ def _attend(state: VoltageState, look: Look, rules: Rules) -> tuple[VoltageState
     verdict = _Verdict(_view(after, fresh, look, rules), after, state.next_key)
     verdict.judge(after.clear)
     tracks, changes = tuple(verdict.tracks.values()), tuple(verdict.changes)
-    if not tracks and verdict.freed is None and len(fresh) == len(look.volts):
+    if not tracks and verdict.freed is None and not verdict.shut and len(fresh) == len(look.volts):
         return VoltageState(look, None, verdict.next_key), changes
-    return VoltageState(None, replace(after, open=tracks, freed=verdict.freed), verdict.next_key), changes
+    after = replace(after, open=tracks, freed=verdict.freed, shut=verdict.shut)
+    return VoltageState(None, after, verdict.next_key), changes
 
 
 def _ordinary(good: Look | None, rules: Rules) -> Tracking:
@@ -149,7 +185,9 @@ def _heard(before: Tracking, fresh: Volts, look: Look, rules: Rules) -> Tracking
         for row, instants in zip(TABLE, clear, strict=True):
             if not row.beyond(value, levels):
                 instants[i] = look.sent_boot_us - rules.reach_us
-    return Tracking(tuple(volts), tuple(map(tuple, clear)), tuple(low), tuple(alive), before.open, before.freed)
+    return replace(
+        before, volts=tuple(volts), clear=tuple(map(tuple, clear)), low_since=tuple(low), alive_since=tuple(alive)
+    )
 
 
 def _since(since_us: int | None, holds: bool, now_us: int) -> int | None:
@@ -183,6 +221,7 @@ class _Verdict:
         self.changes: list[Change] = []
         self.next_key = next_key
         self.freed = tracking.freed
+        self.shut = tracking.shut
 
     def judge(self, clear: tuple[Instants, ...]) -> None:
         for row, clear_of_row in zip(TABLE, clear, strict=True):
@@ -191,12 +230,18 @@ class _Verdict:
                 self._close(row, track)
             elif track is not None:
                 self._carry(row, track)
+            elif row.kind in self.shut:
+                self._shut(row)
             elif self.tracks.keys().isdisjoint(row.unless) and (crossed := row.begins(row, self.view)):
                 if not self._settled(row):
                     continue
                 self._open(row, crossed, clear_of_row)
             if row.settles:
                 self.freed = None
+
+    def _shut(self, row: Row) -> None:
+        if row.ends(row, self.view.levels, self.view.known, ()):
+            self.shut -= {row.kind}
 
     def _settled(self, row: Row) -> bool:
         """Nothing of the loss that kept this row shut can be in this reading's window any more."""

@@ -1,4 +1,4 @@
-"""Chunks: a run of readings <-> one compressed, checksummed blob; events and gaps <-> text. Pure.
+"""Chunks: a run of readings <-> one compressed, checksummed blob, and so a part of a trace; events <-> text. Pure.
 
 A chunk stores the number of its codec, so that a denser code can follow and old chunks stay readable. A new codec
 needs a new schema version: an older agent must refuse the file rather than take such chunks for damaged.
@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.journal.entries import Entry
-from agent.records import Event, Reading, Record
+from agent.records import Event, Reading, Record, Trace
+from agent.trace_rows import count
 from agent.wire import event_from_json, event_to_json, reading_from_json, reading_to_json
 
 JSON_ZLIB = 1
+# A line of JSON with what the part says of itself, then its rows as they are (agent.trace_rows).
+TRACE_ZLIB = 1
 # A chunk is coded as a whole while the event loop waits for the interpreter: some 100 kB of JSON, about 1 ms.
 CHUNK_ROWS = 128
 
@@ -83,12 +86,33 @@ def decode_event(body: bytes, crc32: int) -> Event:
     return event_from_json(json.loads(body))
 
 
+_TRACE_HEAD = ("event", "also", "meter", "kind", "start_us", "part", "columns", "offset_us", "follows", "closing")
+
+
+def encode_trace(trace: Trace) -> bytes:
+    head = json.dumps({key: getattr(trace, key) for key in _TRACE_HEAD}, separators=(",", ":"), ensure_ascii=False)
+    return zlib.compress(head.encode() + b"\n" + trace.rows, 1)
+
+
+def decode_trace(codec: int, crc32: int, body: bytes) -> Trace:
+    """ChunkError if the bytes are damaged, or their codec is not known here."""
+    if codec != TRACE_ZLIB:
+        raise ChunkError(f"trace: codec {codec}, known is {TRACE_ZLIB}")
+    if zlib.crc32(body) != crc32:
+        raise ChunkError("trace: checksum differs")
+    head, rows = zlib.decompress(body).split(b"\n", 1)
+    told = json.loads(head)
+    return Trace(**(told | {"also": tuple(told["also"]), "columns": tuple(told["columns"]), "rows": rows}))
+
+
 def record_text(record: Record) -> str:
     """A record as a person reads it in a dead letter."""
     if isinstance(record, Reading):
         body: dict[str, Any] = reading_to_json(record)
     elif isinstance(record, Event):
         body = event_to_json(record)
+    elif isinstance(record, Trace):
+        body = {"trace": record.event, "meter": record.meter, "part": record.part, "samples": count(record)}
     else:
         body = {"gap": [record.seq_lo, record.seq_hi], "reason": record.reason}
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False)

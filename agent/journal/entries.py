@@ -6,7 +6,7 @@ from typing import Literal
 
 from agent.records import Record
 
-Lane = Literal["live", "backlog"]
+Lane = Literal["live", "backlog", "trace"]
 Range = tuple[int, int]  # sequence numbers [lo, hi)
 
 
@@ -42,21 +42,24 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class SinkStats:
-    """How far one sink is. rows: seqs it has not acknowledged (evicted ones in the middle still count);
-    oldest_us: UTC of the oldest of them that is kept, None where it has everything."""
+    """How far one sink is. rows: seqs it has not acknowledged (evicted ones and parts of traces in the middle still
+    count); oldest_us: UTC of the oldest of them that is kept, None where it has everything; traces: parts of traces
+    it has not acknowledged, which are not counted beyond 1000."""
 
     live: int
     backlog: Range
     rows: int
     oldest_us: int | None
     dead_letters: int
+    traces: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class JournalStats:
     """The journal in figures. oldest and head: lowest seq kept and next seq to give out; uncommitted: entries not
     durable yet; events: ids, not revisions; error: why the last commit failed, empty if it did not;
-    note: what recovery had to do to this file, empty if nothing."""
+    note: what recovery had to do to this file, empty if nothing; traces_evicted: parts of traces, sent or not, that
+    went because traces have a share of the file and no more."""
 
     epoch: str
     head: int
@@ -70,3 +73,5 @@ class JournalStats:
     error: str
     note: str
     sinks: Mapping[str, SinkStats]
+    trace_bytes: int = 0
+    traces_evicted: int = 0

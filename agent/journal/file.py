@@ -17,7 +17,7 @@ from agent.errors import StateHeldError
 log = logging.getLogger(__name__)
 
 FILE_NAME = "journal.sqlite3"
-SCHEMA = 1
+SCHEMA = 2
 APPLICATION_ID = 0x4C414D50  # "LAMP"
 PAGE_BYTES = 4096
 # The answer to a lock that is still there after this is that somebody else has the file open.
@@ -45,6 +45,17 @@ CREATE TABLE position (sink TEXT PRIMARY KEY, live INTEGER NOT NULL, backlog_lo 
 CREATE TABLE dead (id INTEGER PRIMARY KEY, sink TEXT NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL,
   body TEXT NOT NULL, time_us INTEGER NOT NULL);
 INSERT INTO meta VALUES ('clean', 1), ('opens', 0), ('note', '');
+"""
+# Schema 2. size: what a part counts for in meta's trace_bytes.
+_TRACES = """
+CREATE TABLE trace (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, part INTEGER NOT NULL, meter TEXT NOT NULL,
+  from_us INTEGER NOT NULL, to_us INTEGER NOT NULL, size INTEGER NOT NULL, codec INTEGER NOT NULL,
+  crc32 INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE trace_position (sink TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_MORE_TRACES = """
+CREATE INDEX trace_meter ON trace (meter, to_us, from_us);
+INSERT INTO meta VALUES ('trace_bytes', 0), ('traces_evicted', 0);
 """
 
 
@@ -89,6 +100,7 @@ def connect(path: Path, cap_bytes: int) -> sqlite3.Connection:
             _create(db)
         _check_owner(db, path)
         _check_after_crash(db)
+        _migrate(db)
         undo.pop_all()
         return db
 
@@ -98,16 +110,21 @@ def connect_readonly(path: Path) -> sqlite3.Connection:
 
     Not opened as read-only: SQLite cannot read what a killed agent left in its log that way.
     """
+    none_yet = FileNotFoundError(errno.ENOENT, "no journal here yet; start the agent first", str(path))
     if not path.exists() or not path.stat().st_size:
-        raise FileNotFoundError(errno.ENOENT, "no journal here yet; start the agent first", str(path))
+        raise none_yet
     _refuse_newer(path)
     with ExitStack() as undo:
         db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
         undo.callback(db.close)
         try:
             db.execute("PRAGMA locking_mode=EXCLUSIVE").fetchall()
-            db.execute("PRAGMA query_only=ON")
+            if _is_empty(db):
+                raise none_yet  # killed in its first start, before there was anything to keep
             _check_owner(db, path)
+            if _pragma(db, "user_version") == 1:  # a look changes nothing: the tables it lacks are there for now only
+                db.executescript(_TRACES.replace("CREATE TABLE", "CREATE TEMP TABLE"))
+            db.execute("PRAGMA query_only=ON")
         except sqlite3.DatabaseError as error:
             raise OSError(f"{path}: {_damage(error)}; the agent moves it aside when it starts") from error
         undo.pop_all()
@@ -143,7 +160,7 @@ def _configure(db: sqlite3.Connection, cap_bytes: int) -> None:
     for setting in (
         f"page_size={PAGE_BYTES}", "auto_vacuum=INCREMENTAL", "locking_mode=EXCLUSIVE", "journal_mode=WAL",
         "synchronous=FULL", "wal_autocheckpoint=1000", f"journal_size_limit={4 << 20}", "cell_size_check=ON",
-        "trusted_schema=OFF", "mmap_size=0", f"max_page_count={cap_bytes // PAGE_BYTES}",
+        "trusted_schema=OFF", "mmap_size=0", "cache_size=-512", f"max_page_count={cap_bytes // PAGE_BYTES}",
     ):  # fmt: skip
         db.execute(f"PRAGMA {setting}").fetchall()
 
@@ -155,14 +172,23 @@ def _is_empty(db: sqlite3.Connection) -> bool:
 def _create(db: sqlite3.Connection) -> None:
     # One transaction: a cut during the first start leaves an empty file, never half a schema.
     header = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA};"
-    db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {header} COMMIT; PRAGMA wal_checkpoint(TRUNCATE);")
+    db.executescript(
+        f"BEGIN IMMEDIATE; {_SCHEMA} {_TRACES} {_MORE_TRACES} {header} COMMIT; PRAGMA wal_checkpoint(TRUNCATE);"
+    )
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    """From schema 1, which knows no traces. One transaction, as above: a cut leaves either schema whole."""
+    if _pragma(db, "user_version") == 1:
+        header = f"PRAGMA user_version={SCHEMA};"
+        db.executescript(f"BEGIN IMMEDIATE; {_TRACES} {_MORE_TRACES} {header} COMMIT; PRAGMA wal_checkpoint(TRUNCATE);")
 
 
 def _check_owner(db: sqlite3.Connection, path: Path) -> None:
     version, owner = _pragma(db, "user_version"), _pragma(db, "application_id")
     if owner == APPLICATION_ID:
         _refuse(path, version)
-    if owner != APPLICATION_ID or version != SCHEMA:
+    if owner != APPLICATION_ID or not 1 <= version <= SCHEMA:
         raise ForeignFileError(f"{path.name} is no journal (application {owner:#x}, schema {version})")
 
 

@@ -20,11 +20,11 @@ from agent.journal.entries import Batch, DeadLetter, Entry, JournalStats, Lane, 
 from agent.journal.file import FILE_NAME
 from agent.journal.hold import hold
 from agent.journal.lanes import Position
-from agent.journal.reader import EventQuery, Reader, latest, pick
+from agent.journal.reader import EventQuery, Reader, around, latest, pick
 from agent.journal.store import Found, Store
 from agent.journal.tail import Tail
 from agent.journal.writer import CallLater, Writer
-from agent.records import Event, Gap, Reading, Record
+from agent.records import Event, Gap, Reading, Record, Trace
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,11 @@ GROUP_S = 10.0
 GROUP_ROWS = 512
 POSITIONS_S = 30.0
 CAP_MIB = 512
-# While the disk takes nothing: some 10 MB of readings, then the oldest go.
+# Parts of traces of many meters share a commit, and wait no longer for it.
+TRACE_S = 1.0
+# While the disk takes nothing: some 10 MB of readings and 5 of traces, then the oldest go.
 TAIL_ROWS = 10_000
+TAIL_TRACES = 500
 # One question may look so far back, in slices that let commits in between.
 LOOK_BACK_SLICES = 40
 LOOK_BACK_CHUNKS = 25
@@ -130,6 +133,14 @@ class Journal:
         self._writer.now()
         return promise
 
+    def add_trace(self, trace: Trace) -> int:
+        """Its seq. Fetched at once; durable within a second, or with an event of the same turn."""
+        seq = self._append(trace)
+        if self._tail.traces > TAIL_TRACES:
+            self._report_lost(self._tail.shed_traces(TAIL_TRACES * 9 // 10), "not durable in time")
+        self._writer.within(TRACE_S, "trace")
+        return seq
+
     def _append(self, record: Record) -> int:
         self._writer.check()
         seq = self._tail.append(record)
@@ -157,14 +168,18 @@ class Journal:
         return True
 
     async def fetch(self, sink: str, lane: Lane, limit: int) -> Batch:
-        """The next entries of a lane, durable or not. OSError while the file cannot be read."""
+        """The next entries of a lane, durable or not; parts of traces have theirs, and are in no other.
+
+        OSError while the file cannot be read.
+        """
+        traces = lane == "trace"
         lo, hi = lanes.span(self._positions[sink], lane, self.head)
         # Taken before the file is asked: a commit meanwhile moves entries from the tail to where we do not look.
-        recent = self._tail.within((lo, hi), limit)
+        recent = self._tail.within((lo, hi), limit, traces=traces)
         stored_hi = min(hi, self._tail.first)
         found: tuple[Entry, ...] = ()
         if lo < stored_hi:
-            page = await self._writer.ask(lambda reader: reader.read((lo, stored_hi), limit))
+            page = await self._writer.ask(lambda reader: reader.read((lo, stored_hi), limit, traces=traces))
             self._writer.condemn(page.damaged)
             found = page.entries
         entries = (found + recent)[:limit]
@@ -221,17 +236,40 @@ class Journal:
             found += more
         return tuple(found[:limit])
 
+    async def event(self, id_: str) -> Event | None:
+        """The highest revision of one event."""
+        pending = [entry.record for entry in self._tail.entries() if isinstance(entry.record, Event)]
+        stored = await self._writer.ask(lambda reader: reader.event(id_))
+        known = [event for event in (*stored, *pending) if event.id == id_]
+        return max(known, key=lambda event: event.revision, default=None)
+
+    async def event_ids(self) -> tuple[str, ...]:
+        """Of the youngest 1000 events."""
+        return tuple(event.id for event in await self.events(limit=1000))
+
+    async def traces(self, event: Event) -> tuple[Trace, ...]:
+        """The parts of traces that show an event, in order."""
+        pending = [entry.record for entry in self._tail.entries() if isinstance(entry.record, Trace)]
+        stored = await self._writer.ask(lambda reader: reader.traces(event))
+        return around(event, (*stored, *pending))
+
     async def stats(self) -> JournalStats:
         """The journal in figures. OSError while the file cannot be read."""
         figures = await self._writer.ask(Reader.figures)
         sinks = {
-            sink: figures.sink(sink, position, self.head, await self._oldest_unsent(sink))
+            sink: figures.sink(
+                sink, position, self.head, await self._oldest_unsent(sink), await self._unsent_traces(position)
+            )
             for sink, position in self._positions.items()
         }
         return figures.stats(
             epoch=self.epoch, head=self.head, sinks=sinks, uncommitted=len(self._tail),
             cap_bytes=self._cap_mib << 20, commits=self._writer.commits, error=self._writer.error,
         )  # fmt: skip
+
+    async def _unsent_traces(self, position: Position) -> int:
+        pending = len(self._tail.within((position.trace, self.head), TAIL_TRACES, traces=True))
+        return pending + await self._writer.ask(lambda reader: reader.unsent_traces(position))
 
     async def _oldest_unsent(self, sink: str) -> Record | None:
         for lane in LANES:

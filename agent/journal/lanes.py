@@ -6,6 +6,9 @@ that strikes before the last backlog is drained extends that one range up to the
 between is offered again: nothing is lost, and since both positions only ever grow, a sink acknowledges an
 entry at most twice in one run (a list of ranges would avoid the second time; sinks are idempotent, so it would
 buy nothing). After a crash the stored positions may be some seconds old: again repeats, never a loss.
+
+Parts of traces have a lane of their own, oldest first: live and backlog pass over them, so that no event ever waits
+behind the samples of another one.
 """
 
 from dataclasses import dataclass, replace
@@ -18,7 +21,8 @@ LIVE_LAG = 200
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """live: next seq of the live lane; the backlog is [backlog_lo, backlog_hi), empty where both are equal.
+    """live: next seq of the live lane; the backlog is [backlog_lo, backlog_hi), empty where both are equal;
+    trace: next seq of the trace lane.
 
     The first seq of a journal is 1.
     """
@@ -26,12 +30,15 @@ class Position:
     live: int = 1
     backlog_lo: int = 1
     backlog_hi: int = 1
+    trace: int = 1
 
 
 def span(position: Position, lane: Lane, head: int) -> Range:
     """The seqs [lo, hi) that a lane still has to send; head is the next seq to be given out."""
     if lane == "live":
         return position.live, head
+    if lane == "trace":
+        return position.trace, head
     return position.backlog_lo, position.backlog_hi
 
 
@@ -39,6 +46,8 @@ def advance(position: Position, lane: Lane, next_seq: int) -> Position:
     """The sink has dealt with everything of this lane below next_seq. Never goes back."""
     if lane == "live":
         return replace(position, live=max(position.live, next_seq))
+    if lane == "trace":
+        return replace(position, trace=max(position.trace, next_seq))
     done = min(max(position.backlog_lo, next_seq), position.backlog_hi)
     return replace(position, backlog_lo=done)
 
@@ -48,15 +57,16 @@ def rejoin(position: Position, head: int, lag: int = LIVE_LAG) -> Position:
     if head - position.live <= lag:
         return position
     empty = position.backlog_lo >= position.backlog_hi
-    return Position(head, position.live if empty else position.backlog_lo, head)
+    return replace(position, live=head, backlog_lo=position.live if empty else position.backlog_lo, backlog_hi=head)
 
 
 def clamp(position: Position, head: int) -> Position:
     """As much of a position as may be stored when only the rows below head are: a position never precedes its rows."""
-    return Position(min(position.live, head), min(position.backlog_lo, head), min(position.backlog_hi, head))
+    live, backlog_lo, backlog_hi = position.live, position.backlog_lo, position.backlog_hi
+    return Position(min(live, head), min(backlog_lo, head), min(backlog_hi, head), min(position.trace, head))
 
 
 def unsent(position: Position, head: int) -> tuple[Range, ...]:
-    """The ranges that the sink has not acknowledged, in order."""
+    """The ranges that the sink has not acknowledged, in order; parts of traces within them do not count."""
     ranges = ((position.backlog_lo, position.backlog_hi), (position.live, head))
     return tuple((lo, hi) for lo, hi in ranges if lo < hi)

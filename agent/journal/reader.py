@@ -6,16 +6,17 @@ Synchronous; a Reader lives in the thread of its connection.
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from agent.journal.codec import Chunk, ChunkError, decode, decode_event
+from agent.journal.codec import Chunk, ChunkError, decode, decode_event, decode_trace
 from agent.journal.entries import Entry, JournalStats, Range, SinkStats
 from agent.journal.lanes import Position, clamp, unsent
 from agent.journal.retention import Row, Table
-from agent.records import Event, Gap, Reading, Record
+from agent.records import Event, Gap, Reading, Record, Trace
+from agent.trace_rows import AFTER_US, BEFORE_US, span_us
 
 # Two sinks in two places each, in windows much smaller than a chunk.
 CACHED_CHUNKS = 4
@@ -27,9 +28,10 @@ _OLDEST: dict[Table, str] = {
     "event": "SELECT seq, seq, length(body) + 80 FROM event WHERE seq >= ? AND seq < ? "
     "AND NOT (latest AND state = 'open') ORDER BY seq LIMIT ?",
     "gap": "SELECT seq, seq, 60 FROM gap WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?",
+    "trace": "SELECT seq, seq, size FROM trace WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?",
 }
-OLDEST = """SELECT min(seq) FROM (SELECT min(seq_lo) AS seq FROM chunk
-UNION ALL SELECT min(seq) FROM event UNION ALL SELECT min(seq) FROM gap)"""
+OLDEST = """SELECT min(seq) FROM (SELECT min(seq_lo) AS seq FROM chunk UNION ALL SELECT min(seq) FROM event
+UNION ALL SELECT min(seq) FROM gap UNION ALL SELECT min(seq) FROM trace)"""
 # The chunk that contains lo may begin before it.
 _CHUNKS = """SELECT seq_lo, seq_hi FROM chunk
 WHERE seq_lo >= coalesce((SELECT max(seq_lo) FROM chunk WHERE seq_lo <= :lo), 0)
@@ -38,6 +40,10 @@ _LATEST = """SELECT CAST(body AS BLOB), crc32 FROM event WHERE latest
 AND (:since IS NULL OR end_us IS NULL OR end_us >= :since)
 AND (:meter IS NULL OR meter = :meter) AND (:kind IS NULL OR kind = :kind)
 ORDER BY start_us DESC, seq DESC LIMIT :limit"""
+# A part covers some 10 s; a meter that is hardly read may need an hour for one.
+_LONGEST_PART_US = 3_600_000_000
+_UNSENT_TRACES = 1000
+_FOREVER_US = 1 << 61
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ class Figures:
     size_bytes: int
     note: str
     dead: dict[str, int]
+    trace_bytes: int
+    traces_evicted: int
 
     def stats(
         self, *, epoch: str, head: int, sinks: Mapping[str, SinkStats],
@@ -83,10 +91,11 @@ class Figures:
         return JournalStats(
             epoch=epoch, head=head, oldest=self.oldest, uncommitted=uncommitted, events=self.events, gaps=self.gaps,
             size_bytes=self.size_bytes, cap_bytes=cap_bytes, commits=commits, error=error, note=self.note, sinks=sinks,
+            trace_bytes=self.trace_bytes, traces_evicted=self.traces_evicted,
         )  # fmt: skip
 
-    def sink(self, name: str, position: Position, head: int, oldest: Record | None) -> SinkStats:
-        """oldest: the first record the sink lacks."""
+    def sink(self, name: str, position: Position, head: int, oldest: Record | None, traces: int) -> SinkStats:
+        """oldest: the first record the sink lacks; traces: how many parts of traces."""
         kept = self.oldest or 0
         return SinkStats(
             live=position.live,
@@ -94,6 +103,7 @@ class Figures:
             rows=sum(max(0, hi - max(lo, kept)) for lo, hi in unsent(position, head)),
             oldest_us=None if oldest is None else time_us(oldest),
             dead_letters=self.dead.get(name, 0),
+            traces=traces,
         )
 
 
@@ -102,9 +112,11 @@ class Reader:
         self._db = db
         self._decoded: OrderedDict[int, tuple[Entry, ...]] = OrderedDict()
 
-    def read(self, within: Range, limit: int) -> Page:
-        """The first `limit` entries of [lo, hi)."""
+    def read(self, within: Range, limit: int, *, traces: bool = False) -> Page:
+        """The first `limit` entries of [lo, hi) that are parts of traces, or that are not."""
         damaged: list[Row] = []
+        if traces:
+            return Page(tuple(self._traces(within, limit, damaged)), tuple(damaged))
         with closing(self._readings(within, damaged)) as readings:
             found = list(islice(readings, limit))
         found += self._events(within, limit, damaged)
@@ -153,6 +165,35 @@ class Reader:
         sql = "SELECT seq, seq_lo, seq_hi, reason, time_us FROM gap WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?"
         return [Entry(seq, Gap(*rest)) for seq, *rest in self._all(sql, (*within, limit))]
 
+    def _traces(self, within: Range, limit: int, damaged: list[Row]) -> Iterator[Entry]:
+        sql = "SELECT seq, codec, crc32, body FROM trace WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?"
+        for seq, codec, crc32, body in self._all(sql, (*within, limit)):
+            try:
+                yield Entry(seq, decode_trace(codec, crc32, body))
+            except ChunkError:
+                damaged.append(Row("trace", seq, seq, 0))
+
+    def traces(self, event: Event) -> tuple[Trace, ...]:
+        """The parts that show an event, in order. Damaged ones are left out."""
+        from_us, to_us = _shown(event)
+        sql = (
+            "SELECT codec, crc32, body FROM trace WHERE meter = ? AND to_us >= ? AND to_us <= ? AND from_us <= ? "
+            "ORDER BY to_us, seq"
+        )
+        found = []
+        for codec, crc32, body in self._all(sql, (event.meter, from_us, to_us + _LONGEST_PART_US, to_us)):
+            with suppress(ChunkError):
+                found.append(decode_trace(codec, crc32, body))
+        return tuple(found)
+
+    def unsent_traces(self, position: Position) -> int:
+        sql = "SELECT count(*) FROM (SELECT 1 FROM trace WHERE seq >= ? LIMIT ?)"
+        return int(self._all(sql, (position.trace, _UNSENT_TRACES))[0][0])
+
+    def event(self, id_: str) -> tuple[Event, ...]:
+        """The highest revision of one event; nothing where it is not known or damaged."""
+        return tuple(_sound(self._all("SELECT CAST(body AS BLOB), crc32 FROM event WHERE latest AND id = ?", (id_,))))
+
     def open_events(self) -> tuple[Event, ...]:
         """The highest revision of each event, where it says open, in order of start. Damaged ones are left out."""
         sql = "SELECT CAST(body AS BLOB), crc32 FROM event WHERE latest AND state = 'open' ORDER BY start_us, seq"
@@ -192,13 +233,19 @@ class Reader:
             "(SELECT v FROM meta WHERE k = 'note')"
         )[0]
         dead = dict(self._all("SELECT sink, count(*) FROM dead GROUP BY sink"))
-        return Figures(oldest, events, gaps, self.used_bytes(), note, dead)
+        meta = dict(self._all("SELECT k, v FROM meta"))
+        trace_bytes, evicted = meta.get("trace_bytes", 0), meta.get("traces_evicted", 0)
+        return Figures(oldest, events, gaps, self.used_bytes(), note, dead, trace_bytes, evicted)
+
+    def trace_bytes(self) -> int:
+        return int(self._all("SELECT v FROM meta WHERE k = 'trace_bytes'")[0][0])
 
     def head(self) -> int:
         """The seq after the last one stored; an epoch that left nothing behind counts with its first."""
         found = self._all(
             "SELECT max(seq) FROM (SELECT max(seq_hi) + 1 AS seq FROM chunk UNION ALL SELECT max(seq) + 1 FROM event "
-            "UNION ALL SELECT max(seq) + 1 FROM gap UNION ALL SELECT max(seq_lo) FROM epoch UNION ALL SELECT 1)"
+            "UNION ALL SELECT max(seq) + 1 FROM gap UNION ALL SELECT max(seq) + 1 FROM trace "
+            "UNION ALL SELECT max(seq_lo) FROM epoch UNION ALL SELECT 1)"
         )[0]
         return int(found[0])
 
@@ -209,7 +256,10 @@ class Reader:
 
     def positions(self) -> dict[str, Position]:
         """Of every sink there ever was, never beyond the last row."""
-        rows = self._all("SELECT sink, live, backlog_lo, backlog_hi FROM position")
+        rows = self._all(
+            "SELECT sink, live, backlog_lo, backlog_hi, coalesce(next, 1) FROM position "
+            "LEFT JOIN trace_position USING (sink)"
+        )
         head = self.head()
         return {sink: clamp(Position(*rest), head) for sink, *rest in rows}
 
@@ -223,6 +273,8 @@ class Reader:
 
 def time_us(record: Record) -> int:
     """UTC microseconds at which a record was made."""
+    if isinstance(record, Trace):
+        return span_us(record)[1]
     return record.reported_us if isinstance(record, Event) else record.time_us
 
 
@@ -233,6 +285,20 @@ def latest(events: Iterable[Event], query: EventQuery) -> tuple[Event, ...]:
         by_id[event.id] = event
     found = sorted(filter(query.matches, by_id.values()), key=lambda event: event.start_us, reverse=True)
     return tuple(found[: query.limit])
+
+
+def around(event: Event, traces: Iterable[Trace]) -> tuple[Trace, ...]:
+    """The parts among them that show an event: those of its meter that reach into 5 s before it to 10 s after it."""
+    from_us, to_us = _shown(event)
+    spans = {trace: span_us(trace) for trace in traces if trace.meter == event.meter}
+    return tuple(
+        sorted((trace for trace, (lo, hi) in spans.items() if hi >= from_us and lo <= to_us), key=lambda t: spans[t])
+    )
+
+
+def _shown(event: Event) -> Range:
+    end_us = _FOREVER_US if event.end_us is None else event.end_us + AFTER_US
+    return event.start_us - BEFORE_US, end_us
 
 
 def pick(entries: Iterable[Entry], meter: str | None) -> Iterator[Reading]:

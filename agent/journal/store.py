@@ -9,19 +9,22 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from agent.journal.codec import Chunk, encode, encode_event, runs
+from agent.journal.codec import TRACE_ZLIB, Chunk, encode, encode_event, encode_trace, runs
 from agent.journal.entries import DeadLetter, Entry
 from agent.journal.file import PAGE_BYTES, open_file
 from agent.journal.lanes import Position, clamp
 from agent.journal.reader import OLDEST, Reader
-from agent.journal.retention import LOW, SLICE, Eviction, Row, choose, excess_bytes, sent_ranges
-from agent.records import Event, Gap, Reading
+from agent.journal.retention import LOW, SLICE, Eviction, Row, choose, excess_bytes, sent_by, trace_excess_bytes
+from agent.records import Event, Gap, Reading, Trace
+from agent.trace_rows import span_us
 
 T = TypeVar("T")
 
 # Per sink; with bodies of at most a KiB about 1 MB.
 DEAD_LETTERS = 1000
 DEAD_BODY_CHARS = 1000
+# A row of a part of a trace beside its body.
+TRACE_ROW_BYTES = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +167,10 @@ class Store:
         if self._reader is None:
             return None
         need = max(excess_bytes(self._reader.used_bytes(), self._cap_bytes), at_least)
-        sent = sent_ranges([clamp(position, self._head) for position in positions.values()], self._head)
+        traces_need = trace_excess_bytes(self._reader.trace_bytes(), self._cap_bytes)
+        sent = sent_by([clamp(position, self._head) for position in positions.values()], self._head)
         oldest = partial(self._reader.oldest_rows, limit=SLICE + len(doomed))
-        found = choose(oldest, sent, self._head, need, doomed)
+        found = choose(oldest, sent, self._head, need, doomed, traces_need)
         return found if found.rows else None
 
     def close(self, *, clean: bool) -> None:
@@ -212,10 +216,21 @@ def _evict(db: sqlite3.Connection, evictions: Sequence[Eviction]) -> None:
         "chunk": "DELETE FROM chunk WHERE seq_lo = ?",
         "event": "DELETE FROM event WHERE seq = ?",
         "gap": "DELETE FROM gap WHERE seq = ?",
+        "trace": "DELETE FROM trace WHERE seq = ?",
     }
     for eviction in evictions:
         for row in eviction.rows:
+            if row.table == "trace":
+                _uncount_trace(db, row.seq_lo)
             db.execute(delete[row.table], (row.seq_lo,))
+
+
+def _uncount_trace(db: sqlite3.Connection, seq: int) -> None:
+    """Before it is deleted; one that is gone already counts no second time."""
+    known = db.execute("SELECT size FROM trace WHERE seq = ?", (seq,)).fetchall()
+    for (size,) in known:
+        db.execute("UPDATE meta SET v = v - ? WHERE k = 'trace_bytes'", (size,))
+        db.execute("UPDATE meta SET v = v + 1 WHERE k = 'traces_evicted'")
 
 
 def _insert(db: sqlite3.Connection, chunks: Sequence[Chunk], entries: Sequence[Entry]) -> None:
@@ -227,6 +242,19 @@ def _insert(db: sqlite3.Connection, chunks: Sequence[Chunk], entries: Sequence[E
             _insert_event(db, entry.seq, entry.record)
         elif isinstance(entry.record, Gap):
             _insert_gap(db, entry.seq, entry.record)
+        elif isinstance(entry.record, Trace):
+            _insert_trace(db, entry.seq, entry.record)
+
+
+def _insert_trace(db: sqlite3.Connection, seq: int, trace: Trace) -> None:
+    body = encode_trace(trace)
+    size = len(body) + TRACE_ROW_BYTES
+    row = (seq, trace.event, trace.part, trace.meter, *span_us(trace), size, TRACE_ZLIB, zlib.crc32(body), body)
+    db.execute(
+        "INSERT INTO trace (seq, event, part, meter, from_us, to_us, size, codec, crc32, body) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row
+    )  # fmt: skip
+    db.execute("UPDATE meta SET v = v + ? WHERE k = 'trace_bytes'", (size,))
 
 
 def _insert_gap(db: sqlite3.Connection, seq: int, gap: Gap) -> None:
@@ -251,6 +279,12 @@ def _put_positions(db: sqlite3.Connection, positions: Mapping[str, Position]) ->
     for sink, position in positions.items():
         row = (sink, position.live, position.backlog_lo, position.backlog_hi)
         db.execute("INSERT OR REPLACE INTO position (sink, live, backlog_lo, backlog_hi) VALUES (?, ?, ?, ?)", row)
+        # Only where it passed over a trace: another page in every commit would cost the card a seventh of its life.
+        db.execute(
+            "INSERT OR REPLACE INTO trace_position (sink, next) SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM trace "
+            "WHERE seq < ?2 AND seq >= coalesce((SELECT next FROM trace_position WHERE sink = ?1), 0))",
+            (sink, position.trace),
+        )
 
 
 def _put_dead(db: sqlite3.Connection, dead: Sequence[DeadLetter]) -> None:

@@ -6,15 +6,17 @@ from itertools import islice
 
 from agent.journal.entries import Entry, Range
 from agent.journal.retention import merged
-from agent.records import Reading, Record
+from agent.records import Reading, Record, Trace
 
 
 class Tail:
-    """head: the next seq to be given out. Everything below `first` is durable, or was shed."""
+    """head: the next seq to be given out. Everything below `first` is durable, or was shed. traces: how many of the
+    entries are parts of traces, ten times as heavy as a reading."""
 
     def __init__(self, head: int) -> None:
         self.head = head
         self._entries: deque[Entry] = deque()
+        self.traces = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -29,25 +31,35 @@ class Tail:
     def append(self, record: Record) -> int:
         seq = self.head
         self._entries.append(Entry(seq, record))
+        self.traces += isinstance(record, Trace)
         self.head = seq + 1
         return seq
 
     def entries(self) -> tuple[Entry, ...]:
         return tuple(self._entries)
 
-    def within(self, span: Range, limit: int) -> tuple[Entry, ...]:
+    def within(self, span: Range, limit: int, *, traces: bool = False) -> tuple[Entry, ...]:
+        """The first entries of [lo, hi) that are parts of traces, or that are not."""
         lo, hi = span
-        return tuple(islice((entry for entry in self._entries if lo <= entry.seq < hi), limit))
+        lane = (entry for entry in self._entries if lo <= entry.seq < hi and isinstance(entry.record, Trace) is traces)
+        return tuple(islice(lane, limit))
 
     def settle(self, head: int) -> None:
         """Everything below head is durable."""
         while self._entries and self._entries[0].seq < head:
-            self._entries.popleft()
+            self.traces -= isinstance(self._entries.popleft().record, Trace)
 
     def shed(self, keep: int) -> tuple[Range, ...]:
         """Forget the oldest readings until `keep` entries are left; the ranges [lo, hi) that went. Events stay."""
-        surplus = len(self._entries) - keep
-        readings = (entry for entry in self._entries if isinstance(entry.record, Reading))
-        gone = {entry.seq for entry in islice(readings, max(0, surplus))}
+        return self._forget(Reading, len(self._entries) - keep)
+
+    def shed_traces(self, keep: int) -> tuple[Range, ...]:
+        """The same of parts of traces, until `keep` of them are left."""
+        return self._forget(Trace, self.traces - keep)
+
+    def _forget(self, kind: type[Reading] | type[Trace], surplus: int) -> tuple[Range, ...]:
+        found = (entry for entry in self._entries if isinstance(entry.record, kind))
+        gone = {entry.seq for entry in islice(found, max(0, surplus))}
         self._entries = deque(entry for entry in self._entries if entry.seq not in gone)
+        self.traces -= len(gone) if kind is Trace else 0
         return merged((seq, seq + 1) for seq in gone)

@@ -9,8 +9,8 @@ from agent.journal.entries import JournalStats
 from agent.journal.file import FILE_NAME, connect_readonly
 from agent.journal.hold import hold
 from agent.journal.lanes import Position, unsent
-from agent.journal.reader import EventQuery, Reader
-from agent.records import Event, Reading, Record
+from agent.journal.reader import EventQuery, Reader, around
+from agent.records import Event, Reading, Record, Trace
 
 LOOK_BACK_CHUNKS = 1000
 
@@ -29,12 +29,23 @@ class View:
     def readings(self, meter: str | None, limit: int) -> tuple[Reading, ...]:
         return tuple(self._reader.readings_before(2**62, meter, LOOK_BACK_CHUNKS)[0][:limit])
 
+    def event(self, id_: str) -> Event | None:
+        return next(iter(self._reader.event(id_)), None)
+
+    def event_ids(self) -> tuple[str, ...]:
+        return tuple(event.id for event in self.events(limit=1000))
+
+    def traces(self, event: Event) -> tuple[Trace, ...]:
+        return around(event, self._reader.traces(event))
+
     def stats(self) -> JournalStats:
         """As the agent left it: nothing uncommitted, no cap known, every sink it ever had."""
         reader, head = self._reader, self._reader.head()
         figures = reader.figures()
         sinks = {
-            sink: figures.sink(sink, position, head, self._oldest_unsent(position, head))
+            sink: figures.sink(
+                sink, position, head, self._oldest_unsent(position, head), reader.unsent_traces(position)
+            )
             for sink, position in reader.positions().items()
         }
         return figures.stats(epoch=reader.epoch(), head=head, sinks=sinks)

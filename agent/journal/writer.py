@@ -12,7 +12,7 @@ from typing import ParamSpec, Protocol, TypeVar
 from agent.journal.entries import DeadLetter, Range
 from agent.journal.lanes import Position, unsent
 from agent.journal.reader import Reader
-from agent.journal.retention import Eviction, Row, eviction, merged, sent_ranges
+from agent.journal.retention import Eviction, Row, eviction, merged, sent_by
 from agent.journal.store import DEAD_LETTERS, Commit, Committed, Store, is_full
 from agent.journal.tail import Tail
 
@@ -89,7 +89,7 @@ class Writer:
         known = self._doomed()
         rows = tuple(row for row in damaged if row not in known)
         if rows:
-            self._evict(eviction(rows, sent_ranges(self._positions.values(), self._tail.head), "damaged"))
+            self._evict(eviction(rows, sent_by(self._positions.values(), self._tail.head), "damaged"))
 
     def check(self) -> None:
         """Raise what stopped the task, if anything did: only a bug can, and a caller's supervisor must hear of it."""

@@ -1,4 +1,5 @@
-"""Journal -> one sink: live lane first, backlog windows between, positions moved by what the sink said.
+"""Journal -> one sink: live lane first, backlog windows between, a part of a trace when live has nothing left;
+positions moved by what the sink said.
 
 The forwarder owns when to send and when to wait; `send` owns the wire. Delivery is at least once: a position
 moves over the contiguous prefix of entries that were accepted or rejected, whatever follows is sent again.
@@ -6,6 +7,7 @@ moves over the contiguous prefix of entries that were accepted or rejected, what
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
@@ -21,7 +23,8 @@ log = logging.getLogger(__name__)
 BACKOFF_S = 1.0
 BACKOFF_CAP_S = 60.0
 IDLE_S = 30.0
-LANES: tuple[Lane, ...] = ("live", "backlog")
+# A part of a trace that fails so often, while live entries go through, is given up: one must not hold up the others.
+TRACE_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +85,24 @@ async def forward(
 
     send:     takes entries in order and returns a verdict for each; where it returns fewer, the rest is kept.
               It connects by itself and raises SinkError where it cannot; the same is then offered again
-    window:   entries per send; a live window and a backlog window take turns while both have something
+    window:   entries per send; a live window and a backlog window take turns while both have something. A trace goes
+              part by part, and its failures pause traces only: an event waits for one part at most
     linger_s: how long a first live entry waits for others to share its send: 0 for a broker, 1 for a database
     sleep:    waits between attempts; a sink that knows when it is connected again may return early
     """
     feed = _Feed(journal, sink, send, window, Progress() if progress is None else progress)
+    traces = _Traces(feed, share, asyncio.get_running_loop().time)
     while True:
         live = await feed.window("live")
         backlog = _NOTHING if live.trouble else await feed.window("backlog")
-        feed.note(moved=live.moved or backlog.moved, trouble=live.trouble or backlog.trouble)
-        if feed.progress.error:
+        trouble = live.trouble or backlog.trouble
+        trace = _NOTHING if trouble else await traces.turn()
+        feed.note(moved=live.moved or backlog.moved, trouble=trouble)
+        if trouble:
             await sleep(backoff_s(feed.progress.failures, share()))
             journal.rejoin(sink)
-        elif not live.moved and not backlog.moved:
-            arrived = await journal.wait(live.next - 1, IDLE_S)
+        elif not (live.moved or backlog.moved or trace.moved):
+            arrived = await journal.wait(live.next - 1, min(IDLE_S, traces.pause_s()))
             if arrived and linger_s:
                 await sleep(linger_s)
 
@@ -120,9 +127,9 @@ class _Feed:
     limit: int
     progress: Progress
 
-    async def window(self, lane: Lane) -> _Window:
+    async def window(self, lane: Lane, limit: int | None = None) -> _Window:
         try:
-            batch = await self.journal.fetch(self.sink, lane, self.limit)
+            batch = await self.journal.fetch(self.sink, lane, limit or self.limit)
         except OSError as error:
             return _Window(0, trouble=f"journal: {error}")
         if not batch.entries:
@@ -141,11 +148,11 @@ class _Feed:
             if verdict.action == "keep":
                 self.journal.advance(self.sink, lane, entry.seq)
                 return _Window(entry.seq, done > 0, verdict.reason or "kept by the sink")
-            self._count(entry, verdict)
+            self.count(entry, verdict)
         self.journal.advance(self.sink, lane, batch.next)
         return _Window(batch.next, moved=True)
 
-    def _count(self, entry: Entry, verdict: Verdict) -> None:
+    def count(self, entry: Entry, verdict: Verdict) -> None:
         if verdict.action == "accept":
             self.progress.accepted += 1
             return
@@ -161,3 +168,51 @@ class _Feed:
             log.info("sink.recovered sink=%s", self.sink)
         progress.failures = (0 if moved else progress.failures) + bool(trouble)
         progress.error = trouble
+
+
+@dataclass(slots=True)
+class _Traces:
+    """The trace lane: one part a turn, with a back-off of its own. What stops it may be the part's size alone, and
+    then nothing else need wait."""
+
+    feed: _Feed
+    share: Callable[[], float]
+    now_s: Callable[[], float]
+    not_before_s: float = 0.0
+    failures: int = 0
+    accepted_before: int = 0
+
+    def pause_s(self) -> float:
+        """How long until the lane may be tried again; for ever while nothing is wrong with it."""
+        return max(0.001, self.not_before_s - self.now_s()) if self.failures else math.inf
+
+    async def turn(self) -> _Window:
+        if self.now_s() < self.not_before_s:
+            return _NOTHING
+        window = await self.feed.window("trace", 1)
+        if window.trouble:
+            await self._failed(window)
+        elif window.moved and self.failures:
+            log.info("sink.traces_recovered sink=%s", self.feed.sink)
+            self.failures = 0
+        return window
+
+    async def _failed(self, window: _Window) -> None:
+        if not self.failures:
+            log.warning("sink.traces_failing sink=%s error=%s", self.feed.sink, window.trouble)
+            self.accepted_before = self.feed.progress.accepted
+        self.failures += 1
+        self.not_before_s = self.now_s() + backoff_s(self.failures, self.share())
+        if self.failures >= TRACE_TRIES and self.feed.progress.accepted > self.accepted_before:
+            await self._give_up(window.trouble)
+
+    async def _give_up(self, why: str) -> None:
+        feed = self.feed
+        try:
+            batch = await feed.journal.fetch(feed.sink, "trace", 1)
+        except OSError:
+            return  # it was the journal that failed
+        for entry in batch.entries:
+            feed.count(entry, Verdict("reject", f"{self.failures} times: {why}"))
+        feed.journal.advance(feed.sink, "trace", batch.next)
+        self.failures, self.not_before_s = 0, 0.0

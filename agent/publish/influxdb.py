@@ -20,7 +20,7 @@ from agent.publish.forwarder import ACCEPT, Verdict
 from agent.publish.influx_rules import Answer, meaning, retry_after_s, words_of
 from agent.publish.line_protocol import LineEncoder
 from agent.publish.tls import client_context, explain
-from agent.records import Event, Gap, Reading
+from agent.records import Event, Gap, Reading, Trace
 from agent.site import InfluxSite
 
 if TYPE_CHECKING:
@@ -109,9 +109,14 @@ class InfluxSink:
         rows = []
         for index, entry in enumerate(entries):
             try:
-                rows.append(_Row(index, b"\n".join(self._lines(entry, top))))
+                lines = self._lines(entry, top)
             except ValueError as error:
                 verdicts[index] = Verdict("reject", str(error))
+                continue
+            if lines:
+                rows.append(_Row(index, b"\n".join(lines)))
+            else:
+                verdicts[index] = ACCEPT  # a part of a trace in which every reply was lost
         return rows
 
     def _lines(self, entry: Entry, top: dict[str, int]) -> list[bytes]:
@@ -120,6 +125,8 @@ class InfluxSink:
                 return [self._encoder.reading(reading, entry.seq)]
             case Gap() as gap:
                 return [self._encoder.gap(gap)]
+            case Trace() as trace:
+                return self._encoder.trace(trace)
             case event:
                 overtaken = event.revision < top[event.id]
                 return [self._encoder.event_log(event)] + ([] if overtaken else [self._encoder.event(event)])

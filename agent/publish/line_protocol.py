@@ -1,4 +1,4 @@
-"""Readings, events and gaps -> InfluxDB line protocol, precision ns. Pure.
+"""Readings, events, traces and gaps -> InfluxDB line protocol, precision ns. Pure.
 
 One type per field for ever: numbers are floats, instants integers (microseconds since 1970, ``*_us``), truths
 booleans, everything else strings. A second write of the same row changes nothing: same tags, same nanosecond.
@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.records import Event, Gap, Reading
+from agent.records import Event, Gap, Reading, Trace
+from agent.trace_rows import LOST, QUESTIONABLE, row_struct
 
 ABSENT = "none"  # what a tag says that has nothing to say: InfluxDB knows no empty tag
 Instant = int
@@ -18,12 +19,13 @@ FieldValue = float | str | bool | None
 
 _NUMBERS = (
     "revision", "duration_min_s", "duration_max_s", "duration_s", "reference_v", "residual_v", "residual_pct",
-    "peak_v", "peak_pct", "accuracy_pct", "window_s", "watch_s",
+    "peak_v", "peak_pct", "accuracy_pct", "window_s", "watch_s", "i_before", "i_during", "sag_energy_s",
+    "unbalance_pct", "change_pct",
 )  # fmt: skip
 _INSTANTS = ("reported_us", "start_us", "start_earliest_us", "end_us", "end_earliest_us")
 _TEXTS = (
     "id", "state", "scope", "basis", "line", "mode", "parent", "voltage_basis", "reference", "profile",
-    "config",
+    "config", "direction", "unbalance_method",
 )  # fmt: skip
 _LISTS = ("path", "evidence", "supersedes", "because", "channels", "phases")
 
@@ -67,6 +69,29 @@ class LineEncoder:
         tail = _hash(event.id) + event.revision
         return self._event_point("event_log", event, _ns(event.reported_us, tail))
 
+    def trace(self, trace: Trace) -> list[bytes]:
+        """A `trace` point for each sample that came, at its own instant; a lost one is a hole.
+
+        The nanosecond's tail comes from the event's id: traces of one meter that share samples stay apart.
+        """
+        series = self._series("trace", (trace.meter, self.feeders.get(trace.meter)))
+        event, tail = _text("event", trace.event), _hash(trace.event)
+        names = [_escaped_name(name) for name in trace.columns]
+        whole = "".join(f"{name}=%.7g," for name in names)
+        lines = []
+        # Hundreds of lines while the loop waits: rows as they are packed, and one template for those without a hole.
+        for at_us, mark, *values in row_struct(len(names)).iter_unpack(trace.rows):
+            if mark == LOST:
+                continue
+            if math.isfinite(sum(values)):
+                numbers = whole % tuple(values)
+            else:
+                numbers = "".join(f"{n}={v:.7g}," for n, v in zip(names, values, strict=True) if math.isfinite(v))
+            quality = "questionable" if mark == QUESTIONABLE else "good"
+            at_ns = _ns(at_us + trace.offset_us, tail)
+            lines.append(f'{series} {numbers}{event},quality="{quality}" {at_ns}'.encode())
+        return lines
+
     def gap(self, gap: Gap) -> bytes:
         """What had to be dropped before it was sent, as a `gateway` point: an eviction is never silent."""
         fields = [_number("dropped", gap.seq_hi - gap.seq_lo + 1), _text("dropped_reason", gap.reason)]
@@ -85,12 +110,16 @@ class LineEncoder:
         at_ns: int,
         kind: str | None = None,
     ) -> bytes:
+        series = self._series(measurement, where, kind)
+        return f"{series} {','.join(filter(None, fields))} {at_ns}".encode()
+
+    def _series(self, measurement: str, where: tuple[str | None, str | None], kind: str | None = None) -> str:
         meter, feeder = where
         # Tags sorted by key: InfluxDB sorts them anyway, and that is its slow step.
         tags = [_tag("feeder", feeder), _tag("gateway", self.gateway)]
         tags += [_tag("kind", kind)] if kind else []
         tags += [_tag("meter", meter), _tag("site", self.site)]
-        return f"{measurement},{','.join(tags)} {','.join(filter(None, fields))} {at_ns}".encode()
+        return f"{measurement},{','.join(tags)}"
 
 
 def _event_fields(event: Event) -> list[str]:
@@ -100,6 +129,7 @@ def _event_fields(event: Event) -> list[str]:
     fields += [_text(key, getattr(event, key) or "") for key in _TEXTS]
     fields += [_text(key, ",".join(getattr(event, key))) for key in _LISTS]
     fields += [_number(f"extreme_{key}", value) for key, value in event.extreme_by_channel.items()]
+    fields += [_text(f"class_{key}", word) for key, word in event.classes.items()]
     customers = event.customers or (None, None)
     fields += [_number("customers_min", customers[0]), _number("customers_max", customers[1])]
     fields.append(_truth("clock_synced", event.clock.synced))

@@ -1,4 +1,4 @@
-"""Readings, events, statuses and the gateway's own state -> MQTT topics and JSON bytes. Pure.
+"""Readings, events, traces, statuses and the gateway's own state -> MQTT topics and JSON bytes. Pure.
 
 Every topic starts with the prefix ``lamplighter/{site}/{gateway}``. Retained are `state` and each meter's
 `status`: what somebody who comes late must know. Readings and events are said once.
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agent.clock import rfc3339
-from agent.records import Event, MeterStatus, Reading
-from agent.wire import event_to_json, reading_to_json, status_to_json
+from agent.records import Event, MeterStatus, Reading, Trace
+from agent.wire import event_to_json, reading_to_json, status_to_json, trace_to_json
 
 GatewayState = Literal["online", "offline"]
 
@@ -60,6 +60,11 @@ def event_message(prefix: str, event: Event) -> Message:
     """Under its meter; events of a line or of the whole gateway directly under the gateway."""
     own = f"{event.meter}/event" if event.scope == "meter" and event.meter else "event"
     return Message(f"{prefix}/{own}", _compact(event_to_json(event)))
+
+
+def trace_message(prefix: str, trace: Trace) -> Message:
+    """One part of a trace: at most 320 samples, some 20 kB, 35 kB with the longest numbers there are."""
+    return Message(f"{prefix}/{trace.meter}/trace", _compact(trace_to_json(trace)))
 
 
 def status_message(prefix: str, status: MeterStatus) -> Message:

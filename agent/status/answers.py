@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import wire
 from agent.clock import rfc3339
+from agent.overview import floors
 from agent.status.socket import Answer
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ _MOST = 1000
 
 
 def answers(app: "App") -> dict[str, Answer]:
-    """By question: `status` everything at a glance, `readings` the latest of each meter, `events` and `journal`."""
+    """By question: `status` everything at a glance, `readings` the latest of each meter, `events`, one event with its
+    `trace`, and `journal`."""
+
+    sight = floors(app.site)
 
     async def status(_: Mapping[str, Any]) -> object:
         return {
@@ -23,7 +27,9 @@ def answers(app: "App") -> dict[str, Answer]:
             "gateway": app.site.gateway,
             "time": rfc3339(app.clock.wall_us()),
             "clock": asdict(app.clock.state),
-            "meters": [wire.status_to_json(each) for each in app.board.statuses()],
+            "meters": [
+                {**wire.status_to_json(each), "floor": list(sight[each.meter])} for each in app.board.statuses()
+            ],
             "lines": {name: _line(app, name) for name in app.lines},
             "sinks": {name: asdict(progress) for name, progress in app.sinks.items()},
         }
@@ -46,10 +52,17 @@ def answers(app: "App") -> dict[str, Answer]:
         )
         return {"events": [wire.event_to_json(event) for event in found]}
 
+    async def trace(question: Mapping[str, Any]) -> object:
+        event = await app.journal.event(str(question.get("id")))
+        if event is None:
+            return {"event": None, "known": list(await app.journal.event_ids())}
+        stats = await app.journal.stats()
+        return wire.traced_event_to_json(event, await app.journal.traces(event), stats.traces_evicted)
+
     async def journal(_: Mapping[str, Any]) -> object:
         return asdict(await app.journal.stats())
 
-    return {"status": status, "readings": readings, "events": events, "journal": journal}
+    return {"status": status, "readings": readings, "events": events, "trace": trace, "journal": journal}
 
 
 def _line(app: "App", name: str) -> dict[str, object]:

@@ -14,6 +14,8 @@ def test_it_tells_wire_time_reads_and_rates(lamplighter: CommandLine, site_file:
     assert "is sound: site workshop, gateway gw-01" in done.out
     assert "line cabinet: 127.0.0.1:1, wire time 0." in done.out
     assert "eastron-sdm630" in done.out
+    assert "main: a sag to 50 % shorter than 1.51 s may pass unseen (looks up to " in done.out
+    assert "one of 253 ms or less never shows" in done.out
 
 
 def test_json_is_for_programs(lamplighter: CommandLine, site_file: Path) -> None:
@@ -22,7 +24,11 @@ def test_json_is_for_programs(lamplighter: CommandLine, site_file: Path) -> None
     assert (told["site"], told["mqtt"], line["address"]) == ("workshop", None, "127.0.0.1:1")
     assert 0 < line["utilisation"] < 1
     assert line["meters"]["main"]["watch_got_hz"] == pytest.approx(1.0)
-    assert line["meters"]["main"]["sees_all_s"] > 0
+    assert line["meters"]["main"]["watch_overrun"] == 0
+    assert 0 < line["meters"]["main"]["watch_lag_s"] < 0.5
+    # Watched once a second, a window of a second: polls at exactly the refresh may miss what one window shows.
+    assert line["meters"]["main"]["sees_all_s"] == pytest.approx(1.507, abs=0.001)
+    assert len(line["meters"]["main"]["floor"]) == 4
 
 
 def test_a_watch_beyond_the_line_is_shown_as_what_it_gets(lamplighter: CommandLine, site_file: Path) -> None:

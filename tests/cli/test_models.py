@@ -40,6 +40,7 @@ def test_show_is_to_be_proof_read(lamplighter: CommandLine) -> None:
     assert "sources:" in done.out
     assert "\nrequests of one poll\nfc  address  words  values\n4   0        80     27\n" in done.out
     assert re.search(r"^9600 +0\.\d{3} s +0\.\d{3} s$", done.out, re.MULTILINE)
+    assert "sight: a sag to 50 % shorter than 1.51 s may pass unseen" in done.out
     assert "grade D, off: voltage_l1_l2 voltage_l2_l3 voltage_l3_l1" in done.out
 
 

@@ -87,6 +87,7 @@ def test_the_running_agent_answers_every_question(site_file: Path) -> None:
         eventually("the agent has started", lambda: up(running))
         status = eventually("the meter is lost", lambda: _lost(site_file))
         assert status["site"] == "workshop"
+        assert status["meters"][0]["floor"][0].startswith("a sag to 50 % shorter than ")
         events = json.loads(command("events", site_file, "--json").stdout)["events"]
         assert [event["kind"] for event in events] == ["comms_loss"]
         assert json.loads(command("events", site_file, "--json", "--kind", "sag").stdout) == {"events": []}

@@ -13,7 +13,7 @@ SAG = {
 
 def test_an_event_in_a_row_has_bounds_and_no_false_single_number() -> None:
     assert show.event_row(SAG) == (
-        "2026-11-22 23:53:55.000", "tx1", "sag", "closed", "0.80 to 1.60 s", "at most 62.0 %", "l1 l2",
+        "2026-11-22 23:53:55.000", "tx1", "sag", "closed", "0.80 to 1.60 s", "at most 62.0 %", "l1 l2", "",
     )  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def test_an_open_event_goes_on_and_silence_has_no_voltage() -> None:
     row = show.event_row(
         {"kind": "comms_loss", "state": "open", "scope": "line", "line": "room", "start": SAG["start"]}
     )
-    assert row[1:] == ("room", "comms_loss", "open", "goes on", "-", "")
+    assert row[1:] == ("room", "comms_loss", "open", "goes on", "-", "", "")
 
 
 def test_one_revision_in_a_line() -> None:

@@ -9,8 +9,9 @@ from agent.clock import Clock
 from agent.detect.book import Book, MeterFacts, id_maker, orphans
 from agent.detect.changes import Change
 from agent.detect.comms import COMMS_INITIAL, answered, comms, missed
+from agent.detect.resume import proven_until_us
 from agent.detect.voltage import Look, open_kinds
-from agent.records import ClockState, Event
+from agent.records import ClockState, Event, Reading
 from agent.wire import event_from_json, event_to_json
 
 GOOD = (1.0, 1.0, 1.0)
@@ -95,7 +96,10 @@ def test_a_sag_in_full() -> None:
         profile="iec",
         config="c0ffee",
         customers=(182, 182),
+        classes=closed.classes,
     )
+    assert set(closed.classes) > {"en50160", "ieee1159", "itic", "semi_f47"}
+    assert opened.classes == {}
     assert (opened.revision, opened.state, opened.end_us, opened.duration_max_s) == (1, "open", None, None)
     assert (opened.id, opened.start_us) == (closed.id, closed.start_us)
 
@@ -324,3 +328,28 @@ def test_the_index_of_a_channel_and_its_network_phase_may_differ() -> None:
     (opened,) = book.revise(changes, 0)
     assert changes[0].crossed == (L1,)
     assert (opened.channels, opened.phases) == (("voltage_l1",), ("l3",))
+
+
+def test_a_sliding_reference_is_recorded_as_it_stood() -> None:
+    slid = replace(IEC, reference="sliding", basis="ll")
+    book = _book(FakeClock(), facts=replace(FACTS, rules=slid))
+    now = replace(slid, reference_v=0.95 * U, declared_v=U)
+    (opened,) = book.revise(run(every(0.1, GOOD, (0.8, 1, 1)), now)[1], 0)
+    assert (opened.reference, opened.reference_v) == ("sliding", 0.95 * U)
+    assert opened.residual_pct == pytest.approx(100 * 0.8 / 0.95)
+    assert "below 90% of 218.5 V (sliding)" in opened.evidence[0]
+    assert _restart((opened,), replace(FACTS, rules=slid))[1].reference_v == 0.95 * U
+
+
+def test_an_event_that_could_not_be_resumed_by_its_kind_is_handed_back() -> None:
+    (sag,) = _open_now(GOOD, (1, 0.4, 1))
+    step = replace(sag, id="step", kind="rapid_change")
+    assert _restart((step,))[1].orphans == (step,)
+
+
+def test_what_proves_a_resumed_event_is_judged_by_its_own_reference() -> None:
+    (sag,) = _open_now(GOOD, (1, 0.4, 1))
+    slid = replace(sag, reference="sliding", reference_v=0.95 * U)
+    kept = Reading("tx1", sag.start_us + s(20), 10.0, "good", (), {}, max={"voltage_l2": 0.87 * U})
+    assert proven_until_us(sag, [kept], IEC) == sag.start_us + s(10)
+    assert proven_until_us(slid, [kept], IEC) is None

@@ -33,7 +33,15 @@ def test_positions_never_go_back() -> None:
 
 
 def test_a_position_is_not_stored_beyond_the_rows_that_are() -> None:
-    assert clamp(Position(live=70, backlog_lo=20, backlog_hi=60), head=50) == Position(50, 20, 50)
+    assert clamp(Position(live=70, backlog_lo=20, backlog_hi=60, trace=70), head=50) == Position(50, 20, 50, 50)
+
+
+def test_the_trace_lane_moves_by_itself_and_never_back() -> None:
+    position = advance(Position(live=50), "trace", 30)
+    assert position == Position(live=50, trace=30)
+    assert advance(position, "trace", 20) == position
+    assert span(position, "trace", head=60) == (30, 60)
+    assert rejoin(position, head=1000).trace == 30
 
 
 LANES: dict[str, Lane] = {"live": "live", "backlog": "backlog"}

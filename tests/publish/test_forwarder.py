@@ -1,16 +1,18 @@
+import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from samples import event, reading
+from samples import event, reading, trace
 
 from agent.errors import SinkError
 from agent.journal import lanes
 from agent.journal.entries import Batch, Entry, Lane
 from agent.journal.journal import Journal
 from agent.journal.lanes import LIVE_LAG, Position
-from agent.publish.forwarder import ACCEPT, BACKOFF_CAP_S, Progress, Verdict, backoff_s, forward
+from agent.publish.forwarder import ACCEPT, BACKOFF_CAP_S, TRACE_TRIES, Progress, Verdict, backoff_s, forward
+from agent.records import Trace
 
 KEEP = Verdict("keep", "quota exceeded")
 REJECT = Verdict("reject", "field type conflict")
@@ -30,11 +32,14 @@ class Log:
         self.position = Position()
         self.dead: list[tuple[int, str]] = []
         self.evicted: set[int] = set()
+        self.traces: set[int] = set()
 
     async def fetch(self, _sink: str, lane: Lane, limit: int) -> Batch:
         lo, hi = lanes.span(self.position, lane, self.head)
-        kept = [seq for seq in range(lo, hi) if seq not in self.evicted][:limit]
-        return Batch(tuple(Entry(seq, reading(seq)) for seq in kept), kept[-1] + 1 if kept else hi)
+        here = [seq for seq in range(lo, hi) if (seq in self.traces) is (lane == "trace")]
+        kept = [seq for seq in here if seq not in self.evicted][:limit]
+        make = trace if lane == "trace" else reading
+        return Batch(tuple(Entry(seq, make(seq)) for seq in kept), kept[-1] + 1 if kept else hi)
 
     def advance(self, _sink: str, lane: Lane, next_seq: int) -> None:
         self.position = lanes.advance(self.position, lane, next_seq)
@@ -215,3 +220,81 @@ async def test_a_real_journal_keeps_the_position_over_a_restart(tmp_path: Path) 
             await forward(journal, "mqtt", server.send, sleep=stop)
     async with Journal.open(tmp_path, ["mqtt"], "gw-01") as journal:
         assert [entry.seq for entry in (await journal.fetch("mqtt", "live", 10)).entries] == [3, 4]
+
+
+# -- traces ----------------------------------------------------------------------------------------------------
+
+
+async def test_traces_come_after_what_is_live_part_by_part() -> None:
+    log, server = Log(6), Server()
+    log.traces = {1, 2, 5}
+    await run(log, server)
+    assert server.windows == [[3, 4, 6], [1], [2], [5]]
+    assert log.position == Position(live=7, trace=7)
+
+
+async def test_what_arrives_while_a_trace_goes_out_is_next() -> None:
+    log = Log(3)
+    log.traces = {1, 2, 3}
+
+    class Meanwhile(Server):
+        async def send(self, entries: Sequence[Entry]) -> Sequence[Verdict]:
+            if entries[0].seq == 1:
+                log.head += 1  # an event
+            return await super().send(entries)
+
+    server = Meanwhile()
+    await run(log, server)
+    assert server.windows == [[1], [4], [2], [3]]
+
+
+async def test_a_sink_that_is_down_is_offered_no_trace() -> None:
+    log, server = Log(2), Server(SinkError("connection refused"))
+    log.traces = {1}
+    await run(log, server)
+    assert server.windows == [[2], [2], [1]]
+
+
+class Patient(Log):
+    """A journal in which readings go on coming, with hardly any time between them."""
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__(1)
+        self.traces = {1}
+        self.rounds = rounds
+
+    async def wait(self, after_seq: int, timeout_s: float) -> bool:
+        if not self.rounds:
+            raise DrainedError
+        self.rounds -= 1
+        self.head += 1
+        await asyncio.sleep(0)
+        return True
+
+
+class TooLong(Server):
+    """Takes readings, but no trace."""
+
+    async def send(self, entries: Sequence[Entry]) -> Sequence[Verdict]:
+        if isinstance(entries[0].record, Trace):
+            self.answers = [SinkError("packet too large")]
+        return await super().send(entries)
+
+
+async def test_a_trace_that_a_sink_cannot_take_holds_up_no_reading_and_is_given_up_in_the_end() -> None:
+    log, server, progress = Patient(60), TooLong(), Progress()
+    with pytest.raises(DrainedError):
+        await forward(log, "mqtt", server.send, progress=progress, sleep=server.sleep, share=lambda: 0.0)
+    assert server.pauses == []  # nothing that is live had to wait for its back-off
+    assert [seqs for seqs in server.windows if seqs != [1]] == [[seq] for seq in range(2, 62)]
+    assert server.windows.count([1]) == TRACE_TRIES
+    assert log.dead == [(1, f"{TRACE_TRIES} times: packet too large")]
+    assert (progress.rejected, progress.error) == (1, "")
+
+
+async def test_a_trace_that_fails_is_left_alone_for_its_back_off() -> None:
+    log, server = Patient(20), TooLong()
+    with pytest.raises(DrainedError):
+        await forward(log, "mqtt", server.send, sleep=server.sleep, share=lambda: 1.0)
+    assert server.windows.count([1]) == 1
+    assert log.dead == []

@@ -12,7 +12,7 @@ from typing import Any
 import certs
 import pytest
 import servers
-from samples import MIDNIGHT_US, entries, event, reading
+from samples import MIDNIGHT_US, entries, event, reading, trace
 from scripted_http import STORED, Reply, lines, scripted
 
 from agent.errors import SinkError
@@ -22,6 +22,7 @@ from agent.publish.line_protocol import LineEncoder
 from agent.records import Gap
 from agent.secret import Secret
 from agent.site import InfluxSite
+from agent.trace_rows import LOST, TraceSample, pack
 
 pytestmark = pytest.mark.e2e
 
@@ -114,6 +115,25 @@ async def test_an_old_revision_from_the_backlog_does_not_overwrite_a_newer_one(d
     (point,) = database.influx.query("SELECT state FROM event")
     assert point["state"] == "closed"
     assert len(database.influx.query("SELECT state FROM event_log")) == 2
+
+
+async def test_a_trace_comes_back_sample_by_sample_and_again_changes_nothing(database: Database) -> None:
+    batch = entries(trace(1), trace(2, closing="complete"), event())
+    async with sink_of(database.shim.url) as sink:
+        for _ in range(2):
+            assert actions(await sink.send(batch)) == ["accept"] * 3
+    points = database.influx.query("SELECT * FROM trace")
+    assert [point["voltage_l1"] for point in points] == [92.25, 93.25, 94.25] * 2
+    assert [point["time"] // 1000 - MIDNIGHT_US for point in points] == list(range(0, 300_000, 50_000))
+    assert {(point["event"], point["meter"], point["feeder"]) for point in points} == {("ev-1", "tx1", "F12")}
+
+
+async def test_a_part_in_which_every_reply_was_lost_has_nothing_to_write(database: Database) -> None:
+    lost = trace(rows=pack([TraceSample(0, LOST, (None, None))], 2))
+    async with sink_of(database.shim.url) as sink:
+        assert actions(await sink.send(entries(lost, reading()))) == ["accept", "accept"]
+        assert actions(await sink.send(entries(lost))) == ["accept"]
+    assert database.influx.query("SELECT * FROM trace") == []
 
 
 async def test_a_gap_is_told(database: Database) -> None:

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 import servers
-from samples import MIDNIGHT_US, event, reading
+from samples import MIDNIGHT_US, event, reading, trace
 
 from agent.publish.line_protocol import LineEncoder
 from agent.records import ClockState, Event, Gap, Reading
+from agent.trace_rows import GOOD, LOST, QUESTIONABLE, TraceSample, pack
 
 MIDNIGHT_NS = MIDNIGHT_US * 1000
 ENCODER = LineEncoder("dashi", "gw-01", {"tx1": "F12", "tx2": None})
@@ -45,6 +46,23 @@ def test_an_event_has_its_kind_as_a_tag_and_stands_at_its_start() -> None:
         assert field in line
 
 
+def test_an_event_carries_its_side_its_energy_and_its_classes() -> None:
+    whole = event(
+        i_before=100.0,
+        i_during=950.5,
+        direction="downstream",
+        sag_energy_s=0.25,
+        classes={"en50160": "between C2 and C3"},
+    )
+    line = ENCODER.event(whole)
+    for field in (
+        b"i_before=100.0", b"i_during=950.5", b'direction="downstream"', b"sag_energy_s=0.25",
+        b'class_en50160="between C2 and C3"',
+    ):  # fmt: skip
+        assert field in line
+    assert b"unbalance_pct" not in line
+
+
 def test_an_event_without_meter_and_feeder_says_none() -> None:
     line = ENCODER.event(event(scope="line", meter=None, feeder=None))
     assert line.startswith(b"event,feeder=none,gateway=gw-01,kind=sag,meter=none,site=dashi ")
@@ -77,6 +95,33 @@ def test_a_gap_is_told() -> None:
         b"gateway,feeder=none,gateway=gw-01,meter=none,site=dashi "
         b'dropped=10.0,dropped_reason="evicted: \\"full\\"" 1795392000000000010'
     )
+
+
+def test_each_sample_of_a_trace_is_a_point_at_its_own_instant_and_a_lost_one_is_none() -> None:
+    rows = [
+        TraceSample(0, GOOD, (230.0, 1.5)),
+        TraceSample(50_000, LOST, (None, None)),
+        TraceSample(100_000, QUESTIONABLE, (92.25, None)),
+    ]
+    first, last = ENCODER.trace(trace(rows=pack(rows, 2), offset_us=MIDNIGHT_US))
+    assert first == (
+        b"trace,feeder=F12,gateway=gw-01,meter=tx1,site=dashi "
+        b'voltage_l1=230,current_l1=1.5,event="ev-1",quality="good" 1795392000000000890'
+    )
+    assert last.endswith(b'voltage_l1=92.25,event="ev-1",quality="questionable" 1795392000100000890')
+
+
+def test_numbers_of_a_trace_have_the_digits_of_a_float32() -> None:
+    rows = [TraceSample(0, GOOD, (99.73, 1234567.8)), TraceSample(1, GOOD, (1e-7, 3e12))]
+    first, second = ENCODER.trace(trace(rows=pack(rows, 2)))
+    assert b" voltage_l1=99.73,current_l1=1234568," in first
+    assert b" voltage_l1=1e-07,current_l1=3e+12," in second
+
+
+def test_traces_of_two_events_that_share_a_sample_stay_apart() -> None:
+    times = [_time(ENCODER.trace(trace(event=id_))[0]) for id_ in ("ev-1", "ev-2", "ev-1")]
+    assert times[0] != times[1]
+    assert times[0] == times[2]
 
 
 @pytest.mark.parametrize("feeder", ["two\nlines", "back\\slash", "nul\0"])

@@ -1,8 +1,9 @@
 import json
 
 import pytest
-from samples import MIDNIGHT_US, event, reading, status
+from samples import MIDNIGHT_US, event, reading, status, trace
 
+from agent.detect.ring import ROWS
 from agent.publish.topics import (
     Session,
     event_message,
@@ -10,7 +11,9 @@ from agent.publish.topics import (
     state_message,
     status_message,
     topic_prefix,
+    trace_message,
 )
+from agent.trace_rows import GOOD, TraceSample, pack
 
 PREFIX = topic_prefix("dashi", "gw-01")
 
@@ -51,3 +54,22 @@ def test_a_status_is_retained() -> None:
 def test_a_value_that_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         reading_message(PREFIX, reading(values={"voltage_l1": float("nan")}))
+
+
+def test_a_part_of_a_trace_goes_to_its_meter_and_says_where_it_belongs() -> None:
+    message = trace_message(PREFIX, trace(part=2, closing="complete"))
+    assert (message.topic, message.retain) == ("lamplighter/dashi/gw-01/tx1/trace", False)
+    body = json.loads(message.payload)
+    assert (body["event"], body["part"], body["of"]) == ("ev-1", 2, 2)
+    assert body["values"] == {"voltage_l1": [92.25, 93.25, 94.25], "current_l1": [1.5, 1.5, 1.5]}
+
+
+def test_no_message_is_longer_than_what_brokers_take() -> None:
+    """Numbers as long as they get; AWS takes 128 KiB, Azure 256."""
+    names = ("voltage_l1_l2", "voltage_l2_l3", "voltage_l3_l1", "current_l1", "current_l2", "current_l3")
+    rows = [TraceSample(-(10**11) + n * 20_001, GOOD, (-1.234567e-12,) * 6) for n in range(ROWS)]
+    message = trace_message(PREFIX, trace(columns=names, rows=pack(rows, 6), offset_us=MIDNIGHT_US))
+    assert len(message.payload) < 36_000
+    usual = [TraceSample(n * 50_123, GOOD, (229.8762,) * 3 + (104.3345,) * 3) for n in range(ROWS)]
+    message = trace_message(PREFIX, trace(columns=names, rows=pack(usual, 6), offset_us=MIDNIGHT_US))
+    assert len(message.payload) < 20_480

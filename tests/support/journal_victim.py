@@ -10,7 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from samples import event, reading
+from samples import event, reading, trace
 
 from agent.journal.journal import Journal
 
@@ -31,10 +31,13 @@ async def main(state_dir: Path, seed: int) -> None:
             if chance.random() < 0.3:
                 number += 1
                 name = f"{journal.epoch}-{number}"
+                if chance.random() < 0.5:
+                    journal.add_trace(trace(event=name, count=chance.randrange(1, 300)))
                 durable = journal.add_event(event(id=name))
                 durable.add_done_callback(partial(say, name))
             window = await journal.fetch("mqtt", "live", 20)
             journal.advance("mqtt", "live", window.next)
+            journal.advance("mqtt", "trace", (await journal.fetch("mqtt", "trace", 1)).next)
             await asyncio.sleep(chance.random() * 0.004)
 
 

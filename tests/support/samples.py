@@ -1,9 +1,10 @@
-"""Readings, events and statuses as the sinks get them."""
+"""Readings, events, traces and statuses as the sinks get them."""
 
 from typing import Any
 
 from agent.journal.entries import Entry
-from agent.records import ClockState, Event, MeterStatus, Reading, Record
+from agent.records import ClockState, Event, MeterStatus, Reading, Record, Trace
+from agent.trace_rows import GOOD, TraceSample, pack
 
 # 2026-11-23T00:00:00Z
 MIDNIGHT_US = 1_795_392_000_000_000
@@ -32,6 +33,17 @@ def event(**changes: Any) -> Event:
         "extreme_by_channel": {"voltage_l1": 92.25}, "customers": (180, 182), "clock": ClockState(True, 0.5),
     }  # fmt: skip
     return Event(**(known | changes))
+
+
+def trace(part: int = 1, count: int = 3, **changes: Any) -> Trace:
+    """`count` samples, one every 50 ms from the event's start, of voltage_l1 and current_l1."""
+    first_us = 1_000_000 + (part - 1) * count * 50_000
+    samples = [TraceSample(first_us + n * 50_000, GOOD, (92.25 + n, 1.5)) for n in range(count)]
+    known: dict[str, Any] = {
+        "event": "ev-1", "also": (), "meter": "tx1", "kind": "sag", "start_us": MIDNIGHT_US, "part": part,
+        "columns": ("voltage_l1", "current_l1"), "rows": pack(samples, 2), "offset_us": MIDNIGHT_US - 1_000_000,
+    }  # fmt: skip
+    return Trace(**(known | changes))
 
 
 def status(meter: str = "tx1", **changes: Any) -> MeterStatus:

@@ -1,0 +1,114 @@
+"""`lamplighter replay`: what would the detector have made of a recording?"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from agent.cli import show
+from agent.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from agent.replay import Recording, View
+
+_COLUMNS = ("event", "kind", "began (s)", "ended (s)", "lasted (s)", "voltage", "phases", "inside")
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="RMS voltages, as CSV.", show_default=False)],
+    window: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S", min=0.001, help="Average over S seconds, as a meter does.", show_default="as recorded"
+        ),
+    ] = None,
+    every: Annotated[
+        float | None,
+        typer.Option(metavar="S", min=0.001, help="Look every S seconds.", show_default="every window"),
+    ] = None,
+    shift: Annotated[float, typer.Option(metavar="S", min=0.0, help="Begin the first window so much later.")] = 0.0,
+    profile: Annotated[str, typer.Option(metavar="PROFILE", help="Thresholds: iec, gb or ieee.")] = "iec",
+    interruption: Annotated[
+        float | None,
+        typer.Option(metavar="PCT", min=0.1, max=89.0, help="No supply below PCT %.", show_default="the profile's"),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Run a recording of RMS voltages through the detector: as it is, or as a poller would have seen it.
+
+    The CSV has the columns t_window_start_s, t_window_end_s, u1_pu and, with more phases, u2_pu and u3_pu: one row per
+    half cycle, RMS over one cycle, in pu. Times are those of the recording, bounds are honest: an event began and ended
+    within what is printed. Exit code 2 if the file or an option cannot be used.
+
+    Example: lamplighter replay fault.csv --window 0.2 --every 1
+    """
+    from agent.detect.thresholds import PROFILES
+    from agent.replay import RecordingError, View, parse_recording, rules_for
+    from agent.replay import replay as run
+
+    show.refuse_unknown("--profile", profile, tuple(PROFILES))
+    if window is None and (every is not None or shift):
+        _refuse("--every, --shift: found without --window; allowed: with it; say over what the meter averages")
+    try:
+        recording = parse_recording(_text(file), str(file))
+    except RecordingError as error:
+        _refuse(str(error))
+    view = View(window, every, shift)
+    rules = rules_for(recording, view, profile, None if interruption is None else interruption / 100)
+    try:
+        events = run(recording, view, rules)
+    except ValueError as error:
+        _refuse(f"--window: {error}")
+    if json:
+        facts = {"file": str(file), "rows": len(recording.rows), "window_s": window, "every_s": every or window}
+        at = {"profile": profile, "interruption_pct": round(100 * rules.thresholds.interruption, 6)}
+        show.as_json({**facts, **at, "events": events})
+        return
+    _print(recording, view, events)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        _refuse(f"{file}: found {error}; allowed: a readable CSV in UTF-8; check the path")
+
+
+def _refuse(text: str) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(2)
+
+
+def _print(recording: "Recording", view: "View", events: list[dict[str, Any]]) -> None:
+    width = f"RMS over {recording.width_s * 1000:g} ms"
+    if view.window_s is not None:
+        width = f"RMS over {view.window_s:g} s, looked at every {view.every_s or view.window_s:g} s"
+    title = f"{recording.file}: {recording.rows[0].start_s:g} to {recording.rows[-1].end_s:g} s, {width}\n"
+    typer.echo(title)
+    show.table("events", _COLUMNS, [_row(event, view) for event in events])
+
+
+def _row(event: Mapping[str, Any], view: "View") -> show.Row:
+    lasted = _between(event["duration_min_s"], event["duration_max_s"])
+    return (
+        str(event["key"]),
+        event["kind"],
+        "before the recording" if event["open_at_start"] else _between(event["start_earliest_s"], event["start_s"]),
+        "goes on" if event["open_at_end"] else _between(event["end_earliest_s"], event["end_s"]),
+        "-" if event["open_at_end"] else f"at least {lasted.split()[0]}" if event["open_at_start"] else lasted,
+        _voltage(event, bound=view.window_s is not None),
+        " ".join(event["phases"]),
+        "-" if event["parent"] is None else str(event["parent"]),
+    )
+
+
+def _between(low: float | None, high: float | None) -> str:
+    return "-" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def _voltage(event: Mapping[str, Any], *, bound: bool) -> str:
+    """What a window shows is a bound; what a half cycle shows is the thing itself."""
+    if "peak_pct" in event:
+        return f"{'at least ' * bound}{event['peak_pct']:.1f} %"
+    return f"{'at most ' * bound}{event['residual_pct']:.1f} %"

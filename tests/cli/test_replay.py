@@ -1,0 +1,54 @@
+"""`lamplighter replay`: a recording in, its events out."""
+
+import json
+from pathlib import Path
+
+from command_line import CommandLine
+
+_C60 = Path(__file__).parents[1] / "cases" / "c60_330kV_1ph_fault_then_deenergise.csv"
+
+
+def test_it_prints_the_events_of_a_recording(lamplighter: CommandLine) -> None:
+    done = lamplighter("replay", _C60)
+    assert done.code == 0
+    assert "0 to 1.7 s, RMS over 20 ms" in done.out
+    rows = [line.split() for line in done.out.splitlines() if line[:1].isdigit()]
+    assert [row[1] for row in rows] == ["sag", "swell", "supply_loss"]
+    assert "1.160 to 1.190" in done.out
+
+
+def test_the_polled_view_speaks_of_bounds(lamplighter: CommandLine) -> None:
+    done = lamplighter("replay", _C60, "--window", "0.2", "--every", "0.5")
+    assert "RMS over 0.2 s, looked at every 0.5 s" in done.out
+    assert "at most " in done.out
+    assert "swell" not in done.out
+
+
+def test_json_is_for_programs(lamplighter: CommandLine) -> None:
+    told = json.loads(lamplighter("replay", _C60, "--interruption", "1", "--profile", "gb", "--json").out)
+    assert [event["kind"] for event in told["events"]] == ["sag", "swell"]
+    assert (told["rows"], told["profile"], told["interruption_pct"], told["window_s"]) == (169, "gb", 1.0, None)
+    assert told["events"][1]["class"]["en50160"] == "T1"
+
+
+def test_nothing_seen_is_said(lamplighter: CommandLine, tmp_path: Path) -> None:
+    calm = tmp_path / "calm.csv"
+    calm.write_text("t_window_start_s,t_window_end_s,u1_pu\n0,0.02,1\n0.01,0.03,1\n", encoding="utf-8")
+    done = lamplighter("replay", calm)
+    assert (done.code, "events: none" in done.out) == (0, True)
+
+
+def test_what_cannot_be_used_is_exit_2_and_no_traceback(lamplighter: CommandLine, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.csv"
+    broken.write_text("t_window_start_s,t_window_end_s,u1_pu\n0,0.02,1\n0.01,0.03,volts\n", encoding="utf-8")
+    for arguments, words in [
+        ((broken,), "row 3, column u1_pu: found volts; allowed: a finite number"),
+        ((tmp_path / "none.csv",), "none.csv: found"),
+        ((tmp_path,), "allowed: a readable CSV"),
+        ((_C60, "--window", "0.03"), "--window: found 0.03 s; allowed: a whole number of the recording's 0.02 s"),
+        ((_C60, "--every", "1"), "--every, --shift: found without --window"),
+        ((_C60, "--profile", "eic"), "--profile: found eic; allowed: iec, gb, ieee"),
+    ]:
+        done = lamplighter("replay", *arguments)
+        assert (done.code, "Traceback" in done.err) == (2, False), arguments
+        assert words in done.err

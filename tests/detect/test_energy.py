@@ -1,0 +1,85 @@
+"""Missing energy: unbiased where every refresh was read, absent where not."""
+
+from random import Random
+
+import pytest
+from looks import U, rules
+from rms_meter import Polling, Pulse
+
+from agent.detect.changes import Change
+from agent.detect.meter import MeterDetector
+
+
+def _closed(pulse: Pulse, polling: Polling, window_s: float | None = None) -> Change | None:
+    by = rules(window_s=window_s or polling.window_s, age_s=polling.refresh_s, channels=1)
+    detector = MeterDetector(by)
+    looks = polling.looks((pulse,), pulse.end_s + 5.0, U)
+    changes = [change for look in looks for change in detector.look(look, look.received_boot_us)]
+    sags = [change for change in changes if change.action == "close" and change.kind == "sag"]
+    return sags[0] if sags else None
+
+
+def _polling(random: Random, window_s: float = 0.2, refresh_s: float = 0.2, period_s: float = 0.04) -> Polling:
+    return Polling(
+        window_s=window_s, refresh_s=refresh_s, period_s=period_s, refresh_phase_s=-random.uniform(0, refresh_s),
+        poll_phase_s=random.uniform(0, period_s), answer_s=0.002, read_at=random.random(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("before", [1.0, 1.03, 0.97])
+def test_it_is_unbiased_over_alignments(before: float) -> None:
+    random = Random(11)  # noqa: S311 - alignments, not secrets
+    errors = []
+    for _ in range(200):
+        start_s = random.uniform(2.5, 3.5)
+        pulse = Pulse(start_s, start_s + random.uniform(0.3, 1.5), random.uniform(0.2, 0.7), before)
+        closed = _closed(pulse, _polling(random))
+        assert closed is not None
+        assert closed.sag_energy_s is not None
+        truth = (before**2 - pulse.pu**2) * (pulse.end_s - pulse.start_s)
+        errors.append(closed.sag_energy_s - truth)
+    # A poll sees a refresh up to 40 ms late: each of some ten steps may be off by that times its height.
+    assert abs(sum(errors) / len(errors)) < 0.002
+    assert max(map(abs, errors)) < 0.05
+
+
+def test_read_once_per_refresh_it_is_the_sum_of_the_windows() -> None:
+    pulse = Pulse(3.05, 3.65, 0.5)
+    polling = Polling(
+        window_s=0.2, refresh_s=0.2, period_s=0.2, refresh_phase_s=0.0, poll_phase_s=0.1, answer_s=0.002, read_at=0.5
+    )
+    closed = _closed(pulse, polling)
+    assert closed is not None
+    assert closed.sag_energy_s == pytest.approx(0.75 * 0.6, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("window_s", "refresh_s", "period_s"),
+    [(0.2, 0.2, 0.5), (0.4, 0.2, 0.04), (0.1, 0.2, 0.04)],
+    ids=["refreshes skipped", "windows overlap", "windows leave gaps"],
+)
+def test_it_is_absent_where_the_sum_is_not_complete(window_s: float, refresh_s: float, period_s: float) -> None:
+    closed = _closed(Pulse(3.0, 4.5, 0.3), _polling(Random(3), window_s, refresh_s, period_s))  # noqa: S311
+    assert closed is not None
+    assert closed.sag_energy_s is None
+
+
+def test_a_lost_reply_takes_it_away() -> None:
+    by = rules(window_s=0.2, age_s=0.2, channels=1)
+    polling = _polling(Random(3), period_s=0.1)  # noqa: S311
+    looks = polling.looks((Pulse(3.0, 4.5, 0.3),), 9.0, U)
+    detector = MeterDetector(by)
+    changes = [
+        change
+        for look in looks
+        if not 3_500_000 < look.sent_boot_us < 3_800_000
+        for change in detector.look(look, look.received_boot_us)
+    ]
+    assert changes[-1].sag_energy_s is None
+
+
+def test_a_sag_without_a_before_has_none() -> None:
+    closed = _closed(Pulse(-1.0, 3.0, 0.5), _polling(Random(5)))  # noqa: S311
+    assert closed is not None
+    assert closed.open_at_start
+    assert closed.sag_energy_s is None
