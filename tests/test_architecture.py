@@ -23,11 +23,12 @@ IMPURE = {
 }  # fmt: skip
 PURE = (
     "agent/budget.py", "agent/detect/*.py", "agent/overview.py", "agent/plot*.py", "agent/trace_rows.py",
-    "agent/poll/health.py", "agent/poll/schedule.py",
-    "agent/poll/window.py", "agent/publish/line_protocol.py", "agent/publish/topics.py", "agent/records.py",
-    "agent/site_rules.py", "agent/site_schema.py", "agent/site_values.py", "agent/wire.py", "agent/wiring.py",
-    "drivers/*.py", "drivers/modbus/*.py", "simulators/feeder.py", "simulators/meter.py", "simulators/scenario.py",
-    "simulators/steps.py",
+    "agent/poll/asking.py", "agent/poll/health.py", "agent/poll/learning.py", "agent/poll/mutes.py",
+    "agent/poll/patience.py", "agent/poll/refresh.py", "agent/poll/roll.py", "agent/poll/schedule.py",
+    "agent/poll/tally.py", "agent/poll/unit.py", "agent/poll/window.py", "agent/publish/line_protocol.py",
+    "agent/publish/topics.py", "agent/records.py", "agent/site_rules.py", "agent/site_schema.py",
+    "agent/site_values.py", "agent/wire.py", "agent/wiring.py", "drivers/*.py", "drivers/modbus/*.py",
+    "simulators/feeder.py", "simulators/meter.py", "simulators/scenario.py", "simulators/steps.py",
 )  # fmt: skip
 SHELL_OF_DRIVERS = {
     "drivers/line.py", "drivers/transport.py", "drivers/library.py", "drivers/wheel.py", "drivers/outbox.py",

@@ -192,7 +192,7 @@ class LinePoller:
     def _judge(self, asked: Asked, exchange: Exchange) -> None:
         turn = asked.turn
         self.tally.turn(turn.due_us, asked.at_us, exchange.received_boot_us or self._now_us())
-        if self._down and exchange.outcome != "down":
+        if self._down and exchange.outcome in ("answered", "refused", "silent"):  # no flood of a stranger's bytes
             self._line_is_back()
         if exchange.outcome == "answered":
             self._roll.answered(asked.ask, asked.at_us, exchange)

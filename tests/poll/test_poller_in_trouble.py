@@ -366,3 +366,20 @@ def test_the_figures_of_the_last_minute():
     assert figures.watch_hz == pytest.approx({"m1": 1.0, "m2": 2.0}, rel=0.05)
     assert 0 <= figures.lag_s <= figures.worst_lag_s <= 0.3
     assert figures.overruns == 0
+
+
+def test_a_stranger_who_floods_a_line_that_goes_again_and_again_is_no_return_of_its_meters(caplog):
+    class Flooded(FakeLine):
+        """Every two seconds it is open for one request, and what comes is not for us."""
+
+        async def exchange(self, unit: int, read: Read, timeout_s: float, spare: Read | None = None) -> Exchange:
+            self.down = int(asyncio.get_running_loop().time() * 10) % 20 != 0
+            answer = await super().exchange(unit, read, timeout_s, spare)
+            return answer if self.down else answer._replace(outcome="garbled", data=b"")
+
+    caplog.set_level("INFO")
+    rig = Rig(Flooded(), [unit(1), unit(2)])
+    virtual_time.run(rig.run(60))
+    assert {miss.outcome for miss in rig.misses} == {"down", "garbled"}
+    said = Counter(record.getMessage().split()[0] for record in caplog.records)
+    assert said == {"meter.silent": 2}
