@@ -2,8 +2,9 @@
 
 It begins with FEW rows, enough for five seconds at ten samples a second. It doubles where it would overwrite what is
 younger than HELD_US, and takes all its ROWS while a trace is made: 33 bytes a row with three voltages and three
-currents, so 10.6 kB a meter at most and 2.1 MB for two hundred. No register shows anything new more often than once a cycle, so of samples that come
-faster than 50 a second only 50 are kept, and 5 s always fit. A list of tuples was rejected: six times the memory.
+currents, so 10.6 kB a meter at most and 2.1 MB for two hundred. No register shows anything new more often than once a
+cycle, so of samples that come faster than 50 a second only 50 are kept, and 5 s always fit. A list of tuples was
+rejected: six times the memory.
 """
 
 import math

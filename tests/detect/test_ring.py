@@ -73,7 +73,9 @@ def test_the_sample_in_which_something_happened_is_kept_even_if_it_came_too_earl
     st.integers(min_value=1, max_value=6),
     st.lists(st.tuples(st.integers(min_value=1, max_value=200_000), st.booleans()), max_size=900),
 )
-def test_it_grows_to_its_bound_and_holds_the_newest_of_what_it_was_given(columns: int, steps: list[tuple[int, bool]]) -> None:
+def test_it_grows_to_its_bound_and_holds_the_newest_of_what_it_was_given(
+    columns: int, steps: list[tuple[int, bool]]
+) -> None:
     ring, given_us, at_us = Ring(columns), [], 0
     most = ROWS * (9 + 4 * columns)
     for step_us, answered in steps:
