@@ -149,7 +149,7 @@ class LinePoller:
                 self._go_on(over)
 
     def tick(self) -> None:
-        """Once a second: look at what the line has done, and use its room to learn."""
+        """Once a second: see what the line has done, and use its room to learn."""
         self.recent.tick(now_us := self._now_us(), self.tally, sum(map(self._schedule.missed, self._units)))
         if self._schedule.alert(now_us) or self._learning.meter in self._schedule.paused:
             self._learning.abandon()
@@ -290,12 +290,9 @@ class LinePoller:
 
     def _miss_read(self, turn: Turn, ask: Ask, why: str, misses: int = 1) -> None:
         """A read that stays unanswered time and again, while the meter answers others, is left alone for a while."""
-        meter, read = turn.job.meter, ask.read
-        if self._mutes.missed(meter, read, why, self._now_us(), misses):
-            log.warning(
-                "meter.mute meter=%s function=%d address=%d count=%d: %s; left out: %s",
-                meter, read.function, read.address, read.count, why, ",".join(ask.names),
-            )  # fmt: skip
+        meter, names = turn.job.meter, ",".join(ask.names)
+        if self._mutes.missed(meter, ask.read, why, self._now_us(), misses):
+            log.warning("meter.mute meter=%s %s: %s; left out: %s", meter, ask.place, why, names)
 
     def mute(self, meter: str) -> tuple[str, ...]:
         """What this meter does not give although its map says so, in words."""
@@ -325,10 +322,13 @@ class LinePoller:
 
     def _line_is_back(self) -> None:
         """Who was only out of reach is asked at once: probes one by one would take a busy line half a minute."""
-        for meter in self._down & self._schedule.paused.keys():
+        back = self._down & self._schedule.paused.keys()
+        for meter in back:
             self._roll.alive(meter)
             self._schedule.resume(meter, self._now_us())
         self._down.clear()
+        if back:
+            log.info("line.back line=%s meters=%d asked at once", self._line.name, len(back))
 
     def _alive(self, meter: str) -> None:
         before = self._roll.alive(meter)

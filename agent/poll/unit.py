@@ -90,3 +90,8 @@ class Ask:
     def names(self) -> list[str]:
         """What it brings."""
         return [row.quantity for row, _ in self.planned.fields] + [scale.name for scale, _ in self.planned.scales]
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for a log line."""
+        return f"function={self.read.function} address={self.read.address} count={self.read.count}"
