@@ -38,6 +38,7 @@ def unit_of(meter: Meter, config: LineConfig, beside: Path, *, tight: bool) -> U
         slow=_decoder(meter, slow) if slow else None,
         watch_us=meter.watch_us or 0,
         auto=meter.watch_auto,
+        refresh_us=round(meter.model.refresh_s * 1e6),
         hurry_us=max(_HURRY_FLOOR_US, round(meter.model.refresh_s * 1e6 / _LOOKS_PER_REFRESH)),
         poll_us=meter.poll_us,
         slow_us=SLOW_US,

@@ -42,6 +42,7 @@ class MeterDetector:
         self._minutes = Minutes(len(rules.channels))
         self._looks: list[Look] = []
         self._kept = 2 + (rules.reach_us + _CLEAN_US) // SPACING_US
+        self._map_age_us = rules.age_us
         self._before: Sequence[Look] = ()
         self._clean: Sequence[Look] = ()
         self._last: Look | None = None
@@ -60,8 +61,9 @@ class MeterDetector:
             self._judge_by(self._sliding.rules)
 
     def refreshes(self, age_us: int) -> None:
-        """The meter renews its values more slowly than its map says: they may be so old."""
-        if age_us <= self.rules.age_us:
+        """How often the meter renews its values, as seen: slower than its map says makes them older."""
+        age_us = max(self._map_age_us, age_us)
+        if age_us == self.rules.age_us:
             return
         if self._sliding is not None:
             self._sliding.rules = replace(self._sliding.rules, age_us=age_us)

@@ -1,14 +1,16 @@
 """The meters of one line whose refresh is to be learnt: one at a time, while the line has room. Pure.
 
-Only those that are watched at what their map says of it (`watch = "auto"`). A trial ends without a result when anything
-happens at the line, or when its meter falls silent: then it waits for another one. A meter that was silent may be
-another one when it is back, so it is tried again; until then it keeps its pace.
+On trial come only those that are watched at what their map says of it (`watch = "auto"`). That a meter is slower than
+its map is seen in passing, at any pace (`renewal`). A trial ends without a result when anything happens at the line, or
+when its meter falls silent: then it waits for another one. A meter that was silent may be another one when it is back,
+so it is tried again; until then it keeps its pace.
 """
 
 from collections import deque
 from collections.abc import Callable, Container, Mapping, Sequence
 
 from agent.poll.refresh import Trial, judged, mean_taken_us, pace_us, saw
+from agent.poll.renewal import Renewals
 from agent.poll.unit import Unit
 
 # Nothing is watched more often than 20 times a second on what was learnt; `watch = "max"` is there for more.
@@ -34,10 +36,16 @@ class Learning:
         self._units = {unit.meter: unit for unit in units if unit.auto and unit.watch_us}
         self._paces = {meter: unit.watch_us for meter, unit in self._units.items()}
         self._waiting = deque(self._units)
+        self._renewals = Renewals({unit.meter: unit.refresh_us for unit in units if unit.refresh_us})
+        self._all = {unit.meter: unit for unit in units}
         self._sharing = len(units)
         self._pace, self._found = pace, found
         self._trial = Trial(0)
         self._due_us = 0
+
+    def __contains__(self, meter: object) -> bool:
+        """Whether `look` wants to be told of this meter."""
+        return meter == self.meter or meter in self._renewals
 
     @property
     def idle(self) -> bool:
@@ -61,6 +69,8 @@ class Learning:
     def anew(self, unit: Unit) -> None:
         """This meter may be another one now, or it is read in another way: to be tried again."""
         meter = unit.meter
+        if meter in self._all and unit.refresh_us:
+            self._renewals.anew((meter,))
         if meter not in self._units:
             return
         if unit is not self._units[meter]:
@@ -70,12 +80,21 @@ class Learning:
         elif meter not in self._waiting:
             self._waiting.append(meter)
 
-    def look(self, due_us: int, replies: Mapping[int, bytes], taken_us: int) -> None:
-        """A look at the meter on trial. replies: by number of the read. Only the first read counts: a set of several
-        is not of one instant, and a renewal in between would look like two."""
+    def look(self, meter: str, due_us: int, replies: Mapping[int, bytes], sent_us: int, received_us: int) -> None:
+        """A look at a meter that is `in` this. replies: by number of the read. Only the first read counts: a set of
+        several is not of one instant, and a renewal in between would look like two."""
         words = replies.get(0)
-        if self.meter is None or words is None:
+        if words is None:
             return
+        if meter in self._renewals and (slower_us := self._renewals.look(meter, received_us, words)) is not None:
+            self.learnt[meter] = slower_us
+            self._found(meter, slower_us, self._paces.get(meter, self._all[meter].watch_us))
+        if meter == self.meter:
+            self._tried(due_us, words, received_us - sent_us)
+
+    def _tried(self, due_us: int, words: bytes, taken_us: int) -> None:
+        """A look at the meter on trial."""
+        assert self.meter is not None  # noqa: S101 - the caller has looked
         trial = self._trial = saw(self._trial, words, due_us - self._due_us, taken_us)
         self._due_us = due_us
         least_us = max(_FLOOR_US, round(mean_taken_us(trial) * self._sharing / _OF_LINE))

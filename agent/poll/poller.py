@@ -191,7 +191,7 @@ class LinePoller:
 
     def _judge(self, asked: Asked, exchange: Exchange) -> None:
         turn = asked.turn
-        self.tally.turn(turn.due_us, asked.at_us, exchange.received_boot_us or self._now_us())
+        self.tally.turn(turn, asked.at_us, exchange.received_boot_us or self._now_us())
         if self._down and exchange.outcome in ("answered", "refused", "silent"):  # no flood of a stranger's bytes
             self._line_is_back()
         if exchange.outcome == "answered":
@@ -268,8 +268,8 @@ class LinePoller:
         if watch:
             watched = self.tally.watched
             watched[meter] = watched.get(meter, 0) + 1
-            if meter == self._learning.meter:
-                self._learning.look(turn.due_us, replies, at_us - sent_us)
+            if meter in self._learning:
+                self._learning.look(meter, turn.due_us, replies, sent_us, at_us)
         quality: Quality = "questionable" if questionable else "good"
         sample = _new(Sample, (meter, sent_us, at_us, values, not watch, quality, lacking))
         whole = sample if watch else self._first_sets.whole(sample)

@@ -117,7 +117,7 @@ class Schedule:
     """The jobs of one line. `paused` meters (silent ones) are skipped: their probes are the health's business."""
 
     _slots: list[_Slot]
-    paused: dict[str, None] = field(default_factory=dict)  # an ordered set: probes go round in a fixed order
+    paused: dict[str, None] = field(default_factory=dict)  # an ordered set: who was probed goes to its end
     _alert_until_us: int = 0
 
     @classmethod
@@ -134,8 +134,11 @@ class Schedule:
             if first is None:
                 first = slot
             else:
+                # Of those that are due by the same tick the one goes first that had to wait the longest: an overloaded
+                # line is shared alike.
                 alert = self.alert(now_us)
-                first = slot if slot.deadline_us(alert) < first.deadline_us(alert) else first
+                one, other = slot.deadline_us(alert), first.deadline_us(alert)
+                first = slot if one < other or (one == other and slot.seen_us < first.seen_us) else first
         if first is None:
             return None
         job, nth = first.job, first.index
@@ -188,9 +191,11 @@ class Schedule:
         slot.index, slot.due_us = 0, now_us
 
     def probe(self, meter: str, now_us: int, wait_us: int, *, hurried: bool) -> Turn:
-        """The first read of a paused meter, out of turn."""
+        """The first read of a paused meter, out of turn. It is the last one now in the round of probes; ticks that pass
+        while it is silent are not missed."""
+        self.paused[meter] = self.paused.pop(meter)
         slot = next(slot for slot in self._slots if slot.job.meter == meter)
-        slot.index = 0
+        slot.index, slot.due_us = 0, now_us
         return Turn(slot.job, 0, now_us, slot.job.reads == 1, wait_us, hurried)
 
     def next_due_us(self) -> int | None:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from agent.poll.schedule import Turn
+
 # Five seconds apart: with one a second, the counts of two hundred meters took 6 MB.
 _APART_US = 4_500_000
 _MOST_TICKS = 13
@@ -14,7 +16,8 @@ _MOST_TICKS = 13
 class Tally:
     """Counts since the start. worst_late_us is that since the last step of `Recent`.
 
-    busy_us:  from each request to what came of it
+    turns:    requests for voltages, in their turn; full sets wait by design, and probes come when there is room
+    busy_us:  from each request of any kind to what came of it
     late_us:  from each tick's due instant to its request, added up over `turns`
     watched:  by meter, watched sets that brought values
     """
@@ -25,10 +28,12 @@ class Tally:
     worst_late_us: int = 0
     watched: dict[str, int] = field(default_factory=dict)
 
-    def turn(self, due_us: int, asked_us: int, ended_us: int) -> None:
-        late_us = asked_us - due_us
-        self.turns += 1
+    def turn(self, turn: Turn, asked_us: int, ended_us: int) -> None:
         self.busy_us += ended_us - asked_us
+        if turn.job.work != "watch" or turn.wait_us:
+            return
+        late_us = asked_us - turn.due_us
+        self.turns += 1
         self.late_us += late_us
         if late_us > self.worst_late_us:
             self.worst_late_us = late_us
@@ -39,7 +44,7 @@ class Figures:
     """Over the last minute, or since the start.
 
     utilisation:   part of the time that the line was busy
-    lag_s, worst_lag_s: from due to asked, mean and worst
+    lag_s, worst_lag_s: of the watching, from due to asked, mean and worst
     overruns:      ticks that were never served
     watch_hz:      achieved, by meter
     """

@@ -19,6 +19,7 @@ class Unit:
 
     watch, poll, slow: voltages and currents, the rest of the full set, what changes slowly; slow may have no reads
     watch_us:  0 means as fast as the line goes; hurry_us: the shortest pace worth having, while something happens
+    refresh_us: what the map says of it; 0: nothing
     auto:      watch_us is the map's idea of the meter's refresh: to be learnt
     wire_s:    wire time of one read and its reply, without any turn-around
     floor_s, ceiling_s: least and most that its turn-around may take
@@ -38,6 +39,7 @@ class Unit:
     slow: Decoder | None = None
     slow_us: int = 0
     auto: bool = False
+    refresh_us: int = 0
     moved: "Callable[[Block], Unit] | None" = None
 
     def jobs(self, share: float = 0.0) -> tuple[Job, ...]:

@@ -42,7 +42,7 @@ class Rig:
                 return
             self.at_us += self.paces[meter]
             words = (self.at_us // refresh_us).to_bytes(8, "big")
-            self.learning.look(self.at_us, dict.fromkeys(replies, words), self.taken_us)
+            self.learning.look(meter, self.at_us, dict.fromkeys(replies, words), self.at_us, self.at_us + self.taken_us)
 
 
 def test_a_slower_meter_is_told_and_never_watched_more_slowly() -> None:

@@ -184,3 +184,19 @@ def test_who_is_dead_after_an_outage_is_found_dead_again():
     virtual_time.run(rig.run(120, (60, lambda: setattr(line, "down", False))))
     assert rig.poller.health("m3").state == "silent"
     assert all(rig.poller.health(f"m{n}").state == "healthy" for n in (1, 2, 4, 8))
+
+
+def test_every_silent_meter_is_asked_again_and_again():
+    """A probe that is waited for in full takes longer than the rest between two: the first must not take every turn."""
+    dead = Rig(FakeLine(dead=set(range(1, 9))), [unit(n) for n in range(1, 9)])
+    virtual_time.run(dead.run(600))
+    asked = Counter(number for at, number, _ in dead.line.asked if at > 1060 * SECOND)
+    assert max(asked.values()) - min(asked.values()) <= 2, asked
+    assert len(asked) == 8
+
+
+def test_a_meter_at_the_end_of_the_list_is_heard_again_soon():
+    line = FakeLine(dead=set(range(1, 9)))
+    rig = Rig(line, [unit(n) for n in range(1, 9)])
+    virtual_time.run(rig.run(90, (60, lambda: line.dead.discard(8))))
+    assert min(each.received_boot_us for each in rig.watches("m8")) <= 1065 * SECOND

@@ -195,3 +195,20 @@ def test_attention_turns_a_flat_out_line_to_its_meter():
     turns = serve(schedule, 3 * SECOND, 23 * SECOND, 40_000)
     assert longest_gap_us(turns, "m3") <= 200_000
     assert max(longest_gap_us(turns, f"m{n}") for n in range(16)) <= 2 * SECOND
+
+
+def test_an_overloaded_line_is_shared_alike():
+    """Sixteen meters that want more than twice what there is: nobody is served more often for standing first."""
+    jobs = [Job(f"m{n}", "watch", SECOND, 1) for n in range(16)]
+    turns = serve(Schedule.starting(jobs, 0), 0, 600 * SECOND, 160_000)
+    counts = [sum(turn.job.meter == f"m{n}" for _, turn in turns) for n in range(16)]
+    assert max(counts) - min(counts) <= 2, counts
+
+
+def test_probes_go_round():
+    schedule = Schedule.starting([Job(f"m{n}", "watch", SECOND, 1) for n in range(5)], 0)
+    schedule.paused.update(dict.fromkeys(("m1", "m2", "m3")))
+    for meter in ("m1", "m2", "m3", "m1"):
+        assert next(iter(schedule.paused)) == meter
+        schedule.done(schedule.probe(meter, 700 * SECOND, 50_000, hurried=False), 700 * SECOND)
+    assert [schedule.missed(f"m{n}") for n in (1, 2, 3)] == [0, 0, 0]
