@@ -36,6 +36,10 @@ def _print(told: Mapping[str, Any]) -> None:
     show.table("lines", ("line", "state", "exchanges", "trouble"), lines)
     paces = [(name, *_paces(line["last_minute"])) for name, line in told["lines"].items() if line["last_minute"]]
     show.table("last minute", ("line", "busy", "lag mean, worst", "overruns", "watched"), paces)
+    for name, line in told["lines"].items():
+        if line["refresh_s"]:
+            learnt = ", ".join(f"{meter} every {seconds:.3g} s" for meter, seconds in line["refresh_s"].items())
+            typer.echo(f"line {name}, seen of how often meters renew their values: {learnt}\n")
     sinks = [(name, _words(facts)) for name, facts in told["sinks"].items()]
     show.table("sinks", ("sink", "progress"), sinks)
     if any(meter["supply"] in ("dead", "partial") for meter in told["meters"]):
