@@ -24,7 +24,7 @@ from agent.status.board import Board
 from agent.status.notify import Notify
 from agent.supervisor import supervise
 from agent.units import TIGHT, unit_of, watch_decoder
-from agent.wiring import NOISE_A, channels_of, rules_of
+from agent.wiring import NOISE_A, channels_of, log_of, rules_of
 from drivers.line import Line
 from drivers.outbox import Outbox
 from drivers.wheel import Wheel
@@ -39,6 +39,8 @@ _MQTT_WINDOW = 100
 _EVENTS_REMEMBERED = 4096
 # While a voltage is out of its band there is a reading a second: enough to find the last that proves an event.
 _READINGS_BACK = 60
+# Of a meter, for what its own registers may still have to say about them.
+_EVENTS_BACK = 32
 # Lines a post: some 300 kB before compression, well under every server's limit.
 _INFLUX_WINDOW = 1000
 # How long after the last trouble a meter and its neighbours keep the line's attention.
@@ -173,6 +175,8 @@ async def _pipelines(app: App) -> dict[str, MeterPipeline]:
         concerned = any(event.meter == name for event in left_open)
         kept = [part for event in left_open if event.meter == name for part in await app.journal.traces(event)]
         pipeline.resume(left_open, await app.journal.readings(name, _READINGS_BACK) if concerned else (), kept)
+        if last := app.journal.kept(name):
+            pipeline.resume_log(last, await app.journal.events(limit=_EVENTS_BACK, meter=name))
     for event in orphans(left_open, pipelines):
         app.journal.add_event(abandoned(event, app.clock))
     return pipelines
@@ -181,6 +185,7 @@ async def _pipelines(app: App) -> dict[str, MeterPipeline]:
 def _pipeline(app: App, meter: Meter, next_id: Callable[[], str]) -> MeterPipeline:
     rules = rules_of(meter, app.site.profile)
     channels = channels_of(meter.basis, meter.wiring, meter.installation)
+    log_ = log_of(meter, rules)
     facts = MeterFacts(
         meter=meter.name,
         rules=rules,
@@ -192,6 +197,7 @@ def _pipeline(app: App, meter: Meter, next_id: Callable[[], str]) -> MeterPipeli
         accuracy_pct=meter.model.accuracy_pct,
         watch_s=None if meter.watch_us is None else meter.watch_us / 1e6,
         frequency_hz=app.site.frequency_hz,
+        latches=bool(log_),
     )
     book = Book(facts, app.clock, next_id)
     averaged = frozenset(watch_decoder(meter).quantities)
@@ -199,7 +205,8 @@ def _pipeline(app: App, meter: Meter, next_id: Callable[[], str]) -> MeterPipeli
     currents = tuple(sorted(averaged.difference(channels.keys)))
     return MeterPipeline(
         meter.name, rules, channels.keys, book, window, app.clock, app.journal, app.board, currents,
-        floor_a=NOISE_A * meter.installation.ct,
+        floor_a=NOISE_A * meter.installation.ct, meter_log=log_,
+        hasten=lambda at_us: app.pollers[meter.line].hasten(meter.name, at_us),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from agent.budget import read_time_s
 from agent.detect.floor import HALF, Watching, floor_words, shortest_visible_s, surely_seen_s
-from agent.wiring import watched
+from agent.wiring import latched, watched
 from drivers.identity import IdRead
 from drivers.line import SerialPort, TcpEndpoint
 from drivers.modbus.pdu import Read
@@ -185,8 +185,11 @@ def _section(model: MeterModel) -> str:
         f"Sources: {'; '.join(model.sources)}.",
         f"Quantities: {' '.join(model.quantities) or 'none'}.",
     ]
-    if model.evidence:
-        facts.append(f"Kept by the meter itself, no part of a reading: {' '.join(model.evidence)}.")
+    evidence = latched(model)
+    if evidence:
+        facts.append(f"Its own evidence, read once a minute and at once after trouble: {' '.join(evidence)}.")
+    if others := [name for name in model.evidence if name not in evidence]:
+        facts.append(f"Kept by the meter and not read: {' '.join(others)}.")
     if model.unproven:
         facts.append(f"Grade D, off: {' '.join(model.unproven)}.")
     if model.identity.proves:

@@ -3,7 +3,7 @@ sample -> comms, voltages -> events; sample -> window -> readings; both -> journ
 """
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from agent.detect.book import Book
 from agent.detect.changes import Change
 from agent.detect.comms import COMMS_INITIAL
 from agent.detect.meter import MeterDetector
+from agent.detect.meter_log import MeterLog, Seeing
 from agent.detect.recorder import Recorder
 from agent.detect.supply import supply
 from agent.detect.thresholds import Rules
@@ -30,6 +31,9 @@ _new = tuple.__new__  # what Look(...) does, without its Python-level constructo
 
 # A resonance may double a voltage, a lost neutral brings up to 1.73 of it; ten times it is a broken register.
 _HIGHEST_PU = 10.0
+# The meter's own registers are asked again a little after they must hold all about something; and while it boots.
+_SPARE_US = 200_000
+_BOOTING_US = 2_000_000
 
 Standing = tuple[Supply, Mapping[str, Supply], Comms]
 
@@ -43,12 +47,15 @@ class Keeps(Protocol):
 
     def add_trace(self, trace: Trace) -> object: ...
 
+    def keep(self, name: str, text: str) -> object: ...
+
 
 class MeterPipeline:
     """One meter: its detectors, its open events, its reading in the making.
 
     keys: the quantity ids under which a sample carries the rules' channels, in their order; currents: what traces show
-    beside them; floor_a: below it a current is noise.
+    beside them; floor_a: below it a current is noise; meter_log: what the meter itself latches; hasten: to be called
+    with the instant by which that is worth reading.
     """
 
     def __init__(
@@ -64,6 +71,8 @@ class MeterPipeline:
         currents: tuple[str, ...] = (),
         *,
         floor_a: float = 0.1,
+        meter_log: MeterLog | None = None,
+        hasten: Callable[[int], None] = lambda at_boot_us: None,
     ) -> None:
         self._meter = meter
         self._rules = rules
@@ -74,6 +83,8 @@ class MeterPipeline:
         self._journal = journal
         self._board = board
         self._detector = MeterDetector(rules, floor_a)
+        self._log = meter_log or MeterLog((), rules, lives_on_it=False)
+        self._hasten = hasten
         self._warmup = Warmup(rules)
         self._comms = COMMS_INITIAL
         self._columns = keys + currents
@@ -97,6 +108,12 @@ class MeterPipeline:
             self._journal.add_event(event)
         self._board.changed.set()
 
+    def resume_log(self, kept: str, events: Iterable[Event]) -> None:
+        """Go on from what another run read last of the meter's own registers; events: the last that run told."""
+        slack_us = round(1e6 * (self._clock.state.uncertainty_s or 0.0))
+        self._log.resume(kept, self._clock.from_wall_us, self._clock.boot_us(), slack_us)
+        self._book.remember(events)
+
     def on_sample(self, sample: Sample) -> None:
         if self._quiet(sample):
             return
@@ -111,9 +128,11 @@ class MeterPipeline:
             sample = self._warm(sample)
             changes += self._look(sample, at_us)
         self._tell(changes, sample.received_boot_us)
+        published = self._latched(sample) if self._log else sample
         if self._recorder.recording:
             self._keep_traces(self._recorder.due(sample.received_boot_us))
-        self._keep(self._window.add(sample, self._clock.wall_us(sample.sent_boot_us), at_us))
+        if published is sample or published.values:
+            self._keep(self._window.add(published, self._clock.wall_us(sample.sent_boot_us), at_us))
         self._note_standing()
 
     def _quiet(self, sample: Sample) -> bool:
@@ -147,6 +166,7 @@ class MeterPipeline:
     def stop(self) -> None:
         """Nothing comes any more: keep what a trace in the making has."""
         self._keep_traces(self._recorder.stop(self._clock.boot_us()))
+        self._keep_log(self._clock.boot_us(), stops=True)
 
     @property
     def troubled(self) -> bool:
@@ -203,6 +223,34 @@ class MeterPipeline:
         self._detector.full_set(get("active_power_total"), lines)
         self._tell_events(self._book.settle(sample.received_boot_us), sample.received_boot_us)
 
+    def _latched(self, sample: Sample) -> Sample:
+        """What the meter's own registers tell; the sample without those that are no part of a reading."""
+        log_, now_us = self._log, sample.received_boot_us
+        seeing = Seeing(self._detector.last_look, self._detector.rules)
+        if sample.full and sample.quality == "good":
+            self._read_log(sample, seeing)
+        told = log_.ready(seeing, now_us, self._book.knows)
+        for move in (move for one in told for move in one.finding.moves):
+            register, before, after = move.latch.name, move.before, move.after
+            log.info("meter.log meter=%s register=%s before=%.10g after=%.10g", self._meter, register, before, after)
+        self._tell_events(self._book.log(told, now_us), now_us)
+        if sample.full:
+            self._book.forget(log_.oldest_us)
+            self._keep_log(now_us)
+        if log_.unpublished.isdisjoint(sample.values):
+            return sample
+        return sample._replace(values={k: v for k, v in sample.values.items() if k not in log_.unpublished})
+
+    def _read_log(self, sample: Sample, seeing: Seeing) -> None:
+        _, sent_us, received_us, values, *_ = sample
+        if self._warmup.since_us is not None and seeing.look is not None:
+            if not self._log.unpublished.isdisjoint(values):
+                self._hasten(received_us + _BOOTING_US)  # what it says while it boots proves nothing
+            return
+        reset = self._log.read(values, sent_us, received_us, seeing)
+        if reset:
+            log.info("meter.counters_reset meter=%s registers=%s", self._meter, ",".join(reset))
+
     def _look(self, sample: Sample, at_us: int) -> tuple[Change, ...]:
         return self._judged(sample, tuple(map(sample.values.get, self._columns)), at_us)
 
@@ -228,7 +276,16 @@ class MeterPipeline:
             self._journal.add_event(tidied_event(event))
             log.info("event.%s id=%s kind=%s meter=%s", event.state, event.id, event.kind, event.meter)
         self._keep_traces(self._recorder.told(events, at_boot_us))
+        if self._log and any(event.state == "closed" or event.revision == 1 for event in events):
+            # At once; and, as a register may be old, again when it must hold all of it.
+            over = any(event.state == "closed" for event in events)
+            self._hasten(at_boot_us + (self._detector.rules.reach_us + _SPARE_US if over else 0))
         self._board.changed.set()
+
+    def _keep_log(self, now_us: int, *, stops: bool = False) -> None:
+        text = self._log.to_keep(now_us, self._clock.wall_us, stops=stops)
+        if text is not None:
+            self._journal.keep(self._meter, text)
 
     def _keep_traces(self, parts: Iterable[Trace]) -> None:
         for part in parts:
@@ -245,8 +302,9 @@ class MeterPipeline:
         now = (*supply(self._volts, self._rules, heard, self._detector.open_kinds), heard)
         if now != self._standing:
             self._standing = now
-            self._all_live = heard == "ok" and set(now[1].values()) == {"live"}
             self._board.changed.set()
+        # While a finding waits for the next looks, none of them is quiet.
+        self._all_live = not self._log.waits and now[2] == "ok" and set(now[1].values()) == {"live"}
 
 
 def abandoned(orphan: Event, clock: Clock) -> Event:

@@ -8,7 +8,7 @@ from agent.budget import ceiling_s, wire_s
 from agent.poll import place
 from agent.poll.unit import Unit
 from agent.site import Meter
-from agent.wiring import polled, slowly_polled, watched
+from agent.wiring import latched, polled, slowly_polled, watched
 from drivers.codec import Decoder, Installation, compile_plan
 from drivers.endpoints import LineConfig
 from drivers.model import MeterModel
@@ -24,11 +24,14 @@ _FLOOR_S = 0.05
 SLOW_US = 10_000_000
 # A line is tight when its full sets take more of it than this: what they leave is for watching the voltages.
 TIGHT = 0.5
+# What the meter latches waits there for us; after trouble it is asked at once.
+LOG_US = 60_000_000
 
 
 def unit_of(meter: Meter, config: LineConfig, beside: Path, *, tight: bool) -> Unit:
     """beside: directory of the site file, for maps of its own; tight: the line has little room beside its full sets."""
     slow = slowly_polled(meter.model, meter.basis, meter.wiring) if tight and meter.poll_us < SLOW_US else ()
+    log = latched(meter.model, meter.wiring)
     rest = [name for name in polled(meter.model, meter.basis, meter.wiring) if name not in slow]
     return Unit(
         meter=meter.name,
@@ -42,6 +45,8 @@ def unit_of(meter: Meter, config: LineConfig, beside: Path, *, tight: bool) -> U
         hurry_us=max(_HURRY_FLOOR_US, round(meter.model.refresh_s * 1e6 / _LOOKS_PER_REFRESH)),
         poll_us=meter.poll_us,
         slow_us=SLOW_US,
+        log=_decoder(meter, log) if log else None,
+        log_us=LOG_US,
         wire_s=partial(_wire_s, config),
         floor_s=_FLOOR_S,
         ceiling_s=ceiling_s(meter.model, config),

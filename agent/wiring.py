@@ -5,10 +5,13 @@ Pure.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.detect.evidence import LATCHES, Latch
+from agent.detect.meter_log import MeterLog
 from agent.detect.thresholds import PROFILES, Rules
 from drivers.codec import Installation, published_name
-from drivers.model import MeterModel
-from drivers.quantities import CATALOGUE, CURRENTS, VOLTAGES_LL, VOLTAGES_LN
+from drivers.encodings import ENCODINGS
+from drivers.model import MeterModel, Register
+from drivers.quantities import CATALOGUE, CURRENTS, PHASES, VOLTAGES_LL, VOLTAGES_LN
 
 if TYPE_CHECKING:
     from agent.site import Meter
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 # 2 % of a 5 A secondary, in which current transformers and meters keep no accuracy: times the ratio, below it a
 # current is noise.
 NOISE_A = 0.1
+# Of what a meter may live on: its silence then comes with the loss of all the voltage it measures.
+_LIVES_ON_IT = ("self", "self:all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,48 @@ def polled(model: MeterModel, basis: str, wiring: str) -> tuple[str, ...]:
 def slowly_polled(model: MeterModel, basis: str, wiring: str) -> tuple[str, ...]:
     """Terminal names of those of `polled` that only count up: energies, hours, failures."""
     return tuple(name for name in polled(model, basis, wiring) if CATALOGUE[name].counter)
+
+
+def latched(model: MeterModel, wiring: str | None = None) -> tuple[str, ...]:
+    """Terminal names of what the meter latches and the agent can read something from; wiring: the map's."""
+    wired = wiring or model.wiring
+    return tuple(name for name in model.evidence if _stem(name) in LATCHES and _wired(name, wired))
+
+
+def log_of(meter: "Meter", rules: Rules) -> MeterLog:
+    """What the meter itself latches, and those of its counters that are published, which tell as much."""
+    model, wiring = meter.model, meter.wiring
+    also = (name for name in polled(model, meter.basis, wiring) if _stem(name) in LATCHES)
+    wanted = {*latched(model, wiring), *also}
+    found = (_latch(row, meter.installation) for row in model.registers if row.quantity in wanted)
+    latches = [latch for latch in found if latch is not None]
+    if all(latch.row.how == "witness" for latch in latches):
+        latches = []
+    one_phase = meter.powered_by == "self:l1" and wiring == "1p2w"
+    fitted = meter.installation
+    return MeterLog(
+        latches,
+        rules,
+        lives_on_it=meter.powered_by in _LIVES_ON_IT or one_phase,
+        made_by=f"{model.id} {fitted.vt:g} {' '.join(fitted.phase_map)}",
+    )
+
+
+def _latch(row: Register, installation: Installation) -> Latch | None:
+    name = published_name(row.quantity, installation)
+    if name is None:
+        return None
+    encoding, phase = ENCODINGS[row.encoding], CATALOGUE[name].phase
+    step = row.multiply / row.divide if encoding.integer else 1.0
+    unsigned = encoding.code in "HIQ" and not row.scaled_by
+    turn = 2.0 ** (16 * encoding.words) * step if unsigned else None
+    return Latch(name, _stem(name), phase if phase in PHASES else None, turn, step)
+
+
+def _stem(name: str) -> str:
+    """``sag_count`` of ``sag_count_l1``, ``voltage_min`` of ``voltage_l1_min``."""
+    phase = CATALOGUE[name].phase
+    return name.replace(f"_{phase}", "") if phase in PHASES else name
 
 
 def _wired(name: str, wiring: str) -> bool:

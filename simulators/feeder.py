@@ -172,7 +172,7 @@ class Feeder:
         """Primary values by quantity id in SI units: RMS voltages and currents and mean powers over
         [t_s - window_s, t_s], counters at t_s. A power factor is absent where no power flows."""
         squares = self._mean_squares(name, t_s, window_s)
-        volts = [base * sqrt(square) for base, square in zip(self._undisturbed(name, t_s), squares, strict=True)]
+        volts = [base * sqrt(square) for base, square in zip(self.undisturbed(name, t_s), squares, strict=True)]
         watts, vars_ = self._powers(name, t_s, window_s)
         values: dict[str, float] = {}
         _put_voltages(values, volts)
@@ -197,7 +197,7 @@ class Feeder:
                 sums[phase] += (to_s - from_s) * factors[phase] ** 2
         return sums[0] / (t_s - start_s), sums[1] / (t_s - start_s), sums[2] / (t_s - start_s)
 
-    def _undisturbed(self, name: str, t_s: float) -> list[float]:
+    def undisturbed(self, name: str, t_s: float) -> list[float]:
         """Line-to-neutral volts as they would be without disturbance."""
         bucket = floor(t_s / _NOISE_BUCKET_S)
         level = _SOURCE * self._voltage.at(t_s) - self._drop(name, t_s)

@@ -14,6 +14,7 @@ from drivers.model import MeterModel
 from drivers.quantities import CATALOGUE, Quantity
 from simulators.chance import spread, unit
 from simulators.feeder import PHASES, Disturbance, Feeder, Node, Steps, Triple
+from simulators.latches import OwnCounts
 from simulators.scenario import MeterSpec, Scenario, ScenarioError
 from simulators.steps import ELECTRICAL
 
@@ -54,6 +55,7 @@ class SimulatedMeter:
         self._installation = _installation(spec)
         self._refresh_s, self._window_s = _refresh(spec, model, scenario.frequency_hz)
         self._offset_s = self._refresh_s * unit(scenario.seed, spec.name, "refresh")
+        self._counts = self._own_counts()
         self._held: tuple[float, Mapping[tuple[int, int], int]] = (-1.0, {})
 
     def answers(self, t_s: float) -> bool:
@@ -101,13 +103,23 @@ class SimulatedMeter:
         values = self._feeder.values(self.spec.name, at_s, window_s)
         dead_s, failures = self._outages(at_s)
         values["operating_hours"] -= dead_s / 3600.0
-        values["power_failures"] = float(failures)
+        values["power_failures"] = values["restart_count"] = float(failures)
+        if self._counts is not None:
+            values |= self._counts.values(at_s)
         values |= {
             f"input_{step.input_number}": 1.0
             for step in self._contacts
             if step.start_s <= self._story(at_s)[0] < step.end_s
         }
         return _wired(values, self.wiring, self.spec.phase_map[0])
+
+    def _own_counts(self) -> OwnCounts | None:
+        """None where its map has no register for them."""
+        rows = [row.quantity for row in self.model.registers if CATALOGUE[row.quantity].evidence]
+        if not any(CATALOGUE[name].phase is not None for name in rows):
+            return None
+        name, feeder = self.spec.name, self._feeder
+        return OwnCounts(feeder.steps(name), feeder.nodes[name].nominal_v, lambda t_s: feeder.undisturbed(name, t_s))
 
     def _unfrozen_s(self, t_s: float) -> float:
         """t_s, or when the registers got stuck."""

@@ -28,7 +28,8 @@ PURE = (
     "agent/poll/tally.py", "agent/poll/unit.py", "agent/poll/window.py", "agent/publish/line_protocol.py",
     "agent/publish/topics.py", "agent/records.py", "agent/site_rules.py", "agent/site_schema.py",
     "agent/site_values.py", "agent/wire.py", "agent/wiring.py", "drivers/*.py", "drivers/modbus/*.py",
-    "simulators/feeder.py", "simulators/meter.py", "simulators/scenario.py", "simulators/steps.py",
+    "simulators/feeder.py", "simulators/latches.py", "simulators/meter.py", "simulators/scenario.py",
+    "simulators/steps.py",
 )  # fmt: skip
 SHELL_OF_DRIVERS = {
     "drivers/line.py", "drivers/transport.py", "drivers/library.py", "drivers/wheel.py", "drivers/outbox.py",

@@ -163,7 +163,7 @@ def _print(model: "MeterModel", json: bool) -> None:
         show.as_json(model_docs.summary(model) | {"registers": [_register(row) for row in model.registers]} | more)
         return
     _print_facts(model)
-    _aligned("registers", ("quantity", "fc", "address", "type", "order", "value", "grade"), list(_rows(model)))
+    _aligned("registers", ("quantity", "fc", "address", "type", "order", "value", "grade", "read"), list(_rows(model)))
     asked = [
         (str(one["function"]), str(one["address"]), str(one["words"]), str(len(one["quantities"])))
         for one in model_docs.requests(model)
@@ -179,9 +179,12 @@ def _print(model: "MeterModel", json: bool) -> None:
 
 def _rows(model: "MeterModel") -> Iterator[tuple[str, ...]]:
     """value: what the number in the register is multiplied and divided by, and the unit it is in then; or which of its
-    bits it is, and what a set bit means where that is not 1."""
+    bits it is, and what a set bit means where that is not 1. read: what is no part of a reading."""
+    from agent.wiring import latched
     from drivers.quantities import CATALOGUE
 
+    kept = dict.fromkeys(model.evidence, "never") | dict.fromkeys(latched(model), "as evidence")
+    kept |= dict.fromkeys(model.unproven, "if unproven")
     for row in model.registers:
         factors = f"x {row.multiply} " * (row.multiply != 1) + f"/ {row.divide} " * (row.divide != 1)
         factors += "".join(f"x {scale.name} " for scale in row.scaled_by if scale.meaning != "check")
@@ -189,12 +192,15 @@ def _rows(model: "MeterModel") -> Iterator[tuple[str, ...]]:
         value = factors + CATALOGUE[row.quantity].unit
         if row.bit is not None:
             value = f"bit {row.bit}{', set = 0' * row.inverted}"
-        yield row.quantity, str(row.function), str(row.address), row.encoding, order, value, row.grade
+        read = kept.get(row.quantity, "")
+        yield row.quantity, str(row.function), str(row.address), row.encoding, order, value, row.grade, read
 
 
 def _print_facts(model: "MeterModel") -> None:
     from agent import model_docs
+    from agent.wiring import latched
 
+    evidence = latched(model)
     checked = f"{model_docs.checked(model)}, against: {model.verified}" if model.verified else model_docs.UNVERIFIED
     told = {
         "wiring": f"{model.wiring}, powered by {model.powered_by}, at most {model.max_words} words in a read",
@@ -205,7 +211,8 @@ def _print_facts(model: "MeterModel") -> None:
         "sources": "; ".join(model.sources),
         "says": "; ".join(model_docs.identified_by(model)) or "nothing of itself",
         "grade D, off": " ".join(model.unproven) or "none",
-        "by name only": " ".join(model.evidence) or "none",
+        "its own evidence": " ".join(evidence) or "none",
+        "not read": " ".join(name for name in model.evidence if name not in evidence) or "none",
     }
     typer.echo(f"{model.id}: {model.vendor} {model.name}")
     for what, words in told.items():
@@ -214,6 +221,8 @@ def _print_facts(model: "MeterModel") -> None:
 
 
 def _register(row: "Register") -> dict[str, Any]:
+    from drivers.quantities import CATALOGUE
+
     return {
         "quantity": row.quantity,
         "function": row.function,
@@ -225,5 +234,6 @@ def _register(row: "Register") -> dict[str, Any]:
         "scaled_by": [scale.name for scale in row.scaled_by],
         "bit": row.bit,
         "inverted": row.inverted,
+        "evidence": CATALOGUE[row.quantity].evidence,
         "grade": row.grade,
     }

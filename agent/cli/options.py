@@ -7,6 +7,8 @@ import typer
 
 SitePath = Annotated[Path, typer.Argument(metavar="SITE", help="The site file.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
 def _directory(text: str) -> Path:
     """An unset variable in a script must not mean the current directory."""
     if not text:
@@ -16,7 +18,13 @@ def _directory(text: str) -> Path:
 
 StateDir = Annotated[
     Path | None,
-    typer.Option("--state-dir", metavar="DIR", parser=_directory, help="Use this state directory, not the site's.", show_default=False),
+    typer.Option(
+        "--state-dir",
+        metavar="DIR",
+        parser=_directory,
+        help="Use this state directory, not the site's.",
+        show_default=False,
+    ),
 ]
 ForSeconds = Annotated[
     float | None,

@@ -14,6 +14,9 @@ from agent.detect import chatter, comms, voltage
 from agent.detect.changes import Change, Detector, Span
 from agent.detect.chatter import Chatter
 from agent.detect.comms import COMMS_INITIAL, CommsState
+from agent.detect.evidence import Finding
+from agent.detect.merging import Known, Memory
+from agent.detect.meter_log import Told
 from agent.detect.resume import crossed_of, span_of, track_of
 from agent.detect.sizes import classed, sized
 from agent.detect.slow import SLOW_TABLE
@@ -24,6 +27,7 @@ from agent.detect.voltage import VoltageState
 from agent.records import ClockState, Event, Kind, Mode, Reading, State
 
 _RESUMED = "the agent restarted inside it: times across the restart rest on the wall clock"
+_UNSEEN = "no look at the voltages showed it"
 _STATES: dict[str, State] = {"open": "open", "update": "open", "close": "closed", "retract": "retracted"}
 # What is judged look by look, by the reference; and what minute by minute, with the kinds whose place it takes.
 _BY_LOOK: frozenset[Kind] = frozenset(row.kind for row in TABLE)
@@ -43,7 +47,7 @@ class WallClock(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterFacts:
     """What every event of a meter says of it. config: hash of site and map; customers: (fewest, most); rules: as
-    they are before a sliding reference has moved."""
+    they are before a sliding reference has moved; latches: it keeps evidence of its own."""
 
     meter: str
     rules: Rules
@@ -56,6 +60,7 @@ class MeterFacts:
     watch_s: float | None = None
     mode: Mode = "normal"
     frequency_hz: float = 50.0
+    latches: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,7 @@ class Book:
         self._open: dict[tuple[Detector, int], Event] = {}
         self._resumed: set[str] = set()
         self._chatter = Chatter()
+        self._memory = Memory(facts.rules, clock.wall_us, keeps=facts.latches)
 
     @property
     def open_events(self) -> tuple[Event, ...]:
@@ -113,6 +119,34 @@ class Book:
                 more = self._chatter.began(event.kind, event.id, change.span, reported_boot_us)
                 events += [self._revised(one, reported_boot_us) for one in more]
         return tuple(events)
+
+    def knows(self, finding: Finding) -> bool:
+        """Whether there is an event that a finding of the meter's own registers is about."""
+        return bool(self._memory.about(finding))
+
+    def log(self, told: Iterable[Told], reported_boot_us: int) -> tuple[Event, ...]:
+        """The revisions that the meter's own registers make: of the events they are about, or an event of their own."""
+        events: list[Event] = []
+        for one in told:
+            known = self._memory.about(one.finding)
+            shared = len(known) > 1
+            events += [self._noted(each, one, reported_boot_us, shared=shared) for each in known]
+            if not known and one.finding.kind != "comms_loss":
+                events += self._logged(one, reported_boot_us)
+        return tuple(events)
+
+    def remember(self, events: Iterable[Event]) -> None:
+        """Closed events of an earlier run, which the meter's own registers may still have to say something about."""
+        from_wall_us = self._clock.from_wall_us
+        for event in events:
+            if event.state == "closed" and event.end_us is not None and event.end_earliest_us is not None:
+                end_us = from_wall_us(event.end_us)
+                span = span_of(event, from_wall_us).ended(end_us, end_us - (event.end_us - event.end_earliest_us))
+                self._memory.put(event, span)
+
+    def forget(self, before_boot_us: int | None) -> None:
+        """Of what was over before that nothing more will be found in the meter's own registers; None: of anything."""
+        self._memory.forget(before_boot_us)
 
     def settle(self, now_boot_us: int) -> tuple[Event, ...]:
         """Revisions that come of nothing having happened. Cheap while there is no chatter."""
@@ -136,6 +170,8 @@ class Book:
         self._open |= {("comms", key): event for key, event in enumerate(silences, comms.RESUMED_KEY)}
         self._resume_chatter([event for event in mine if event.kind == "chatter"][:1])
         self._resumed = {event.id for event in self._open.values()}
+        for event in self._open.values():
+            self._memory.put(event, span_of(event, from_wall_us))
         tracks = [track_of(event, keys, rules, from_wall_us, readings) for event in by_kind.values()]
         shut = frozenset[Kind]().union(
             *(kinds for kind, kinds in _BY_MINUTE.items() if kind in by_kind and by_kind[kind].supersedes)
@@ -167,11 +203,52 @@ class Book:
             clock=_less_sure(before.clock, self._clock.state),
         )
         if event.state == "open":
-            self._open[name] = event
-            return event
-        del self._open[name]
-        ended = self._ended(event, change.span, before.clock)
-        return classed(ended, change, self._facts.rules, self._facts.frequency_hz)
+            told = self._open[name] = self._memory.noted(event)
+        else:
+            del self._open[name]
+            event = self._ended(event, change.span, before.clock)
+            event = classed(event, change, self._facts.rules, self._facts.frequency_hz)
+            told = self._memory.noted(event)
+        self._memory.put(event, change.span)
+        return told
+
+    def _noted(self, known: Known, told: Told, reported_boot_us: int, *, shared: bool) -> Event:
+        """The next revision of a known event, with what the meter's own registers say of it."""
+        self._memory.note(known, told.finding, shared=shared)
+        event, span = known.event, known.span
+        event = replace(event, revision=event.revision + 1, reported_us=self._clock.wall_us(reported_boot_us))
+        if not known.polled and span.end_boot_us is not None and span.end_boot_us < told.over_us:
+            span = replace(span, end_boot_us=told.over_us)
+            event = self._ended(event, span, event.clock)
+        self._memory.put(event, span)
+        event = self._memory.noted(event)
+        self._open |= {name: event for name, each in self._open.items() if each.id == event.id}
+        return event
+
+    def _logged(self, told: Told, reported_boot_us: int) -> list[Event]:
+        """An event that only the meter itself saw. Its counters name their phases, and no window."""
+        finding, memory, rules = told.finding, self._memory, self._facts.rules
+        span = Span(finding.until_us, finding.since_us).ended(told.over_us, finding.since_us)
+        change = Change(action="open", detector="log", key=0, kind=finding.kind, span=span)
+        named = finding.phases or (frozenset(rules.phases) if finding.kind == "supply_loss" else frozenset())
+        event = replace(
+            self._judged(self._first(change), change),
+            revision=1,
+            state="closed",
+            basis="meter_log",
+            reported_us=self._clock.wall_us(reported_boot_us),
+            parent=memory.parent(finding),
+            because=memory.silences(finding) if finding.kind == "supply_loss" else (),
+            phases=tuple(sorted(named)),
+            channels=tuple(rules.channels[i] for i, phase in enumerate(rules.phases) if phase in named),
+            evidence=(_UNSEEN,),
+            window_s=None,
+            watch_s=None,
+        )
+        event = self._ended(event, span, event.clock)
+        memory.note(Known(event, span), finding)
+        more = self._chatter.began(event.kind, event.id, span, reported_boot_us)
+        return [memory.noted(event), *(self._revised(one, reported_boot_us) for one in more)]
 
     def _first(self, change: Change) -> Event:
         """The event before its first revision: what never changes. One that takes over takes over the start."""
@@ -224,6 +301,7 @@ class Book:
             )
             if old.id in self._resumed:
                 self._resumed.add(event.id)
+            self._memory.taken_over(old.id, event, change.span)
         return event
 
     def _sized(self, event: Event, change: Change) -> Event:

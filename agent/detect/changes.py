@@ -7,7 +7,7 @@ from agent.records import Direction, Kind
 
 Action = Literal["open", "update", "close", "retract"]
 # All kinds that rest on voltages share one detector, and so one row of keys: they enclose and supersede each other.
-Detector = Literal["voltage", "comms", "chatter"]
+Detector = Literal["voltage", "comms", "chatter", "log"]
 
 
 @dataclass(frozen=True, slots=True)

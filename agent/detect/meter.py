@@ -71,6 +71,11 @@ class MeterDetector:
         self._around.rest_on(self.rules)
 
     @property
+    def last_look(self) -> Look | None:
+        """The last good one."""
+        return self._last
+
+    @property
     def open_kinds(self) -> frozenset[Kind]:
         """Of the events that are judged look by look."""
         return voltage.open_kinds(self._state)

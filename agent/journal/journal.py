@@ -56,6 +56,7 @@ class Journal:
     ) -> None:  # fmt: skip
         self.epoch = epoch
         self._open_events = found.open_events
+        self._kept = found.kept
         self._tail = Tail(found.head)
         self._positions = {sink: lanes.rejoin(found.positions.get(sink, Position()), found.head) for sink in sinks}
         self._group_s = group_s
@@ -140,6 +141,15 @@ class Journal:
             self._report_lost(self._tail.shed_traces(TAIL_TRACES * 9 // 10), "not durable in time")
         self._writer.within(TRACE_S, "trace")
         return seq
+
+    def keep(self, name: str, text: str) -> None:
+        """A text for the next run, one for each name. Durable with an event of the same turn, or within 30 s."""
+        self._writer.keep(name, text)
+        self._writer.within(POSITIONS_S, "kept")
+
+    def kept(self, name: str) -> str | None:
+        """What the last run kept under this name."""
+        return self._kept.get(name)
 
     def _append(self, record: Record) -> int:
         self._writer.check()

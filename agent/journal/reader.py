@@ -199,6 +199,10 @@ class Reader:
         sql = "SELECT CAST(body AS BLOB), crc32 FROM event WHERE latest AND state = 'open' ORDER BY start_us, seq"
         return tuple(_sound(self._all(sql)))
 
+    def kept(self) -> dict[str, str]:
+        """What the last run kept, by name."""
+        return {name: str(text) for name, text in self._all("SELECT substr(k, 6), v FROM meta WHERE k LIKE 'kept:%'")}
+
     def latest_events(self, query: EventQuery) -> tuple[Event, ...]:
         """The highest revision of each event, youngest start first."""
         wanted = {"since": query.since_us, "meter": query.meter, "kind": query.kind, "limit": query.limit}

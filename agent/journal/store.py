@@ -4,7 +4,7 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -29,21 +29,24 @@ TRACE_ROW_BYTES = 120
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a start found. head: next seq to give out; positions: of every sink ever known."""
+    """What a start found. head: next seq to give out; positions: of every sink ever known; kept: by name."""
 
     head: int
     positions: dict[str, Position]
     open_events: tuple[Event, ...]
+    kept: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What one transaction has to do: delete what is evicted, add entries, store positions and dead letters."""
+    """What one transaction has to do: delete what is evicted, add entries, store positions, dead letters and what is
+    kept by name."""
 
     entries: tuple[Entry, ...]
     positions: Mapping[str, Position]
     dead: tuple[DeadLetter, ...] = ()
     evictions: tuple[Eviction, ...] = ()
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,8 @@ class Store:
             db, _ = self._open(now_us)
         except sqlite3.Error as error:
             raise OSError(f"{self._path}: {error}; is the disk full, read-only or failing?") from error
-        return Found(self._head, dict(self._stored), Reader(db).open_events())
+        reader = Reader(db)
+        return Found(self._head, dict(self._stored), reader.open_events(), reader.kept())
 
     def _open(self, now_us: int) -> tuple[sqlite3.Connection, str]:
         with ExitStack() as undo:
@@ -143,6 +147,7 @@ class Store:
             _insert(db, chunks, entries)
             _put_positions(db, dict(positions.items() - self._stored.items()))
             _put_dead(db, batch.dead)
+            db.executemany("INSERT OR REPLACE INTO meta VALUES ('kept:' || ?, ?)", batch.kept.items())
         self._head = head
         self._stored |= positions
         if batch.evictions:

@@ -59,6 +59,7 @@ class Writer:
         self._promises: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._dead: dict[tuple[str, int], DeadLetter] = {}
         self._evictions: tuple[Eviction, ...] = ()
+        self._kept: dict[str, str] = {}
         self._failures = 0
         self._stopping = False
         self._task = asyncio.create_task(self._run(), name="journal")
@@ -83,6 +84,10 @@ class Writer:
         if len(self._dead) >= DEAD_LETTERS:
             del self._dead[next(iter(self._dead))]
         self._dead[letter.sink, letter.seq] = letter
+
+    def keep(self, name: str, text: str) -> None:
+        """Store it under its name with the next commit, and with the events of the same turn."""
+        self._kept[name] = text
 
     def condemn(self, damaged: Sequence[Row]) -> None:
         """Rows that do not read any more go, and a gap record says so."""
@@ -128,7 +133,8 @@ class Writer:
             await self._commit()
 
     async def _commit(self) -> None:
-        batch = Commit(self._tail.entries(), dict(self._positions), tuple(self._dead.values()), self._evictions)
+        dead, kept = tuple(self._dead.values()), dict(self._kept)
+        batch = Commit(self._tail.entries(), dict(self._positions), dead, self._evictions, kept)
         try:
             done = await self._in_thread(self._store.commit, batch, self._now_us(), self._doomed())
         except (sqlite3.Error, OSError) as error:
@@ -148,6 +154,7 @@ class Writer:
                 future.set_result(None)
         for letter in batch.dead:
             self._dead.pop((letter.sink, letter.seq), None)
+        self._kept = dict(self._kept.items() - batch.kept.items())
         self._evictions = self._evictions[len(batch.evictions) :]
         self._report_lost(self._unsent_below(done.lost_below), "damaged")
         if done.surplus is not None:

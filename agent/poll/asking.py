@@ -82,8 +82,11 @@ class FirstSets:
         if meter in self._awaited:
             self._awaited[meter].discard(work)
 
-    def whole(self, sample: Sample) -> Sample | None:
-        """The sample with what was put by for it; None where it is put by itself."""
+    def whole(self, sample: Sample, work: Work) -> Sample | None:
+        """The sample with what was put by for it; None where it is put by itself. What the meter latches is no part of
+        a set: it goes on as it is, if there is any."""
+        if work == "log":
+            return sample if sample.values else None
         awaited = self._awaited.get(sample.meter)
         if awaited is None:
             return sample

@@ -160,12 +160,18 @@ class LinePoller:
         """Something happens at this meter: watch it as fast as is useful until then. A silent one is probed anyway."""
         if meter in self._schedule.paused:
             return
-        now_us = self._now_us()
-        self._schedule.attend(meter, now_us, until_us)
-        # What happens may have been seen on another line, and this one may be asleep.
-        due_us = self._schedule.next_due_us()
-        if due_us is not None and due_us < self._planned_us:
-            self._plan(due_us, now_us)
+        self._schedule.attend(meter, self._now_us(), until_us)
+        self._rouse()
+
+    def hasten(self, meter: str, at_us: int) -> None:
+        """By then what this meter latches is worth reading."""
+        self._schedule.hasten(meter, at_us)
+        self._rouse()
+
+    def _rouse(self) -> None:
+        """What happens may have been seen on another line, and this one may be asleep."""
+        if (due_us := self._schedule.next_due_us()) is not None and due_us < self._planned_us:
+            self._plan(due_us, self._now_us())
 
     def health(self, meter: str) -> Health:
         return self._roll.health[meter]
@@ -254,15 +260,9 @@ class LinePoller:
             self._tell(turn, partial.sent_us, at_us, partial.data, values, partial.questionable, partial.lacking)
 
     def _tell(
-        self,
-        turn: Turn,
-        sent_us: int,
-        at_us: int,
-        replies: Mapping[int, bytes],
-        values: Mapping[str, float],
-        questionable: bool,
-        lacking: bool,
-    ) -> None:
+        self, turn: Turn, sent_us: int, at_us: int, replies: Mapping[int, bytes], values: Mapping[str, float],
+        questionable: bool, lacking: bool,
+    ) -> None:  # fmt: skip
         """What a job brought goes to detection and journal."""
         meter, watch = turn.job.meter, turn.job.work == "watch"
         if watch:
@@ -272,7 +272,7 @@ class LinePoller:
                 self._learning.look(meter, turn.due_us, replies, sent_us, at_us)
         quality: Quality = "questionable" if questionable else "good"
         sample = _new(Sample, (meter, sent_us, at_us, values, not watch, quality, lacking))
-        whole = sample if watch else self._first_sets.whole(sample)
+        whole = sample if watch else self._first_sets.whole(sample, turn.job.work)
         if whole is not None:
             self._on_sample(whole)
 

@@ -9,11 +9,12 @@ last quarter of the period stays free: with deadlines up to its end, a line with
 just too late for its next tick, and brought one every second period.
 A tick that could not be served is counted, never queued: the next tick comes from the grid, not from now.
 
-    | work  | what                     | deadline of a read                                                 |
-    |-------|--------------------------|--------------------------------------------------------------------|
-    | watch | voltages, currents       | the next tick; flat out: 50 ms                                     |
-    | poll  | the full set             | its share of the period                                            |
-    | slow  | counters, meter evidence | its share of its longer period: it comes last, and is never left   |
+    | work  | what                      | deadline of a read                                                |
+    |-------|---------------------------|-------------------------------------------------------------------|
+    | watch | voltages, currents        | the next tick; flat out: 50 ms                                    |
+    | poll  | the full set              | its share of the period                                           |
+    | slow  | counters, on a tight line | its share of its longer period: it comes last, and is never left  |
+    | log   | what the meter latches    | likewise; within a second where something happened (`hasten`)     |
 
 Attention: while something happens at a meter, it is watched as fast as is useful, full sets wait up to ten seconds
 longer for their turn, and the watch of any other meter has its deadline almost two seconds after the one before it, or
@@ -25,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-Work = Literal["watch", "poll", "slow"]
+Work = Literal["watch", "poll", "slow", "log"]
 
 # The first full set brings the first reading: its reads have a second.
 _FIRST_SPREAD_US = 1_000_000
@@ -77,6 +78,7 @@ class _Slot:
     first: bool = True
     until_us: int = 0  # this job's meter has the line's attention until then
     seen_us: int = 0  # when it was last done
+    soon_us: int = 0  # wanted again by then, whatever its period
 
     def deadline_us(self, alert: bool) -> int:
         """alert: some meter of this line has its attention."""
@@ -109,6 +111,8 @@ class _Slot:
         next_us = (now_us + self.job.lead_us) // period_us * period_us + period_us - self.job.lead_us
         missed = max(0, (next_us - self.due_us) // period_us - 1)
         self.missed += missed
+        if self.due_us < self.soon_us:  # it may have been asked before it was wanted
+            next_us = min(next_us, self.soon_us)
         self.due_us = now_us if missed and alert and self.job.work == "watch" else next_us
 
 
@@ -168,6 +172,14 @@ class Schedule:
                 if not slot.until_us:
                     slot.due_us = min(slot.due_us, now_us + slot.job.hurry_us)
                 slot.until_us = max(slot.until_us, until_us)
+
+    def hasten(self, meter: str, at_us: int) -> None:
+        """By then it is worth reading what this meter latches. The watches keep their priority."""
+        for slot in self._slots:
+            if slot.job.meter == meter and slot.job.work == "log":
+                slot.soon_us = at_us
+                if not slot.index and at_us < slot.due_us:
+                    slot.due_us, slot.first = at_us, True
 
     def alert(self, now_us: int) -> bool:
         """Whether some meter has the line's attention."""

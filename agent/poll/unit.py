@@ -17,7 +17,8 @@ _LEAD_US = 1_000_000
 class Unit:
     """The reads of a meter, and how they are paced.
 
-    watch, poll, slow: voltages and currents, the rest of the full set, what changes slowly; slow may have no reads
+    watch, poll, slow, log: voltages and currents, the rest of the full set, what of it is asked more rarely, what the
+               meter itself latches: no part of the full set. slow and log may be missing
     watch_us:  0 means as fast as the line goes; hurry_us: the shortest pace worth having, while something happens
     refresh_us: what the map says of it; 0: nothing
     auto:      watch_us is the map's idea of the meter's refresh: to be learnt
@@ -38,6 +39,8 @@ class Unit:
     ceiling_s: float
     slow: Decoder | None = None
     slow_us: int = 0
+    log: Decoder | None = None
+    log_us: int = 0
     auto: bool = False
     refresh_us: int = 0
     moved: "Callable[[Block], Unit] | None" = None
@@ -50,6 +53,8 @@ class Unit:
         ]
         if self.slow is not None:
             jobs.append(self._job("slow", self.slow, self.slow_us, share))
+        if self.log is not None:
+            jobs.append(self._job("log", self.log, self.log_us, share))
         return tuple(jobs)
 
     def _job(self, work: Work, decoder: Decoder, period_us: int, share: float) -> Job:
@@ -58,7 +63,9 @@ class Unit:
 
     def asks(self) -> dict[Work, tuple["Ask", ...]]:
         """Every read of it, ready to be asked."""
-        decoders: dict[Work, Decoder | None] = {"watch": self.watch, "poll": self.poll, "slow": self.slow}
+        decoders: dict[Work, Decoder | None] = {
+            "watch": self.watch, "poll": self.poll, "slow": self.slow, "log": self.log
+        }  # fmt: skip
         return {work: tuple(self._asks(decoder)) for work, decoder in decoders.items() if decoder is not None}
 
     def _asks(self, decoder: Decoder) -> Iterator["Ask"]:

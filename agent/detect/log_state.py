@@ -1,0 +1,39 @@
+"""What was last read of a meter's own registers, as text that outlives the agent: what it counts while nobody asks is
+told after the restart, between the last read before and the first after."""
+
+import json
+from collections.abc import Callable, Mapping
+
+from agent.detect.evidence import Seen
+
+
+def told(seen: Mapping[str, Seen], made_by: str, wall_us: Callable[[int], int]) -> str:
+    """made_by: what a value rests on beside the meter; wall_us: boot clock -> UTC."""
+    rows = {name: [one.value, wall_us(one.asked_us), wall_us(one.since_us)] for name, one in seen.items()}
+    return json.dumps({"made_by": made_by, "seen": rows}, separators=(",", ":"))
+
+
+def understood(
+    text: str, made_by: str, from_wall_us: Callable[[int], int], now_us: int, slack_us: int
+) -> dict[str, Seen]:
+    """Nothing where the text is another version's, or speaks of another map or installation; or where by today's wall
+    clock it was read in the future. slack_us: what the wall clock may be wrong by."""
+    try:
+        body = json.loads(text)
+        rows = body["seen"].items() if body["made_by"] == made_by else ()
+        seen = {name: Seen(float(value), *_instants(asked, since)) for name, (value, asked, since) in rows}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    placed = {
+        name: one._replace(
+            asked_us=from_wall_us(one.asked_us) - slack_us, since_us=from_wall_us(one.since_us) - slack_us
+        )
+        for name, one in seen.items()
+    }
+    return placed if all(one.asked_us < now_us for one in placed.values()) else {}
+
+
+def _instants(asked: object, since: object) -> tuple[int, int]:
+    if not isinstance(asked, int) or not isinstance(since, int):
+        raise TypeError("instants are whole microseconds")
+    return asked, since

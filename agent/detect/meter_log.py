@@ -1,0 +1,129 @@
+"""The meter's own log, as far as its registers tell it: reads in, findings out once polling cannot say more.
+
+    a finding   its event is known    no look since the read reaches past it   a look does
+    ---------   -------------------   --------------------------------------   -----------------------
+    new         told at once          waits                                    told
+    waiting     told at once          waits, for a minute at most              told
+
+A meter may count a sag when it begins, and the sag may go on: the next looks tell. A look that shows every voltage in
+band, and whose window reaches back no further than the read, bounds the end of what polling did not see: had it gone
+on for longer, that window would have been full of it. Likewise the last look before the read before bounds the
+beginning of what is counted at its end.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.detect import log_state
+from agent.detect.evidence import Finding, Latch, Latches, Read, findings
+from agent.detect.thresholds import Rules
+from agent.detect.voltage import Look
+from drivers.quantities import CATALOGUE
+
+# Where no look comes any more.
+_LONGEST_WAIT_US = 60_000_000
+# What was read is kept when it has moved, and else so often: a card wears out by what is written.
+_KEEP_US = 600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Seeing:
+    """What polling saw last. look: the last good one, None where there never was one"""
+
+    look: Look | None
+    rules: Rules
+
+    @property
+    def clear_us(self) -> int | None:
+        """What lasted from before that until the look would have been seen in it; None where it shows a sag or swell
+        or lacks a voltage, so that nothing can be said."""
+        levels = self.rules.levels
+        if self.look is None or any(one is None or not levels.sag <= one <= levels.swell for one in self.look.volts):
+            return None
+        return self.look.sent_boot_us - self.rules.reach_us
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A finding that may be told. over_us: boot time at which its cause was over at the latest."""
+
+    finding: Finding
+    over_us: int
+
+
+class MeterLog:
+    """One meter's. Without latches it does nothing."""
+
+    def __init__(self, latches: Sequence[Latch], rules: Rules, *, lives_on_it: bool, made_by: str = "") -> None:
+        """lives_on_it: the meter dies if, and only if, there is no voltage to measure; made_by: what a value rests on
+        beside the meter: another one is not compared with it."""
+        self._names = frozenset(latch.name for latch in latches)
+        self.unpublished = frozenset(name for name in self._names if CATALOGUE[name].evidence)
+        self._latches = Latches(latches, rules.levels.sag, rules.levels.swell)
+        self._lives_on_it = lives_on_it
+        self._waiting: tuple[Finding, ...] = ()
+        self._since_us: int | None = None
+        self._made_by = made_by
+        self._kept_us: int | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._names)
+
+    @property
+    def waits(self) -> bool:
+        return bool(self._waiting)
+
+    @property
+    def oldest_us(self) -> int | None:
+        """Nothing is found from now on about what was over before; None: nothing was read yet."""
+        read_us, waiting = self._latches.oldest_us, (finding.asked_us for finding in self._waiting)
+        return None if read_us is None else min(read_us, *waiting, read_us)
+
+    def read(self, values: Mapping[str, float], sent_us: int, received_us: int, seeing: Seeing) -> tuple[str, ...]:
+        """Registers that were asked at sent_us. Returns the names of what was reset."""
+        if self._names.isdisjoint(values):
+            return ()
+        asked_us = sent_us - seeing.rules.age_us
+        if seeing.clear_us is not None:
+            self._since_us = seeing.clear_us
+        since_us = asked_us if self._since_us is None else min(asked_us, self._since_us)
+        moves = self._latches.read(Read(values, asked_us, since_us, received_us))
+        back = self._latches.went_back
+        if moves or back:
+            self._kept_us = None
+        found = findings(moves, self._latches.latches, lives_on_it=self._lives_on_it)
+        self._waiting = found if back else self._waiting + found
+        return back
+
+    def ready(self, seeing: Seeing, now_us: int, known: Callable[[Finding], object]) -> tuple[Told, ...]:
+        """What waits no longer. known: whether the event of a finding is."""
+        told, waiting = [], []
+        for finding in self._waiting:
+            if known(finding) or finding.kind == "comms_loss" or _past(finding, seeing, now_us):
+                seen_us = finding.until_us if seeing.look is None else seeing.look.received_boot_us
+                told.append(Told(finding, max(seen_us, finding.until_us)))
+            else:
+                waiting.append(finding)
+        self._waiting = tuple(waiting)
+        return tuple(told)
+
+    def to_keep(self, now_us: int, wall_us: Callable[[int], int], *, stops: bool = False) -> str | None:
+        """What another run should go on from, where it is time to store that; stops: nothing comes any more. Findings
+        that wait were not told: the reads before them count."""
+        if self._waiting or not self._latches.seen:
+            return None
+        if not stops and self._kept_us is not None and now_us - self._kept_us < _KEEP_US:
+            return None
+        self._kept_us = now_us
+        return log_state.told(self._latches.seen, self._made_by, wall_us)
+
+    def resume(self, kept: str, from_wall_us: Callable[[int], int], now_us: int, slack_us: int) -> None:
+        """Go on from what another run kept. slack_us: what the wall clock may be wrong by."""
+        self._latches.resume(log_state.understood(kept, self._made_by, from_wall_us, now_us, slack_us))
+
+
+def _past(finding: Finding, seeing: Seeing, now_us: int) -> bool:
+    """No look to come can be about it."""
+    if now_us - finding.until_us > _LONGEST_WAIT_US:
+        return True
+    return seeing.clear_us is not None and seeing.clear_us >= finding.until_us
