@@ -69,6 +69,7 @@ async def test_the_agent_learns_it_says_it_and_widens_the_bounds_of_its_events(t
             await until("agent", lambda: apps, 5)
             app = apps[0]
             await until("learnt refresh", lambda: app.pollers["a"].refresh_us("m"), 25)
+            await until("figures", lambda: app.pollers["a"].recent.figures(), 10)
             line = (await answers(app)["status"]({}))["lines"]["a"]
             assert line["refresh_s"]["m"] == pytest.approx(REAL_S, rel=0.2)
             assert line["last_minute"]["utilisation"] < 0.5

@@ -141,7 +141,8 @@ class Rig:
             else:
                 self._wait(self._due_us())
                 self._next_log_us = max(self._next_log_us, self.now_us // self._log_us * self._log_us + self._log_us)
-                self._wanted_us = None
+                if self._wanted_us is not None and self._wanted_us <= self.now_us:
+                    self._wanted_us = None
                 self.read_log()
         self._wait(round(t_s * SECOND))
 
