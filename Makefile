@@ -46,8 +46,8 @@ system: setup
 bench: setup
 	$(BIN)/python bench/run.py $(ARGS)
 
-# Long campaigns, each with a verdict: what they are and their last figures stand in docs/reliability.md. About 12 minutes;
-# `make soak ONLY=rtu_campaign` runs one of them.
+# Long campaigns, each with a verdict: what they are and their last figures stand in docs/reliability.md and
+# docs/detection.md. About 21 minutes; `make soak ONLY=rtu_campaign` runs one of them.
 soak: setup
 	$(BIN)/python tests/soak/run.py $(ONLY)
 

@@ -16,7 +16,7 @@ from agent.detect.meter import MeterDetector
 from agent.detect.meter_log import MeterLog, Seeing
 from agent.detect.recorder import Recorder
 from agent.detect.supply import supply
-from agent.detect.thresholds import Rules
+from agent.detect.thresholds import HIGHEST_PU, Rules
 from agent.detect.voltage import Look
 from agent.detect.warmup import Warmup
 from agent.poll.window import Window
@@ -29,8 +29,6 @@ from drivers.quantities import VOLTAGES_LL
 log = logging.getLogger("lamplighter.detect")
 _new = tuple.__new__  # what Look(...) does, without its Python-level constructor
 
-# A resonance may double a voltage, a lost neutral brings up to 1.73 of it; ten times it is a broken register.
-_HIGHEST_PU = 10.0
 # The meter's own registers are asked again a little after they must hold all about something; and while it boots.
 _SPARE_US = 200_000
 _BOOTING_US = 2_000_000
@@ -190,7 +188,7 @@ class MeterPipeline:
 
     def _plausible(self, sample: Sample) -> Sample:
         """A voltage that no network has is no voltage: absent, and the reading says so."""
-        highest_v = _HIGHEST_PU * self._rules.reference_v
+        highest_v = HIGHEST_PU * self._rules.reference_v
         get = sample.values.get
         for key in self._keys:
             if not 0 <= get(key, 0.0) <= highest_v:

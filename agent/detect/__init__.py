@@ -20,6 +20,8 @@ Pure: values and instants in, changes out; no clock, no I/O, no task.
     words       evidence in words; `sizes`: size, side and class of an event in its record; `classes`, `curves`: names
     floor       what a meter, polled like this, cannot see
     ring, recorder   full-rate samples around events
+    evidence    what the meter's own registers latch, and what a change of them means; `meter_log`: reads in, findings
+                out; `merging`: the event a finding belongs to; `own_words`, `log_state`: as words, and for the journal
     book        changes -> revisions of ``agent.records.Event``
     resume      ... and back after a restart
 

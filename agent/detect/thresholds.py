@@ -43,6 +43,9 @@ PROFILES: Mapping[str, Thresholds] = MappingProxyType(
     }
 )
 
+# A resonance may double a voltage, a lost neutral brings up to 1.73 of it; ten times it is a broken register.
+HIGHEST_PU = 10.0
+
 # Float32 carries 2**-24 of its value: "exactly 90 %" must stay exactly 90 % after the wire and a multiplication.
 _ROUNDING = 1e-7
 

@@ -93,11 +93,6 @@ def step(state: VoltageState, look: Look, rules: Rules) -> tuple[VoltageState, t
     return _attend(state, look, rules)
 
 
-def ordinary(state: VoltageState, sent_us: int, received_us: int, volts: tuple[float | None, ...]) -> VoltageState:
-    """What `step` comes to in an ordinary state, for a look that has every channel well in band."""
-    return _new(VoltageState, (_new(Look, (sent_us, received_us, volts, False)), None, state.next_key))
-
-
 def is_ordinary(state: VoltageState) -> bool:
     """The last look had every channel, and all of them in band."""
     return state.good is not None

@@ -70,9 +70,3 @@ def view(state_dir: Path) -> Iterator[View]:
         raise FileNotFoundError(errno.ENOENT, "no journal here yet; start the agent first", str(file))
     with hold(state_dir), closing(connect_readonly(file)) as db:
         yield View(Reader(db))
-
-
-def read_events(state_dir: Path, *, limit: int = 100, since_us: int | None = None) -> tuple[Event, ...]:
-    """The events of a journal nobody holds; errors as `view`."""
-    with view(state_dir) as journal:
-        return journal.events(limit=limit, since_us=since_us)

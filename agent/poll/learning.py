@@ -34,10 +34,9 @@ class Learning:
         self.meter: str | None = None
         self.learnt: dict[str, int] = {}
         self._units = {unit.meter: unit for unit in units if unit.auto and unit.watch_us}
-        self._paces = {meter: unit.watch_us for meter, unit in self._units.items()}
+        self._paces = {unit.meter: unit.watch_us for unit in units}
         self._waiting = deque(self._units)
         self._renewals = Renewals({unit.meter: unit.refresh_us for unit in units if unit.refresh_us})
-        self._all = {unit.meter: unit for unit in units}
         self._sharing = len(units)
         self._pace, self._found = pace, found
         self._trial = Trial(0)
@@ -57,7 +56,9 @@ class Learning:
         self.meter = next((meter for meter in self._waiting if meter not in silent), None)
         if self.meter is not None:
             self._waiting.remove(self.meter)
-            self._try(self.meter, self.learnt.get(self.meter, self._units[self.meter].watch_us) // 2)
+            # Of a meter that is slower than its map the map's word is taken: it is never watched less often.
+            map_us = self._units[self.meter].watch_us
+            self._try(self.meter, min(map_us, self.learnt.get(self.meter, map_us)) // 2)
 
     def abandon(self) -> None:
         """Something else matters now."""
@@ -69,8 +70,7 @@ class Learning:
     def anew(self, unit: Unit) -> None:
         """This meter may be another one now, or it is read in another way: to be tried again."""
         meter = unit.meter
-        if meter in self._all and unit.refresh_us:
-            self._renewals.anew((meter,))
+        self._renewals.anew(meter)
         if meter not in self._units:
             return
         if unit is not self._units[meter]:
@@ -88,7 +88,7 @@ class Learning:
             return
         if meter in self._renewals and (slower_us := self._renewals.look(meter, received_us, words)) is not None:
             self.learnt[meter] = slower_us
-            self._found(meter, slower_us, self._paces.get(meter, self._all[meter].watch_us))
+            self._found(meter, slower_us, self._paces[meter])
         if meter == self.meter:
             self._tried(due_us, words, received_us - sent_us)
 

@@ -7,12 +7,14 @@ takes. Watched more slowly than it renews, a meter never repeats itself and noth
 happen to stand still seems slower than it is: its bounds are then wider than they need be, never too narrow.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _CHANGES = 12
 # Of so many changes this part must have come after a repetition; what comes of chance is less.
 _REPEATED = 2 / 3
+# Slower than the map by less than this is as the map says.
+_SLOWER = 1.1
 # A meter that has not changed so often by then stands still: there is nothing to learn from it.
 _MOST_US = 300_000_000
 
@@ -42,17 +44,19 @@ class Renewals:
     def __init__(self, map_us: Mapping[str, int]) -> None:
         self._map_us = map_us
         self._seen: dict[str, _Seen | None] = dict.fromkeys(map_us)
+        self._slower: set[str] = set()
 
     def __contains__(self, meter: object) -> bool:
         return meter in self._seen
 
-    def anew(self, meters: Iterable[str]) -> None:
-        """They may be others than they were."""
-        self._seen.update(dict.fromkeys(meters))
+    def anew(self, meter: str) -> None:
+        """It may be another one than it was."""
+        if meter in self._map_us:
+            self._seen[meter] = None
 
     def look(self, meter: str, at_us: int, words: bytes) -> int | None:
         """One more look at a meter that is `in` this. How often it renews its values, once that is found to be slower
-        than its map says."""
+        than its map says; the map's word, once one that was slower is so no more."""
         seen = self._seen[meter]
         if seen is None:
             self._seen[meter] = _Seen(at_us, words)
@@ -61,7 +65,15 @@ class Renewals:
         if len(seen.spans_us) < _CHANGES and at_us - seen.begun_us < _MOST_US:
             return None
         del self._seen[meter]
-        if len(seen.spans_us) < _CHANGES or seen.repeated < _REPEATED * len(seen.spans_us):
+        return self._concluded(meter, seen)
+
+    def _concluded(self, meter: str, seen: _Seen) -> int | None:
+        if len(seen.spans_us) < _CHANGES:
             return None
-        usual_us = sorted(seen.spans_us)[len(seen.spans_us) // 2]
-        return usual_us if usual_us > 1.1 * self._map_us[meter] else None
+        map_us, usual_us = self._map_us[meter], sorted(seen.spans_us)[len(seen.spans_us) // 2]
+        if seen.repeated >= _REPEATED * len(seen.spans_us) and usual_us > _SLOWER * map_us:
+            self._slower.add(meter)
+            return usual_us
+        was_slower = meter in self._slower
+        self._slower.discard(meter)
+        return map_us if was_slower else None

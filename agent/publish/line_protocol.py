@@ -15,8 +15,6 @@ from agent.trace_rows import LOST, QUESTIONABLE, row_struct
 
 ABSENT = "none"  # what a tag says that has nothing to say: InfluxDB knows no empty tag
 Instant = int
-FieldValue = float | str | bool | None
-
 _NUMBERS = (
     "revision", "duration_min_s", "duration_max_s", "duration_s", "reference_v", "residual_v", "residual_pct",
     "peak_v", "peak_pct", "accuracy_pct", "window_s", "watch_s", "i_before", "i_during", "sag_energy_s",

@@ -19,6 +19,7 @@ def test_the_synthesised_wave_has_the_rms_it_should() -> None:
     assert SAMPLES * 2 % 3 == 0
 
 
+@pytest.mark.e2e
 def test_cells_compared_with_theory_at_every_alignment() -> None:
     tally = Tally()
     for cell in list(cells())[::_STRIDE]:
@@ -55,6 +56,7 @@ def test_half_a_quiet_year_brings_no_event() -> None:
     assert quiet.lowest < 0.92  # the tails came close
 
 
+@pytest.mark.e2e
 def test_leaving_looks_out_of_a_quiet_day_is_exact() -> None:
     whole, cut = stepped_day(7), skipped_day(7)
     assert whole[:2] == cut[:2]

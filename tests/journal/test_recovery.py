@@ -15,7 +15,7 @@ from agent.errors import StateHeldError
 from agent.journal.file import FILE_NAME, JournalVersionError
 from agent.journal.hold import LOCK_NAME
 from agent.journal.journal import Journal
-from agent.journal.view import read_events, view
+from agent.journal.view import view
 from agent.records import Event, Gap, Reading
 
 
@@ -158,8 +158,8 @@ async def test_a_newer_file_is_refused_and_not_a_byte_of_it_changes(tmp_path: Pa
     with pytest.raises(JournalVersionError, match="schema 7, this version of lamplighter reads up to 2; install"):
         async with opened(tmp_path):
             pass
-    with pytest.raises(JournalVersionError):
-        read_events(tmp_path)
+    with pytest.raises(JournalVersionError), view(tmp_path):
+        pass
     assert (tmp_path / FILE_NAME).read_bytes() == before
     assert moved_aside(tmp_path) == []
 
@@ -294,8 +294,8 @@ async def overfill(journal: Journal, *, advancing: bool) -> None:
 
 async def test_the_view_shows_what_a_killed_agent_left(tmp_path: Path) -> None:
     acknowledged = await killed_with_a_log(tmp_path)
-    assert len(read_events(tmp_path)) == acknowledged
     with view(tmp_path) as journal:
+        assert len(journal.events(limit=acknowledged + 1)) == acknowledged
         stats = journal.stats()
         assert (stats.head, stats.events, stats.sinks["mqtt"].rows) == (6, 5, 5)
         assert stats.sinks["mqtt"].oldest_us == event().reported_us
@@ -304,13 +304,13 @@ async def test_the_view_shows_what_a_killed_agent_left(tmp_path: Path) -> None:
 
 async def test_the_view_is_refused_while_an_agent_runs(tmp_path: Path) -> None:
     async with opened(tmp_path):
-        with pytest.raises(StateHeldError, match="lamplighter status"):
-            read_events(tmp_path)
+        with pytest.raises(StateHeldError, match="lamplighter status"), view(tmp_path):
+            pass
 
 
 def test_the_view_of_nothing_says_so_and_creates_nothing(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no journal here yet"):
-        read_events(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no journal here yet"), view(tmp_path):
+        pass
     assert list(tmp_path.iterdir()) == []
 
 

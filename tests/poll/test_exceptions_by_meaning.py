@@ -11,6 +11,8 @@ from scripted_peer import RTU_REQUEST, TCP_REQUEST, Step, boot_us, on_tcp, seale
 
 from drivers.line import Line, RtuOverTcpEndpoint, TcpEndpoint
 
+pytestmark = pytest.mark.e2e
+
 # (unit, address) -> the exception it meets now, 0 for none
 Says = Callable[[int, int], int]
 

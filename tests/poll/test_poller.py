@@ -200,3 +200,19 @@ def test_a_meter_at_the_end_of_the_list_is_heard_again_soon():
     rig = Rig(line, [unit(n) for n in range(1, 9)])
     virtual_time.run(rig.run(90, (60, lambda: line.dead.discard(8))))
     assert min(each.received_boot_us for each in rig.watches("m8")) <= 1065 * SECOND
+
+
+def test_a_meter_slower_than_its_map_is_noticed_at_an_explicit_pace_which_stays():
+    class Slow(FakeLine):
+        """Its words change every three seconds."""
+
+        async def exchange(self, unit: int, read: Read, timeout_s: float, spare: Read | None = None) -> Exchange:
+            exchange = await super().exchange(unit, read, timeout_s, spare)
+            renewed = virtual_time.now_us() // (3 * SECOND)
+            return exchange._replace(data=bytes([unit]) + renewed.to_bytes(4, "big"))
+
+    found: dict[str, int] = {}
+    rig = Rig(Slow(), [unit(1, 0.5, refresh_us=SECOND), unit(2, 0.5, refresh_us=4 * SECOND)])
+    virtual_time.run(rig.run(120, on_refresh=found.__setitem__))
+    assert found == {"m1": pytest.approx(3 * SECOND, rel=0.1)}
+    assert len(rig.watches("m1")) >= 235

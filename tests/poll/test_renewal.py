@@ -50,5 +50,21 @@ def test_a_meter_that_stands_still_is_left_after_some_minutes():
     renewals = Renewals({"m": SECOND})
     assert [renewals.look("m", second * SECOND, b"x") for second in range(301) if "m" in renewals] == [None] * 301
     assert "m" not in renewals
-    renewals.anew(["m"])
+    renewals.anew("m")
     assert "m" in renewals
+
+
+def test_a_meter_that_is_as_its_map_says_again_is_told_once():
+    renewals, told, at_us = Renewals({"m": SECOND}), [], 0
+    for refresh_s in (3, 1, 1):
+        renewals.anew("m")
+        while "m" in renewals:
+            at_us += SECOND // 2
+            told.append(renewals.look("m", at_us, str(at_us // (refresh_s * SECOND)).encode()))
+    assert [each for each in told if each is not None] == [3 * SECOND, SECOND]
+
+
+def test_a_meter_that_nobody_asked_about_is_none_of_its_business():
+    renewals = Renewals({})
+    renewals.anew("m")
+    assert "m" not in renewals

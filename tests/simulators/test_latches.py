@@ -1,31 +1,16 @@
 """A simulated meter counts what it really has, however it is read."""
 
 import pytest
+from desk_meters import simulated as simulated_meter
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.codec import compile_plan
-from drivers.library import load_model
 from drivers.plan import plan_reads
 from simulators.feeder import Disturbance, steps_of
 from simulators.latches import OwnCounts
-from simulators.meter import SimulatedMeter, build_feeder
-from simulators.scenario import parse_scenario
+from simulators.meter import SimulatedMeter
 
-SCENARIO = """
-[scenario]
-name = "lab"
-nominal = 230
-duration_s = 60
-[lines.bus]
-kind = "serial"
-[meters.m]
-line = "bus"
-unit = 1
-model = "{model}"
-refresh = "live"
-{keys}
-"""
 STEPS = """
 [[steps]]
 at_s = 10
@@ -50,9 +35,7 @@ for_s = 0.2
 
 
 def meter(model: str, keys: str = "") -> SimulatedMeter:
-    scenario = parse_scenario(SCENARIO.format(model=model, keys=keys) + STEPS, "lab.toml")
-    models = {model: load_model(model)}
-    return SimulatedMeter(scenario.meters["m"], models[model], build_feeder(scenario, models), scenario)
+    return simulated_meter(model, f'refresh = "live"\n{keys}', STEPS)
 
 
 def read(simulated: SimulatedMeter, t_s: float) -> dict[str, float]:

@@ -97,10 +97,10 @@ class Rig:
         )  # fmt: skip
         return self.poller
 
-    async def run(self, for_s: float, *script: tuple[float, object]) -> None:
-        """Poll for for_s seconds; script: (at_s, callable) pairs."""
+    async def run(self, for_s: float, *script: tuple[float, object], **options: Any) -> None:
+        """Poll for for_s seconds; script: (at_s, callable) pairs; options: of the poller."""
         loop = asyncio.get_running_loop()
-        poller = self.make()
+        poller = self.make(**options)
         for at_s, act in script:
             loop.call_later(at_s, act)
         task = asyncio.create_task(poller.run())

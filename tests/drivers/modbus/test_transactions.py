@@ -11,6 +11,8 @@ from campaign import Kit, Sum, campaign
 
 from drivers.modbus import rtu_master
 
+pytestmark = pytest.mark.e2e  # the cut of a campaign: ten seconds in all
+
 TRANSACTIONS = 40_000
 SOURCES = Path(rtu_master.__file__).parent
 
