@@ -23,12 +23,12 @@ $(READY): requirements-dev.lock pyproject.toml
 demo: setup
 	$(BIN)/lamplighter demo $(if $(FOR),--for $(FOR))
 
-# What is quick: style, types, and the tests that start no server.
+# What is quick: style, types, and the tests that start no server, with fewer drawn examples than `make test`.
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n 2 -m "not e2e"
+	$(BIN)/pytest -q -n 2 -m "not e2e" --hypothesis-profile=quick
 
 # Everything that has to pass before a change lands. Installs the servers that the tests meet, where it may.
 test: setup
