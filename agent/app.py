@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import version
 
+from agent import VERSION
 from agent.clock import Clock, ClockHold
 from agent.detect.book import Book, MeterFacts, id_maker, orphans
 from agent.journal.journal import Journal
@@ -224,7 +224,7 @@ def _mqtt(app: App, table: MqttSite) -> dict[str, Child]:
     from agent.publish.mqtt import MqttSink, StatusFeed
     from agent.publish.topics import Session
 
-    session = Session(app.journal.epoch, app.clock.wall_us(), version("lamplighter"))
+    session = Session(app.journal.epoch, app.clock.wall_us(), VERSION)
     retired = retired_meters(app.site.state_dir, app.site.meters)
     sink = MqttSink(table, session, StatusFeed(app.board.statuses, app.board.changed, retired))
     progress = app.sinks["mqtt"] = Progress()

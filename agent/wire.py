@@ -3,6 +3,7 @@
 The journal, the MQTT topics, the local socket and `--json` all speak these objects; nothing else does.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,6 +19,19 @@ _PLAIN = (
     "sag_energy_s", "unbalance_pct", "unbalance_method", "change_pct",
 )  # fmt: skip
 _LISTS = ("path", "evidence", "supersedes", "because", "channels", "phases")
+
+
+# NaN is no JSON. A value that is not available is absent, so one that comes this far is a ValueError.
+_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+def compact(body: Mapping[str, Any]) -> bytes:
+    """An object of the contract as it goes out. ValueError: it holds a NaN."""
+    return _text(body).encode()
+
+
+def reading_text(reading: Reading) -> bytes:
+    return compact(reading_to_json(reading))
 
 
 def reading_to_json(reading: Reading) -> dict[str, Any]:

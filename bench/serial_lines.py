@@ -22,6 +22,8 @@ from slaves import RtuCount, RtuSlave, rtu_slave
 SPEED = "RTU {} baud, {} units"
 DEAD = "RTU 19200 baud, {} units, {} dead"
 _TURNAROUND_US = 5000
+# What a C master gets that keeps the silence and does nothing else: the floor of this machine's timers and wake-ups.
+LEGAL = "libmodbus + t3.5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class Bus:
     def bits(self) -> int:
         return 9 + self.stop_bits
 
+    @property
+    def silence_us(self) -> int:
+        # Modbus over serial line V1.02, 2.5.1.1: 3.5 characters, 1.75 ms above 19200 baud
+        return 1750 if self.baud > 19200 else round(3.5e6 * self.bits / self.baud)
+
 
 Command = Callable[[Bus, str, Path, int], Sequence[str | Path]]
 
@@ -57,7 +64,15 @@ def _lamplighter(bus: Bus, path: str, directory: Path, broker_port: int) -> Sequ
 
 
 def _libmodbus(bus: Bus, path: str, directory: Path, broker_port: int) -> Sequence[str | Path]:
-    return [libmodbus_client(), path, str(bus.baud), "N", str(bus.stop_bits), str(bus.units)]
+    return _libmodbus_resting(bus, path, 0)
+
+
+def _legal(bus: Bus, path: str, directory: Path, broker_port: int) -> Sequence[str | Path]:
+    return _libmodbus_resting(bus, path, bus.silence_us)
+
+
+def _libmodbus_resting(bus: Bus, path: str, gap_us: int) -> Sequence[str | Path]:
+    return [libmodbus_client(), path, str(bus.baud), "N", str(bus.stop_bits), str(bus.units), str(gap_us)]
 
 
 def _pymodbus(bus: Bus, path: str, directory: Path, broker_port: int) -> Sequence[str | Path]:
@@ -68,6 +83,7 @@ def _pymodbus(bus: Bus, path: str, directory: Path, broker_port: int) -> Sequenc
 _CLIENTS: tuple[tuple[str, str, Command, Callable[[], str]], ...] = (
     ("lamplighter", "lamplighter", _lamplighter, DEFAULT.version),
     ("libmodbus", "libmodbus", _libmodbus, libmodbus_version),
+    (LEGAL, "libmodbus", _legal, libmodbus_version),
     ("pymodbus", "naive", _pymodbus, NAIVE.version),
 )
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from agent import VERSION
 from agent.cli import check, demo, events, identify, journal, models, read, replay, run, simulate, status
 from agent.cli.endings import errors_told
 
@@ -36,9 +37,7 @@ app.command()(replay.replay)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(version("lamplighter"))
+        typer.echo(VERSION)
         raise typer.Exit
 
 

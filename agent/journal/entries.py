@@ -1,10 +1,11 @@
 """What the journal holds and hands out. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from agent.records import Record
+from agent.records import Reading, Record
+from agent.wire import reading_text
 
 Lane = Literal["live", "backlog", "trace"]
 Range = tuple[int, int]  # sequence numbers [lo, hi)
@@ -16,6 +17,14 @@ class Entry:
 
     seq: int
     record: Record
+    _said: list[bytes] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def text(self, reading: Reading) -> bytes:
+        """The JSON of the reading that this is, written once for whoever needs it: the file, the broker. ValueError:
+        it holds a NaN."""
+        if not self._said:
+            self._said.append(reading_text(reading))
+        return self._said[0]
 
 
 @dataclass(frozen=True, slots=True)

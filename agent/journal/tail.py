@@ -41,8 +41,16 @@ class Tail:
     def within(self, span: Range, limit: int, *, traces: bool = False) -> tuple[Entry, ...]:
         """The first entries of [lo, hi) that are parts of traces, or that are not."""
         lo, hi = span
-        lane = (entry for entry in self._entries if lo <= entry.seq < hi and isinstance(entry.record, Trace) is traces)
+        lane = (entry for entry in self._from(lo) if lo <= entry.seq < hi and isinstance(entry.record, Trace) is traces)
         return tuple(islice(lane, limit))
+
+    def _from(self, lo: int) -> Iterator[Entry]:
+        """The entries, without looking at those before lo one by one where none was shed. A live sink asks for the
+        last few, and there may be thousands."""
+        entries = self._entries
+        whole = self.first + len(entries) == self.head
+        skipped = max(0, lo - self.first) if whole else 0
+        return (entries[n] for n in range(skipped, len(entries)))
 
     def settle(self, head: int) -> None:
         """Everything below head is durable."""

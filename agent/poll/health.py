@@ -12,6 +12,7 @@ read lasts. A probe that waits longer than the gap displaces living reads: it wa
 budget to keep: recovery comes first.
 """
 
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -22,9 +23,9 @@ MISSES_TO_SILENT = 3
 _FREE_PROBE_US = 500_000
 _FIRST_WAIT_US = 1_000_000
 _LONGEST_WAIT_US = 30_000_000
-# Together the 5 % of line time that dead units may cost at most, saved up for a minute.
+# Together the 5 % of line time that dead units may cost at most, in any minute.
 _OF_LIVING, _OF_TIME = 0.04, 0.01
-_SAVED_US = 0.05 * 60_000_000
+_MINUTE_US, _GRAIN_US = 60_000_000, 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +58,43 @@ def missed(health: Health, at_us: int, jitter: float, *, hurried: bool = False) 
     return Health("silent", misses, at_us, at_us, wait_us)
 
 
-@dataclass(slots=True)
 class Budget:
-    """The line time that probes may take from the living, in microseconds: at most 5 % of a busy line.
+    """The line time that probes may take from the living, in microseconds: in any minute at most 5 % of a busy line.
 
-    4 % of what the living use, and 1 % of all time, so that a slow unit on a line with short gaps is heard again.
+    4 % of what the living used in that minute, and 1 % of its time, so that a slow unit on a line with short gaps is
+    heard again. (Savings that last were tried: together with what comes in they allowed 10 % of an unlucky minute.)
     """
 
-    saved_us: float = 0.0
-    seen_us: int | None = None
+    def __init__(self) -> None:
+        self._moves: deque[tuple[int, float]] = deque()
+        self._seen_us: int | None = None
+        self.left_us = 0.0
 
     def earn(self, living_us: int, now_us: int) -> None:
         """The line worked for living units for so long since it was last told."""
-        passed_us = 0 if self.seen_us is None else now_us - self.seen_us
-        self.saved_us = min(_SAVED_US, self.saved_us + _OF_LIVING * living_us + _OF_TIME * passed_us)
-        self.seen_us = now_us
+        passed_us = 0 if self._seen_us is None else now_us - self._seen_us
+        self._seen_us = now_us
+        self._move(now_us, _OF_LIVING * living_us + _OF_TIME * passed_us)
 
-    def spend(self, displaced_us: int) -> bool:
+    def spend(self, displaced_us: int, now_us: int) -> bool:
         """Whether a probe may displace so much of living reads now; if so, it is paid."""
-        if displaced_us > self.saved_us:
+        self._move(now_us, 0.0)
+        if displaced_us > self.left_us:
             return False
-        self.saved_us -= displaced_us
+        self._move(now_us, -displaced_us)
         return True
+
+    def _move(self, now_us: int, by_us: float) -> None:
+        """What came in and what went out of the last minute; those of half a second are kept as one."""
+        moves = self._moves
+        if moves and moves[-1][0] // _GRAIN_US == now_us // _GRAIN_US and (moves[-1][1] < 0) == (by_us < 0):
+            at_us, before_us = moves.pop()
+            moves.append((at_us, before_us + by_us))
+        elif by_us:
+            moves.append((now_us, by_us))
+        self.left_us += by_us
+        while moves and moves[0][0] <= now_us - _MINUTE_US:
+            self.left_us -= moves.popleft()[1]
 
 
 def probe_us(health: Health, now_us: int, gap_us: int | None, full_us: int, least_us: int, budget: Budget) -> int:
@@ -90,7 +106,7 @@ def probe_us(health: Health, now_us: int, gap_us: int | None, full_us: int, leas
     rested = health.asked_us + _FREE_PROBE_US <= now_us
     if gap_us is None or gap_us >= full_us:
         return full_us if rested else 0
-    if health.patient_us + health.wait_us <= now_us and budget.spend(full_us - gap_us):
+    if health.patient_us + health.wait_us <= now_us and budget.spend(full_us - gap_us, now_us):
         return full_us
     return gap_us if rested and gap_us >= least_us else 0
 

@@ -51,7 +51,7 @@ def encode(prefix: str, entry: Entry) -> Message | Verdict:
     try:
         match entry.record:
             case Reading() as reading:
-                return reading_message(prefix, reading)
+                return reading_message(prefix, reading, entry.text(reading))
             case Event() as event:
                 return event_message(prefix, event)
             case Trace() as trace:
