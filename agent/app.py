@@ -13,7 +13,7 @@ from agent.detect.book import Book, MeterFacts, id_maker, orphans
 from agent.journal.journal import Journal
 from agent.known_meters import retired_meters
 from agent.overview import line_budgets
-from agent.pipeline import MeterPipeline, abandoned
+from agent.pipeline import MeterPipeline, abandoned, book_name
 from agent.poll.poller import LinePoller
 from agent.poll.window import Window
 from agent.publish.forwarder import Progress, forward
@@ -37,9 +37,10 @@ Child = Callable[[], Awaitable[None]]
 _MQTT_WINDOW = 100
 # Of so many events the latest revision is known at a start, so that an older one from the backlog never covers it.
 _EVENTS_REMEMBERED = 4096
-# While a voltage is out of its band there is a reading a second: enough to find the last that proves an event.
-_READINGS_BACK = 60
-# Of a meter, for what its own registers may still have to say about them.
+# While a voltage is out of its band there is a reading a second: enough to find the last that proves an event, and
+# that it lasted ten minutes at least.
+_READINGS_BACK = 600
+# Of a meter: its own registers, and an open event around them, may still have to say something about them.
 _EVENTS_BACK = 32
 # Lines a post: some 300 kB before compression, well under every server's limit.
 _INFLUX_WINDOW = 1000
@@ -173,10 +174,13 @@ async def _pipelines(app: App) -> dict[str, MeterPipeline]:
     left_open = app.journal.open_events()
     for name, pipeline in pipelines.items():
         concerned = any(event.meter == name for event in left_open)
-        kept = [part for event in left_open if event.meter == name for part in await app.journal.traces(event)]
-        pipeline.resume(left_open, await app.journal.readings(name, _READINGS_BACK) if concerned else (), kept)
-        if last := app.journal.kept(name):
-            pipeline.resume_log(last, await app.journal.events(limit=_EVENTS_BACK, meter=name))
+        traces = [part for event in left_open if event.meter == name for part in await app.journal.traces(event)]
+        readings = await app.journal.readings(name, _READINGS_BACK) if concerned else ()
+        last = app.journal.kept(name)
+        recent = await app.journal.events(limit=_EVENTS_BACK, meter=name) if concerned or last else ()
+        pipeline.resume(left_open, readings, traces, kept=app.journal.kept(book_name(name)), recent=recent)
+        if last:
+            pipeline.resume_log(last, recent)
     for event in orphans(left_open, pipelines):
         app.journal.add_event(abandoned(event, app.clock))
     return pipelines
@@ -195,6 +199,7 @@ def _pipeline(app: App, meter: Meter, next_id: Callable[[], str]) -> MeterPipeli
         path=meter.path,
         customers=meter.customers,
         accuracy_pct=meter.model.accuracy_pct,
+        vt_error_pct=meter.vt_error_pct,
         watch_s=None if meter.watch_us is None else meter.watch_us / 1e6,
         frequency_hz=app.site.frequency_hz,
         latches=bool(log_),

@@ -12,12 +12,21 @@ from pathlib import Path
 
 from agent.records import ClockState
 
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def boot_us() -> int:
     """Microseconds of CLOCK_BOOTTIME."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+
+
+def boot_id() -> str:
+    """Another for each boot of the machine: while it is the same, so is the boot clock. Empty if it cannot be had."""
+    try:
+        return _BOOT_ID.read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _wall_us() -> int:
@@ -60,8 +69,11 @@ class Clock:
         boot_us: Callable[[], int] = boot_us,
         wall_us: Callable[[], int] = _wall_us,
         source: SyncSource | None = None,
+        boot: str | None = None,
     ) -> None:
+        """boot: id of this boot of the machine, if it is not to be asked for."""
         self.boot_us = boot_us
+        self.boot_id = boot_id() if boot is None else boot
         self._read_wall_us = wall_us
         self._source = source or SyncSource()
         self.offset_us = 0

@@ -30,6 +30,8 @@ Made from the maps in `drivers/models/` by `lamplighter models --markdown`; do n
 - **smallest sag**: the shortest sag to half the voltage that can show at all in the meter's averaging window; after
   the slash the shortest that no alignment of window and polling hides, watched at the meter's refresh by looks that
   may come late (`docs/detection.md`).
+- **assumed**: no document says how often its registers change or what they average over; the map takes what meters
+  alike have. Every bound of an event and every duration in the words about sags rests on it.
 - **input_1** and so on are the meter's digital inputs: 1 active, its contact closed; 0 not active, open. Where a meter
   writes it the other way round, the map turns it over.
 - **says who it is**: `lamplighter identify` can be certain. The others are told by plausible values alone.
@@ -57,6 +59,7 @@ def summary(model: MeterModel) -> dict[str, Any]:
         "powered_by": model.powered_by,
         "refresh_s": model.refresh_s,
         "window_s": model.window_s,
+        "assumed": list(model.assumed),
         "shortest_sag_s": None if sees is None else round(sees[0], 3),
         "sees_all_s": None if sees is None else round(sees[1], 3),
         "floor": list(floor_of(model)),
@@ -96,7 +99,14 @@ def floor_of(model: MeterModel) -> tuple[str, ...]:
     watching = _watching(model)
     if watching is None:
         return floor_words(model.window_s, model.refresh_s, None, 0.0)
-    return floor_words(watching.window_s, watching.refresh_s, watching.watch_s, watching.jitter_s)
+    pace_s, late_s = watching.watch_s, watching.jitter_s
+    return floor_words(watching.window_s, watching.refresh_s, pace_s, late_s, assumed=model.assumed)
+
+
+def renews(model: MeterModel) -> str:
+    """``1 s (assumed), averages over 1 s (assumed)``"""
+    refresh, window = (" (assumed)" * (name in model.assumed) for name in ("refresh_s", "window_s"))
+    return f"{model.refresh_s:g} s{refresh}, averages over {model.window_s:g} s{window}"
 
 
 def _sees(model: MeterModel) -> tuple[float, float] | None:
@@ -172,7 +182,8 @@ def _table(models: Sequence[MeterModel]) -> Iterator[str]:
         says = "yes" if model.identity.proves else "no"
         cells = (
             f"[{model.id}](#{model.id})", f"{model.vendor} {model.name}", checked(model), str(len(model.quantities)),
-            transport(model), f"{model.refresh_s:g} s", f"{smallest_sag(model)} / {surely_seen_sag(model)}", says,
+            transport(model), f"{model.refresh_s:g} s" + ", assumed" * ("refresh_s" in model.assumed),
+            f"{smallest_sag(model)} / {surely_seen_sag(model)}" + ", assumed" * ("window_s" in model.assumed), says,
         )  # fmt: skip
         yield f"| {' | '.join(cells)} |"
     yield ""
@@ -181,6 +192,7 @@ def _table(models: Sequence[MeterModel]) -> Iterator[str]:
 def _section(model: MeterModel) -> str:
     facts = [
         f"Wiring {model.wiring}, powered by {model.powered_by}; at most {model.max_words} words in a read.",
+        f"Refresh {renews(model)}.",
         f"Checked against: {model.verified or 'nothing yet'}.",
         f"Sources: {'; '.join(model.sources)}.",
         f"Quantities: {' '.join(model.quantities) or 'none'}.",

@@ -9,6 +9,11 @@ from agent.site import Site
 from agent.wiring import watched
 from drivers.line import LineConfig, RtuOverTcpEndpoint, SerialPort
 
+# While a meter of a line has its attention, the others are looked at this often at least (agent.poll.schedule).
+_BESIDE_S = 2.0
+# So much of a minute must be covered by looks that stand for so long (agent.detect.blocks) to have a mean.
+_COVERED, _STANDS_S, _LATE = 0.8, 10.0, 1.1
+
 
 def line_budgets(site: Site) -> Mapping[str, LineBudget]:
     """By line, in the order of the file; a line without meters has an empty one."""
@@ -57,7 +62,7 @@ def _meter(site: Site, share: Share) -> dict[str, Any]:
         "watch_overrun": _overrun(share),
         "watch_lag_s": round(share.late_s, 4),
         "sees_all_s": _sees_all_s(site, share),
-        "floor": list(_floor(site, share)),
+        "floor": list(_floor(site, share, {})),
         "nominal_v": meter.nominal_v,
         "basis": meter.basis,
         "voltage_ratio": meter.installation.vt,
@@ -72,15 +77,34 @@ def _overrun(share: Share) -> float:
     return 0.0 if share.asked_hz is None else round(max(0.0, 1 - share.got_hz / share.asked_hz), 4)
 
 
-def floors(site: Site) -> Mapping[str, tuple[str, ...]]:
-    """By meter: what it shows of sags at the pace its line has for it, in words."""
+def floors(site: Site, learnt_s: Mapping[str, float] | None = None) -> Mapping[str, tuple[str, ...]]:
+    """By meter: what it shows of sags at the pace its line has for it, in words. learnt_s: by meter, how often it was
+    seen to renew its values: more slowly than its map says shows less."""
     budgets = line_budgets(site).values()
-    return {share.load.meter: _floor(site, share) for budget in budgets for share in budget.shares}
+    return {share.load.meter: _floor(site, share, learnt_s or {}) for budget in budgets for share in budget.shares}
 
 
-def _floor(site: Site, share: Share) -> tuple[str, ...]:
+def _floor(site: Site, share: Share, learnt_s: Mapping[str, float]) -> tuple[str, ...]:
     model = site.meters[share.load.meter].model
-    return floor_words(model.window_s, model.refresh_s, _pace_s(share), share.late_s)
+    refresh_s = max(model.refresh_s, learnt_s.get(share.load.meter, 0.0))
+    alone = sum(meter.line == site.meters[share.load.meter].line for meter in site.meters.values()) == 1
+    assumed = [name for name in model.assumed if name == "window_s" or refresh_s == model.refresh_s]
+    pace_s, beside_s = _pace_s(share), None if alone else _BESIDE_S
+    return floor_words(model.window_s, refresh_s, pace_s, share.late_s, beside_s, assumed) + _minute_words(share)
+
+
+def _minute_words(share: Share) -> tuple[str, ...]:
+    """What is judged by 1-min means needs looks that cover most of a minute."""
+    pace_s, watch_us = _pace_s(share), share.load.watch_us
+    stands_s = max(_STANDS_S, _LATE * (watch_us or 0) / 1e6)
+    if pace_s is None or pace_s <= _STANDS_S / _COVERED:
+        return ()
+    if pace_s > stands_s / _COVERED:
+        return (
+            f"a look every {pace_s:.3g} s, more seldom than asked, makes no 1-min mean: no under- or overvoltage and "
+            "no unbalance is judged",
+        )
+    return (f"its 1-min means rest on a look every {pace_s:.3g} s: what lies between is taken to be the same",)
 
 
 def _sees_all_s(site: Site, share: Share) -> float | None:

@@ -10,6 +10,7 @@ from typing import Protocol
 from agent.clock import Clock
 from agent.detect import comms
 from agent.detect.book import Book
+from agent.detect.book_state import understood
 from agent.detect.changes import Change
 from agent.detect.comms import COMMS_INITIAL
 from agent.detect.meter import MeterDetector
@@ -32,6 +33,8 @@ _new = tuple.__new__  # what Look(...) does, without its Python-level constructo
 # The meter's own registers are asked again a little after they must hold all about something; and while it boots.
 _SPARE_US = 200_000
 _BOOTING_US = 2_000_000
+# A wall clock that has moved by more against the boot clock: what is kept says so anew.
+_STEP_US = 100_000
 
 Standing = tuple[Supply, Mapping[str, Supply], Comms]
 
@@ -90,16 +93,28 @@ class MeterPipeline:
         self._volts: tuple[float | None, ...] | None = None
         self._asked_us: int | None = None
         self._watch_s: float | None = None
+        self._kept_by_us: int | None = None
         self._standing: Standing = (*supply(None, rules, "suspect"), "suspect")
         self._all_live = False
         board.add(self.status)
 
     def resume(
-        self, events: Iterable[Event], readings: Collection[Reading] = (), traces: Collection[Trace] = ()
+        self,
+        events: Iterable[Event],
+        readings: Collection[Reading] = (),
+        traces: Collection[Trace] = (),
+        *,
+        kept: str | None = None,
+        recent: Collection[Event] = (),
     ) -> None:
-        """Take up the open events that another run left in the journal, and say them again as they stand."""
-        resumed = self._book.resume(events, readings)
-        self._recorder.resume(self._book.open_events, traces, self._clock.boot_us())
+        """Take up the open events that another run left in the journal, and say them again as they stand.
+
+        kept: what it kept under `book_name`; recent: its last events, those that are over among them
+        """
+        now_us = self._clock.boot_us()
+        earlier = understood(kept, self._clock.boot_id, self._clock.offset_us)
+        resumed = self._book.resume(events, readings, earlier=earlier, now_us=now_us, recent=recent)
+        self._recorder.resume(self._book.open_events, traces, now_us)
         self._detector.resume(resumed.voltage, resumed.slow, resumed.reference_v)
         self._comms = resumed.comms
         for event in (*self._book.open_events, *(abandoned(orphan, self._clock) for orphan in resumed.orphans)):
@@ -109,7 +124,7 @@ class MeterPipeline:
     def resume_log(self, kept: str, events: Iterable[Event]) -> None:
         """Go on from what another run read last of the meter's own registers; events: the last that run told."""
         slack_us = round(1e6 * (self._clock.state.uncertainty_s or 0.0))
-        self._log.resume(kept, self._clock.from_wall_us, self._clock.boot_us(), slack_us)
+        self._log.resume(kept, self._book.earlier.from_wall_us, self._clock.boot_us(), slack_us)
         self._book.remember(events)
 
     def on_sample(self, sample: Sample) -> None:
@@ -174,6 +189,7 @@ class MeterPipeline:
     def refreshes(self, refresh_us: int) -> None:
         """How often the meter renews its values, as learnt: more slowly than its map says makes them older."""
         self._detector.refreshes(refresh_us)
+        self._book.refreshes(self._detector.rules.age_us)
 
     def status(self) -> MeterStatus:
         last_good_us = self._comms.last_good_us
@@ -273,6 +289,7 @@ class MeterPipeline:
         for event in events:
             self._journal.add_event(tidied_event(event))
             log.info("event.%s id=%s kind=%s meter=%s", event.state, event.id, event.kind, event.meter)
+        self._keep_book()
         self._keep_traces(self._recorder.told(events, at_boot_us))
         if self._log and any(event.state == "closed" or event.revision == 1 for event in events):
             # At once; and, as a register may be old, again when it must hold all of it.
@@ -284,6 +301,12 @@ class MeterPipeline:
         text = self._log.to_keep(now_us, self._clock.wall_us, stops=stops)
         if text is not None:
             self._journal.keep(self._meter, text)
+            if self._kept_by_us is None or abs(self._clock.offset_us - self._kept_by_us) > _STEP_US:
+                self._keep_book()
+
+    def _keep_book(self) -> None:
+        self._kept_by_us = self._clock.offset_us
+        self._journal.keep(book_name(self._meter), self._book.to_keep(self._clock.boot_id, self._clock.offset_us))
 
     def _keep_traces(self, parts: Iterable[Trace]) -> None:
         for part in parts:
@@ -303,6 +326,11 @@ class MeterPipeline:
             self._board.changed.set()
         # While a finding waits for the next looks, none of them is quiet.
         self._all_live = not self._log.waits and now[2] == "ok" and set(now[1].values()) == {"live"}
+
+
+def book_name(meter: str) -> str:
+    """Under which the journal keeps what the book needs in the next run. No meter has a colon in its name."""
+    return f"book:{meter}"
 
 
 def abandoned(orphan: Event, clock: Clock) -> Event:

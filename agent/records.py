@@ -24,6 +24,8 @@ Direction = Literal["upstream", "downstream", "unknown"]
 Reference = Literal["declared", "sliding"]
 Follows = Literal["", "omission", "restart"]
 Closing = Literal["", "complete", "cut"]
+# The tables and curves that `Event.classes` may name.
+CLASSES = ("en50160", "ieee1159", "itic", "semi_f47", "iec61000_4_11", "iec61000_4_34")
 
 
 # A named tuple: one is made per poll, and a frozen dataclass costs three times as much to make.
@@ -93,8 +95,9 @@ class Event:
     direction:          of the cause, seen from the meter
     sag_energy_s:       missing energy of the phase that misses most, in s at the reference; only if it can be told
     unbalance_pct:      the highest 1-min figure, by `unbalance_method`: ``iec_u2`` or ``phase_magnitude``
+    unbalance_nema_pct: beside ``iec_u2``, of the same minute
     change_pct:         steady voltage after less before, of the reference, on the phase that moved most
-    classes:            what it would be called, by table or curve
+    classes:            what it would be called, by table or curve (`CLASSES`)
     """
 
     id: str
@@ -143,6 +146,7 @@ class Event:
     sag_energy_s: float | None = None
     unbalance_pct: float | None = None
     unbalance_method: str | None = None
+    unbalance_nema_pct: float | None = None
     change_pct: float | None = None
     classes: Mapping[str, str] = field(default_factory=dict)
 

@@ -12,15 +12,19 @@ from typing import Any
 
 from agent.detect.changes import Change
 from agent.detect.classes import Classified, classes
+from agent.detect.meter import MeterDetector
 from agent.detect.thresholds import HIGHEST_PU, PROFILES, Rules
 from agent.detect.tracks import change as as_it_stands
-from agent.detect.voltage import INITIAL, Look, step
+from agent.detect.voltage import Look
+from agent.records import Kind
 
 _TIMES = ("t_window_start_s", "t_window_end_s")
 _VOLTS = ("u1_pu", "u2_pu", "u3_pu")
 # Times are written with a few decimals: a step may be off by this part of a step.
 _UNEVEN = 0.1
 _US = 1e6
+_RISES: frozenset[Kind] = frozenset(("swell", "overvoltage"))
+_FIGURES: dict[Kind, str] = {"unbalance": "unbalance_pct", "rapid_change": "change_pct"}
 
 
 class RecordingError(Exception):
@@ -83,7 +87,9 @@ def parse_recording(text: str, file: str) -> Recording:
             f"{file}: row 3, column {_TIMES[0]}: found a step of {step_s:g} s with windows of {width_s:g} s; "
             "allowed: windows that overlap by whole steps or follow each other; check both time columns"
         )
-    return Recording(file, tuple(rows), width_s, stride)
+    # Times have a few decimals, 60 Hz and a measured frequency many: the whole recording knows its step better.
+    step_s = (rows[-1].start_s - rows[0].start_s) / (len(rows) - 1)
+    return Recording(file, tuple(rows), stride * step_s, stride)
 
 
 def _header(cells: Sequence[str], file: str) -> tuple[str, ...]:
@@ -144,7 +150,8 @@ def looks(recording: Recording, view: View) -> list[Look]:
     """The voltages in pu. ValueError: the view does not fit the recording (found, allowed)."""
     if view.window_s is None:
         return [Look(_us(row.end_s), _us(row.end_s), row.pu) for row in recording.rows]
-    window_s, every_s = view.window_s, view.every_s or view.window_s
+    window_s = window_of(recording, view.window_s)
+    every_s = view.every_s or window_s
     blocks = _blocks(recording, window_s, view.shift_s)
     first_s = blocks[0].end_s
     found, at_s = [], first_s + view.first_s
@@ -155,16 +162,33 @@ def looks(recording: Recording, view: View) -> list[Look]:
     return found
 
 
+def window_of(recording: Recording, asked_s: float) -> float:
+    """So long is the window of whole cycles that comes nearest: 0.20008 s for 0.2 s at 49.98 Hz. ValueError: none does
+    within half a step."""
+    count, step_s = round(asked_s / recording.width_s), recording.width_s / recording.stride
+    if count < 1 or abs(count * recording.width_s - asked_s) > step_s / 2 + 1e-9:
+        raise ValueError(
+            f"found {asked_s:g} s; allowed: a whole number of the recording's {recording.width_s:.6g} s, "
+            f"within {step_s / 2:.6g} s"
+        )
+    return count * recording.width_s
+
+
+def shift_of(recording: Recording, asked_s: float) -> float:
+    """Windows begin where a row does: the nearest."""
+    step_s = recording.width_s / recording.stride
+    return round(asked_s / step_s) * step_s
+
+
 def _blocks(recording: Recording, window_s: float, shift_s: float) -> list[Row]:
     """Mean squares add: a block over N cycles is the mean square of N rows that do not overlap."""
-    count = round(window_s / recording.width_s)
-    if count < 1 or abs(count * recording.width_s - window_s) > 1e-6:
-        raise ValueError(f"found {window_s:g} s; allowed: a whole number of the recording's {recording.width_s:g} s")
-    step_s = recording.width_s / recording.stride
+    count, step_s = round(window_s / recording.width_s), recording.width_s / recording.stride
     cycles = recording.rows[round(shift_s / step_s) :: recording.stride]
     whole = [cycles[i : i + count] for i in range(0, len(cycles) - count + 1, count)]
     if not whole:
-        raise ValueError(f"found {window_s:g} s; allowed: no longer than what the recording has from {shift_s:g} s on")
+        raise ValueError(
+            f"found {window_s:.6g} s; allowed: no longer than what the recording has from {shift_s:g} s on"
+        )
     return [Row(block[0].start_s, block[-1].end_s, tuple(_rms(block))) for block in whole]
 
 
@@ -174,7 +198,9 @@ def _rms(block: Sequence[Row]) -> Iterator[float]:
 
 
 def rules_for(recording: Recording, view: View, profile: str, interruption: float | None = None) -> Rules:
-    """interruption: pu, in place of the profile's. The reference is 1: everything is in pu."""
+    """interruption: pu, in place of the profile's. The reference is 1: everything is in pu. ValueError: the view does
+    not fit the recording."""
+    window_s = None if view.window_s is None else window_of(recording, view.window_s)
     thresholds = PROFILES[profile]
     if interruption is not None:
         thresholds = replace(thresholds, interruption=interruption)
@@ -184,29 +210,34 @@ def rules_for(recording: Recording, view: View, profile: str, interruption: floa
         reference_v=1.0,
         channels=tuple(f"u{n}" for n in range(1, len(recording.phases) + 1)),
         phases=recording.phases,
-        window_us=_us(view.window_s or recording.width_s),
-        age_us=_us(view.window_s or 0.0),
+        window_us=_us(window_s or recording.width_s),
+        age_us=_us(window_s or 0.0),
         basis="ln",
+        watch_us=_us(view.every_s or window_s or 0.0),
     )
 
 
 def replay(recording: Recording, view: View, rules: Rules) -> list[dict[str, Any]]:
     """Every event as it stands when the recording ends, in the order of their beginnings. Times in s of the recording;
     null where the recording does not say. What turned out to be another kind is left out."""
-    state, told = INITIAL, dict[int, Change]()
+    detector, told, parents = MeterDetector(rules), dict[int, Change](), dict[int, int | None]()
     for look in looks(recording, view):
-        state, changes = step(state, look, rules)
-        told |= {change.key: change for change in changes}
-    if state.tracking is not None:  # revisions come seldom; what is still open counts as it stands
-        told |= {track.key: as_it_stands("update", track) for track in state.tracking.open}
-    return [_event(change, recording, view, rules) for change in told.values() if change.action != "retract"]
+        for change in detector.look(look, look.received_boot_us):
+            told[change.key] = change
+            parents.setdefault(change.key, change.parent)
+    # Revisions come seldom; what is still open counts as it stands.
+    told |= {track.key: as_it_stands("update", track) for track in detector.open_tracks}
+    kept = sorted(told.values(), key=lambda change: (change.span.start_boot_us, change.key))
+    return [
+        _event(replace(change, parent=parents.get(change.key)), recording, view, rules)
+        for change in kept
+        if change.action != "retract"
+    ]
 
 
 def _event(change: Change, recording: Recording, view: View, rules: Rules) -> dict[str, Any]:
-    span, swell = change.span, change.kind == "swell"
-    shortest_us, longest_us = span.duration_us or (None, None)
-    known = [value for value in change.extremes if value is not None]
-    extreme_pct = round(100 * (max if swell else min)(known), 3)
+    span = change.span
+    shortest_us, longest_us = _duration_us(change)
     phases = tuple(rules.phases[i] for i in change.crossed)
     return {
         "key": change.key,
@@ -218,7 +249,7 @@ def _event(change: Change, recording: Recording, view: View, rules: Rules) -> di
         "end_earliest_s": _seconds(span.end_earliest_boot_us),
         "duration_min_s": _seconds(shortest_us),
         "duration_max_s": _seconds(longest_us),
-        "peak_pct" if swell else "residual_pct": extreme_pct,
+        **_size(change),
         "extreme_pct": {
             phase: round(100 * value, 3)
             for phase, value in zip(rules.phases, change.extremes, strict=True)
@@ -227,27 +258,46 @@ def _event(change: Change, recording: Recording, view: View, rules: Rules) -> di
         "phases": list(phases),
         "open_at_start": change.open_at_start,
         "open_at_end": change.action != "close",
-        "class": dict(_classes(change, recording, view, rules, extreme_pct, phases)) if shortest_us is not None else {},
+        "class": dict(_classes(change, recording, view, rules)) if shortest_us is not None else {},
     }
 
 
-def _classes(
-    change: Change, recording: Recording, view: View, rules: Rules, extreme_pct: float, phases: tuple[str, ...]
-) -> dict[str, str]:
-    shortest_us, longest_us = change.span.duration_us or (0, 0)
-    swell, window_s = change.kind == "swell", view.window_s or recording.width_s
+def _duration_us(change: Change) -> tuple[int | None, int | None]:
+    """(shortest, longest); of what the recording begins inside of, how long it lasted at most is not known."""
+    if change.span.duration_us is None:
+        return None, None
+    shortest_us, longest_us = change.span.duration_us
+    shortest_us = shortest_us if change.watched_us is None else min(shortest_us, change.watched_us)
+    return shortest_us, None if change.open_at_start else longest_us
+
+
+def _size(change: Change) -> dict[str, float]:
+    known = [value for value in change.extremes if value is not None]
+    if change.kind in _FIGURES:
+        return {_FIGURES[change.kind]: round(change.figure.percent, 3)} if change.figure is not None else {}
+    rises = change.kind in _RISES
+    return {"peak_pct" if rises else "residual_pct": round(100 * (max if rises else min)(known), 3)}
+
+
+def _classes(change: Change, recording: Recording, view: View, rules: Rules) -> dict[str, str]:
+    shortest_us, longest_us = _duration_us(change)
+    size, known = _size(change), [value for value in change.extremes if value is not None]
+    watched_s = (shortest_us or 0) / _US
+    proven_s = watched_s if change.proven_us is None else min(watched_s, change.proven_us / _US)
     facts = Classified(
         kind=change.kind,
-        residual_pct=None if swell else extreme_pct,
-        peak_pct=extreme_pct if swell else None,
-        duration_min_s=shortest_us / _US,
-        duration_max_s=longest_us / _US,
+        residual_pct=size.get("residual_pct"),
+        peak_pct=size.get("peak_pct"),
+        spared_pct=100 * max(known) if len(known) == len(change.extremes) else None,
+        duration_min_s=proven_s,
+        watched_s=watched_s,
+        duration_max_s=_seconds(longest_us),
         frequency_hz=50.0 if recording.width_s > 0.018 else 60.0,
-        window_s=window_s,
+        window_s=rules.window_us / _US,
         residual_is_bound=view.window_s is not None,
-        phases=phases,
+        phases=tuple(rules.phases[i] for i in change.crossed),
         wired=len(rules.phases),
-        gap_s=(view.every_s or window_s) + window_s,
+        gap_s=None if change.gap_us is None else (change.gap_us + rules.age_us) / _US,
     )
     return dict(classes(facts))
 

@@ -27,6 +27,7 @@ class Meter:
     reference: what sags and swells are measured by, the declared voltage or one that slides
     watch_us:  how often voltages are asked for; None = as fast as the line goes
     watch_auto: watch_us is the map's refresh, and may be bettered by what the meter shows
+    vt_error_pct: of its voltage transformer at rated voltage; 0 without one, None where its class is not said
     """
 
     name: str
@@ -48,6 +49,7 @@ class Meter:
     watch_us: int | None
     publish_every_us: int
     watch_auto: bool = False
+    vt_error_pct: float | None = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,7 @@ def _meter(name: str, tables: Tables, site: SiteTable, model: MeterModel) -> Met
         watch_us=asked.watch_us,
         publish_every_us=table.publish_every or site.publish_every,
         watch_auto=asks_watch(table, site) == "auto",
+        vt_error_pct=_vt_error_pct(table),
     )
 
 
@@ -151,3 +152,10 @@ def _config_hash(raw: bytes, models: Mapping[str, MeterModel]) -> str:
     """Of what the file says and what its maps say; where the maps lie does not count."""
     maps = sorted({repr(replace(model, file="")) for model in models.values()})
     return hashlib.sha256(b"\0".join([raw, *(text.encode() for text in maps)])).hexdigest()[:16]
+
+
+def _vt_error_pct(table: MeterTable) -> float | None:
+    """A transformer of which only the ratio is told may be of any class."""
+    if table.vt_class is None:
+        return 0.0 if table.vt == 1.0 else None
+    return float(table.vt_class)

@@ -164,6 +164,7 @@ class MeterTable(Table):
         choice("self", "self:all", "self:l1", "self:l2", "self:l3", "dc", "ups"),
     ] = None
     vt: Ratio = 1.0
+    vt_class: Annotated[Literal["0.1", "0.2", "0.5", "1", "3"] | None, choice("0.1", "0.2", "0.5", "1", "3")] = None
     ct: Ratio = 1.0
     registers: Annotated[Literal["primary", "secondary"], choice("primary", "secondary")] = "secondary"
     unproven: Flag = False

@@ -36,6 +36,7 @@ def tidied_event(event: Event) -> Event:
         i_during=_tidy(event.i_during),
         sag_energy_s=_tidy(event.sag_energy_s),
         unbalance_pct=_tidy(event.unbalance_pct),
+        unbalance_nema_pct=_tidy(event.unbalance_nema_pct),
         change_pct=_tidy(event.change_pct),
         extreme_by_channel=tidied_values(event.extreme_by_channel),
     )

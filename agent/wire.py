@@ -16,7 +16,7 @@ _PLAIN = (
     "id", "kind", "revision", "state", "scope", "basis", "duration_min_s", "duration_max_s", "meter", "line",
     "feeder", "mode", "parent", "voltage_basis", "reference_v", "reference", "residual_v", "residual_pct", "peak_v",
     "peak_pct", "accuracy_pct", "window_s", "watch_s", "profile", "config", "i_before", "i_during", "direction",
-    "sag_energy_s", "unbalance_pct", "unbalance_method", "change_pct",
+    "sag_energy_s", "unbalance_pct", "unbalance_method", "unbalance_nema_pct", "change_pct",
 )  # fmt: skip
 _LISTS = ("path", "evidence", "supersedes", "because", "channels", "phases")
 

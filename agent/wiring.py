@@ -125,4 +125,5 @@ def rules_of(meter: "Meter", profile: str) -> Rules:
         basis=meter.basis,
         limits=meter.limits,
         reference=meter.reference,
+        watch_us=meter.watch_us or 0,
     )

@@ -45,6 +45,7 @@ class MeterModel:
     max_words:        the most registers it answers in one read
     max_gap:          how many undocumented words a read may cross in one go
     refresh_s:        how often its registers change; window_s: the time its RMS values average over
+    assumed:          which of these two no document says: taken from meters alike
     turnaround_s:     usual delay before it answers; turnaround_max_s: the longest
     accuracy_pct:     of voltages, where a document says so
     baud, parity, stop_bits: what it is delivered with; the site file decides
@@ -74,6 +75,7 @@ class MeterModel:
     bridges: tuple[Bridge, ...] = ()
     transports: tuple[str, ...] = ("rtu",)
     verified: str = ""
+    assumed: tuple[str, ...] = ()
     identity: Identity = NO_IDENTITY
 
     @property
@@ -164,6 +166,7 @@ def parse_model(text: str, file: str) -> MeterModel:
         bridges=bridges,
         transports=head.names("transports", TRANSPORTS, ("rtu",)),
         verified=head.text("verified", ""),
+        assumed=timing.names("assumed", ("refresh_s", "window_s"), ()),
         identity=parse_identity(head, max_words),
     )
     for table in (serial, timing, head):

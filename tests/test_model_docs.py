@@ -9,6 +9,7 @@ from agent.model_docs import (
     checked,
     floor_of,
     markdown,
+    renews,
     requests,
     smallest_sag,
     summary,
@@ -53,9 +54,18 @@ def test_transport_and_sag_in_words() -> None:
 def test_what_a_meter_shows_of_sags_in_words() -> None:
     model = load_model("eastron-sdm630")
     assert floor_of(model)[0].startswith("a sag to 50 % shorter than 1.51 s may pass unseen (looks up to ")
-    assert floor_of(model)[-1] == "one of 253 ms or less never shows"
+    assert floor_of(model)[3] == "one of 253 ms or less never shows"
+    assert floor_of(model)[4].startswith("refresh (1 s) and averaging window (1 s) assumed: no document says")
+    assert len(floor_of(load_model("janitza-umg604"))) == 4
     assert summary(model)["floor"] == list(floor_of(model))
     assert floor_of(replace(model, registers=())) == ("its voltages are not watched: no sag is seen",)
+
+
+def test_a_guessed_window_is_called_one() -> None:
+    assert renews(load_model("eastron-sdm630")) == "1 s (assumed), averages over 1 s (assumed)"
+    assert renews(load_model("carlo-gavazzi-em24")) == "0.6 s, averages over 0.6 s (assumed)"
+    assert renews(load_model("janitza-umg604")) == "0.2 s, averages over 0.2 s"
+    assert summary(load_model("eastron-sdm630"))["assumed"] == ["refresh_s", "window_s"]
 
 
 def test_requests_and_wire_time_of_a_poll() -> None:

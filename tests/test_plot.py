@@ -160,7 +160,7 @@ def test_whatever_a_trace_holds_it_can_be_drawn_within_80_columns(parts: list[An
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"kind": "comms_loss"}, "a comms_loss gets none; phase_loss, sag, supply_loss, swell do"),
+        ({"kind": "comms_loss"}, "a comms_loss gets none; overvoltage, phase_loss, sag, supply_loss, swell, "),
         ({"basis": "meter_log"}, "not measured by polling"),
         ({}, "made room for younger ones (7 parts did so far)"),
     ],

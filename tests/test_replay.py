@@ -170,3 +170,18 @@ def test_a_window_that_does_not_fit_the_recording_is_refused(window_s: float) ->
 
 def test_a_byte_order_mark_and_empty_lines_do_no_harm() -> None:
     assert len(parse_recording("\ufeff" + "\r\n".join([*_GOOD, "", ""]), "dos.csv").rows) == 5
+
+
+@pytest.mark.parametrize("hertz", [60.0, 49.98, 50.03])
+@pytest.mark.parametrize("window_s", [0.2, 1.0])
+def test_any_frequency_has_windows_of_whole_cycles(hertz: float, window_s: float) -> None:
+    """Times with six decimals: 1/60 s is no number of them."""
+    step_s = 0.5 / hertz
+    rows = [f"{i * step_s:.6f},{(i + 2) * step_s:.6f},{0.3 if 600 <= i < 900 else 1.0}" for i in range(1500)]
+    recording = parse_recording("\n".join(("t_window_start_s,t_window_end_s,u1_pu", *rows)), "x.csv")
+    view = View(window_s)
+    rules = rules_for(recording, view, "iec")
+    assert rules.window_us == pytest.approx(window_s * 1e6, abs=0.5e6 * step_s)
+    (sag,) = replay(recording, view, rules)
+    assert sag["start_earliest_s"] < 600 * step_s <= sag["start_s"]
+    assert sag["end_earliest_s"] < 900 * step_s <= sag["end_s"]

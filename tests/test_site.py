@@ -89,6 +89,12 @@ class TestWhatASoundFileBecomes:
         read = load(tmp_path, SOUND + ratios).meters["incomer"].installation
         assert (read.vt, read.ct) == (1.0, 1.0)
 
+    def test_a_transformer_of_which_only_the_ratio_is_said_may_be_of_any_class(self, tmp_path: Path) -> None:
+        ratio = 'vt = "10000/100"\nregisters = "primary"\n'
+        assert load(tmp_path, SOUND).meters["incomer"].vt_error_pct == 0.0
+        assert load(tmp_path, SOUND + ratio).meters["incomer"].vt_error_pct is None
+        assert load(tmp_path, SOUND + ratio + 'vt_class = "0.5"\n').meters["incomer"].vt_error_pct == 0.5
+
     def test_three_wires_are_judged_line_to_line(self, tmp_path: Path) -> None:
         text = SOUND.replace("eastron-sdm630", "schneider-pm5000") + 'wiring = "3p3w"\n'
         assert load(tmp_path, text).meters["incomer"].basis == "ll"
@@ -332,6 +338,7 @@ class TestOneKey:
             ("upstream", '"a/b"', '"a/b"'),
             ("model", '"../../etc/passwd"', '"../../etc/passwd"'),
             *(("vt", value, value) for value in ('"10000:100"', '"10000/0"', '"100"', '"-1/5"', '"a/b"', "100")),
+            *(("vt_class", value, value) for value in ('"0.3"', '"3P"', "0.5")),
             *(("poll", value, value) for value in ('"-10s"', '"0s"', '"10"', '"10 s"', '"soon"', '"0.0001ms"', "10")),
             *(("watch", value, value) for value in ('"fast"', '"-1s"', "1", '"0ms"')),
             *(("publish_every", value, value) for value in ('"-1s"', '""')),

@@ -47,7 +47,8 @@ def test_events_survive_the_round_trip():
     open_event = replace(EVENT, state="open", end_us=None, end_earliest_us=None, open_at_start=True, parent="p")
     whole = replace(
         EVENT, i_before=100.5, i_during=950.0, direction="downstream", sag_energy_s=0.25, unbalance_pct=2.6,
-        unbalance_method="iec_u2", change_pct=-6.1, classes={"en50160": "C3", "itic": "violates"}, reference="sliding",
+        unbalance_method="iec_u2", unbalance_nema_pct=2.5, change_pct=-6.1, reference="sliding",
+        classes={"en50160": "C3", "itic": "violates"},
     )  # fmt: skip
     assert event_to_json(whole)["class"] == {"en50160": "C3", "itic": "violates"}
     assert event_to_json(EVENT).keys().isdisjoint({"class", "direction", "i_before", "sag_energy_s"})

@@ -205,7 +205,7 @@ def _print_facts(model: "MeterModel") -> None:
     told = {
         "wiring": f"{model.wiring}, powered by {model.powered_by}, at most {model.max_words} words in a read",
         "transport": model_docs.transport(model),
-        "refresh": f"{model.refresh_s:g} s, averages over {model.window_s:g} s",
+        "refresh": model_docs.renews(model),
         "sight": "; ".join(model_docs.floor_of(model)),
         "checked": checked,
         "sources": "; ".join(model.sources),

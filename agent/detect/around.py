@@ -5,16 +5,18 @@ before. RMS² adds, so whatever the window blurs, the sum over all windows is wh
 most is told. It is only told where that sum is complete, else it is absent:
 
     the register is refreshed once per window, so that windows neither overlap nor leave gaps
-    no refresh was skipped: every look came within a refresh of the look before, nothing was lost or questionable
+    no refresh was skipped: from each request to the next reply it took no longer than a refresh, nothing was lost or
+    questionable. A meter that is read just as often as it refreshes does not have that: replies come when they come
+    each refresh was seen once: how many there were of the same reading in a row follows from the looks around them;
+    where it may have been one or two, the sum is not known
     u0 was read: the record does not begin inside the event
 
-A look holds until the next one; those on either side of the event, good already or still, for a whole refresh: their
-windows may reach into it.
+The windows before the first bad one and of the first good one may reach into the event: they are in the sum.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from math import sqrt
+from math import ceil, sqrt
 
 from agent.detect.changes import Change, Side
 from agent.detect.side import Evidence, side_of
@@ -22,8 +24,6 @@ from agent.detect.thresholds import Rules
 from agent.detect.voltage import Amps, Look
 from agent.records import Kind
 
-# Of the refresh: the poller's own jitter, when a meter is read exactly as often as it refreshes.
-_JITTER = 1.05
 # Window and refresh that differ by less are the same.
 _SAME = 0.05
 _FALLS: frozenset[Kind] = frozenset({"sag", "supply_loss", "phase_loss"})
@@ -35,8 +35,9 @@ _PHASES = ("l1", "l2", "l3")
 @dataclass(slots=True)
 class Gathered:
     """before_v: RMS per channel of clean looks, None if there was none; missing: V²us per channel; whole: it is
-    complete so far; sums, counts: of currents while it lasted, without the first look, half of whose window lies
-    before; first: the currents of that one."""
+    complete so far; run, run_asked_us: the first look that had the last one's voltages, and when the look before it was
+    asked for; sums, counts: of currents while it lasted, without the first look, half of whose window lies before;
+    first: the currents of that one; gap_us: None where no look came before."""
 
     before_a: Amps
     before_v: tuple[float | None, ...]
@@ -45,39 +46,55 @@ class Gathered:
     whole: bool
     missing: list[float]
     first: Amps
+    run: Look
+    run_asked_us: int
     sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     counts: list[int] = field(default_factory=lambda: [0, 0, 0])
-    gap_us: int = 0
+    gap_us: int | None = None
 
     def begin(self, look: Look, rules: Rules) -> None:
-        """The last good look may have shown a window that had begun to miss something, and held for its refresh."""
-        self._held(self.last, rules.age_us)
+        """The last good look may have shown a window that had begun to miss something: one refresh of it."""
+        self._missed(self.last, 1, rules)
         self._pace(look, rules)
+        self.run = look
 
-    def _pace(self, look: Look, rules: Rules) -> int:
-        held_us = look.sent_boot_us - self.last.sent_boot_us
-        self.gap_us = max(self.gap_us, held_us)
-        self.whole = self.whole and held_us <= _JITTER * rules.age_us
+    def _pace(self, look: Look, rules: Rules) -> None:
+        apart_us = look.received_boot_us - self.last.sent_boot_us
+        if look is not self.last:
+            self.gap_us = apart_us if self.gap_us is None else max(self.gap_us, apart_us)
+        self.whole = self.whole and apart_us <= rules.age_us
         self.last = look
-        return held_us
 
     def add(self, look: Look, rules: Rules, *, last: bool = False) -> None:
         before = self.last
-        self._held(before, self._pace(look, rules))
+        self._pace(look, rules)
+        if look.volts != before.volts:
+            self._missed(self.run, self._refreshes(before, look, rules.age_us), rules)
+            self.run, self.run_asked_us = look, before.sent_boot_us
         if last:
-            self._held(look, rules.age_us)
+            self._missed(look, 1, rules)
             return
         for i, amps in enumerate(look.amps):
             if amps is not None:
                 self.sums[i] += amps
                 self.counts[i] += 1
 
-    def _held(self, look: Look, held_us: int) -> None:
+    def _refreshes(self, last: Look, following: Look, age_us: int) -> int:
+        """How many refreshes showed the same: it was seen from its first look to its last, and not before the look
+        that came before, nor after the one that follows."""
+        if not age_us:
+            return 0
+        fewest = max(1, ceil((last.sent_boot_us - self.run.received_boot_us) / age_us))
+        most = max(1, (following.received_boot_us - self.run_asked_us) // age_us)
+        self.whole = self.whole and fewest == most
+        return fewest
+
+    def _missed(self, look: Look, refreshes: int, rules: Rules) -> None:
         for i, (before_v, volts) in enumerate(zip(self.before_v, look.volts, strict=True)):
             if before_v is None or volts is None:
                 self.whole = False
             else:
-                self.missing[i] += (before_v**2 - volts**2) * held_us
+                self.missing[i] += (before_v**2 - volts**2) * refreshes * rules.window_us
 
     def during_a(self) -> Amps:
         means = [total / count if count else None for total, count in zip(self.sums, self.counts, strict=True)]
@@ -139,14 +156,17 @@ class Around:
             return
         clean = _clean(before, change)
         sure = bool(clean) and clean[-1].received_boot_us <= change.span.start_earliest_boot_us
+        last = look if last is None else last
         gathered = self._open[change.key] = Gathered(
             before_a=_mean_amps(clean),
             before_v=_rms(clean, len(rules.channels)),
             power_w=self.power_w,
-            last=look if last is None else last,
+            last=last,
             whole=self._additive and sure and change.parent is None,
             missing=[0.0] * len(rules.channels),
             first=look.amps,
+            run=look,
+            run_asked_us=last.sent_boot_us,
         )
         gathered.begin(look, rules)
 
@@ -158,7 +178,7 @@ class Around:
             change,
             side=self._side(gathered, change, rules) if change.kind != "swell" else None,
             sag_energy_s=_energy_s(gathered, change, rules),
-            gap_us=gathered.gap_us,
+            gap_us=None if change.open_at_start else gathered.gap_us,
         )
 
     def _side(self, gathered: Gathered, change: Change, rules: Rules) -> Side:

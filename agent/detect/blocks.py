@@ -5,7 +5,7 @@ each look weighed by the time since the look before it: the pace changes in the 
 date at each look were tried: six multiplications a look, twice the cost of the whole quiet path.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import sqrt
 from operator import sub
 from typing import NamedTuple
@@ -17,8 +17,10 @@ LOOKS = 64
 # Of looks that come faster than this, one in so much time is kept: no window is much shorter.
 SPACING_US = 190_000
 MINUTE_US = 60_000_000
-# A look stands for the time since the one before it, but never for more than this.
+# A look stands for the time since the one before it, but never for more than this; where the site asks for looks that
+# are further apart, for one period of them and what a look may be late.
 _LONGEST_US = 10_000_000
+_LATE = 1.1
 # So much of a minute must have been seen.
 _COVERED = 0.8
 # Up to this spread, of the nominal voltage, plain and RMS mean differ by less than 0.02 %, whatever the pace.
@@ -46,23 +48,29 @@ def block_of(looks: Sequence[Look], since_us: int | None, rules: Rules) -> Block
     begin_us = looks[0].received_boot_us if since_us is None else since_us
     end_us = looks[-1].received_boot_us
     even_v = _EVEN * rules.nominal_v
-    whole = _no_gap(looks, begin_us)
+    longest_us = stands_for_us(rules)
+    whole = _no_gap(looks, begin_us, longest_us)
     columns = [
-        (whole and _plain(column, end_us - begin_us, even_v)) or _weighed(column, looks, begin_us)
+        (whole and _plain(column, end_us - begin_us, even_v)) or _weighed(column, looks, begin_us, longest_us)
         for column in zip(*[look.volts for look in looks], strict=True)
     ]
     means, lows, highs, covered_us = zip(*columns, strict=True)
     return Block(looks, looks[0].sent_boot_us - rules.reach_us, end_us, means, lows, highs, covered_us)
 
 
-def _no_gap(looks: Sequence[Look], begin_us: int) -> bool:
+def stands_for_us(rules: Rules) -> int:
+    """How long one look may stand for the voltage."""
+    return max(_LONGEST_US, int(_LATE * rules.watch_us))
+
+
+def _no_gap(looks: Sequence[Look], begin_us: int, allowed_us: int) -> bool:
     """No look was further from the one before than what it can stand for: not even eight of them together were."""
     end_us = looks[-1].received_boot_us
-    if end_us - begin_us <= _LONGEST_US:
+    if end_us - begin_us <= allowed_us:
         return True
     times = [look.received_boot_us for look in looks[::8]]
     longest_us: int = max(map(sub, [*times, end_us], [begin_us, *times]))
-    return longest_us <= _LONGEST_US
+    return longest_us <= allowed_us
 
 
 def _plain(column: tuple[float | None, ...], spent_us: int, even_v: float) -> _Column | None:
@@ -75,11 +83,11 @@ def _plain(column: tuple[float | None, ...], spent_us: int, even_v: float) -> _C
     return (total / len(column), low, high, spent_us) if high - low <= even_v else None  # type: ignore[operator]
 
 
-def _weighed(column: tuple[float | None, ...], looks: Sequence[Look], begin_us: int) -> _Column:
+def _weighed(column: tuple[float | None, ...], looks: Sequence[Look], begin_us: int, longest_us: int) -> _Column:
     """RMS mean, lowest, highest, and the time they stand for."""
     times = [look.received_boot_us for look in looks]
     read = [
-        (volts, min(spent_us, _LONGEST_US))
+        (volts, min(spent_us, longest_us))
         for volts, spent_us in zip(column, map(sub, times, [begin_us, *times]), strict=False)
         if volts is not None
     ]
@@ -103,6 +111,13 @@ class Minute(NamedTuple):
     means: Volts
     lines: tuple[float, float, float] | None = None
     lines_missing: bool = False
+
+    def without(self, channels: Collection[int]) -> "Minute":
+        """What is left where these say nothing."""
+        if not channels:
+            return self
+        means = tuple(None if i in channels else mean for i, mean in enumerate(self.means))
+        return self._replace(means=means, lines=None)
 
 
 class Minutes:

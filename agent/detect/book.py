@@ -1,37 +1,36 @@
 """Changes of one meter -> revisions of its events; and after a restart open events -> detector state.
 
 Wall time is put on a start once, at the first revision, and never recomputed; on an end when it is seen. Durations
-come from the boot clock, so a step of the wall clock changes none. Across a restart only the wall times are left:
-the clock's uncertainty, then and now, is added to the durations.
+come from the boot clock, so a step of the wall clock changes none; a restart of the agent does not stop it, one of the
+gateway does: then only the wall times are left (`agent.detect.ending`).
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Protocol
+from typing import Any, Protocol
 
-from agent.detect import chatter, comms, voltage
+from agent.detect import book_state, chatter, comms, voltage
+from agent.detect.book_state import Earlier, Said
 from agent.detect.changes import Change, Detector, Span
 from agent.detect.chatter import Chatter
+from agent.detect.children import Children
 from agent.detect.comms import COMMS_INITIAL, CommsState
+from agent.detect.ending import Across, ended, less_sure
 from agent.detect.evidence import Finding
 from agent.detect.merging import Known, Memory
 from agent.detect.meter_log import Told
-from agent.detect.resume import crossed_of, span_of, track_of
-from agent.detect.sizes import classed, sized
-from agent.detect.slow import SLOW_TABLE
-from agent.detect.table import TABLE
-from agent.detect.thresholds import Rules
+from agent.detect.opening import BY_LOOK, BY_MINUTE, MeterFacts, judged, opened, taking_over
+from agent.detect.resume import across, crossed_of, last_sign_us, span_of, track_of
+from agent.detect.sizes import classed, deepest_v, sized
 from agent.detect.tracks import Track
 from agent.detect.voltage import VoltageState
-from agent.records import ClockState, Event, Kind, Mode, Reading, State
+from agent.records import ClockState, Event, Kind, Reading, State
 
-_RESUMED = "the agent restarted inside it: times across the restart rest on the wall clock"
+__all__ = ["Book", "MeterFacts", "Resumed", "WallClock", "id_maker", "orphans"]
+
 _UNSEEN = "no look at the voltages showed it"
 _STATES: dict[str, State] = {"open": "open", "update": "open", "close": "closed", "retract": "retracted"}
-# What is judged look by look, by the reference; and what minute by minute, with the kinds whose place it takes.
-_BY_LOOK: frozenset[Kind] = frozenset(row.kind for row in TABLE)
-_BY_MINUTE: dict[Kind, frozenset[Kind]] = {row.kind: frozenset(row.replaces) for row in SLOW_TABLE}
 
 
 class WallClock(Protocol):
@@ -42,25 +41,6 @@ class WallClock(Protocol):
     def wall_us(self, at_boot_us: int) -> int: ...
 
     def from_wall_us(self, at_us: int) -> int: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeterFacts:
-    """What every event of a meter says of it. config: hash of site and map; customers: (fewest, most); rules: as
-    they are before a sliding reference has moved; latches: it keeps evidence of its own."""
-
-    meter: str
-    rules: Rules
-    config: str
-    line: str | None = None
-    feeder: str | None = None
-    path: tuple[str, ...] = ()
-    customers: tuple[int, int] | None = None
-    accuracy_pct: float | None = None
-    watch_s: float | None = None
-    mode: Mode = "normal"
-    frequency_hz: float = 50.0
-    latches: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +69,16 @@ def orphans(events: Iterable[Event], meters: Collection[str]) -> tuple[Event, ..
 
 
 class Book:
-    """The open events of one meter, as last told."""
+    """The open events of one meter, as last told. earlier: what the run before kept of them."""
 
     def __init__(self, facts: MeterFacts, clock: WallClock, next_id: Callable[[], str]) -> None:
         self._facts = facts
         self._clock = clock
         self._next_id = next_id
         self._open: dict[tuple[Detector, int], Event] = {}
-        self._resumed: set[str] = set()
+        self._across: dict[str, Across] = {}
+        self._children = Children()
+        self.earlier = Earlier(clock.from_wall_us)
         self._chatter = Chatter()
         self._memory = Memory(facts.rules, clock.wall_us, keeps=facts.latches)
 
@@ -109,39 +91,44 @@ class Book:
     ) -> tuple[Event, ...]:
         """The revisions these changes make, in the order to be told. KeyError: a change of an unknown event.
 
-        watch_s: how long after the look before it the deciding look came; None: as the site asks
+        watch_s: how long after the look before it the deciding look came, for what begins; None: as the site asks
         """
         events: list[Event] = []
         for change in changes:
-            event = self._revised(change, reported_boot_us)
-            events.append(event if watch_s is None else replace(event, watch_s=watch_s))
+            event = self._revised(change, reported_boot_us, watch_s)
+            events.append(event)
             if event.revision == 1:
                 more = self._chatter.began(event.kind, event.id, change.span, reported_boot_us)
                 events += [self._revised(one, reported_boot_us) for one in more]
+            if event.state == "retracted":
+                events += self._orphaned(event.id, reported_boot_us)
         return tuple(events)
 
+    def refreshes(self, age_us: int) -> None:
+        """How old the meter's registers may be, as learnt."""
+        self._facts = replace(self._facts, rules=replace(self._facts.rules, age_us=age_us))
+
     def knows(self, finding: Finding) -> bool:
-        """Whether there is an event that a finding of the meter's own registers is about."""
-        return bool(self._memory.about(finding))
+        """Whether it can be told by now which event a finding of the meter's own registers is about."""
+        return self._memory.knows(finding)
 
     def log(self, told: Iterable[Told], reported_boot_us: int) -> tuple[Event, ...]:
         """The revisions that the meter's own registers make: of the events they are about, or an event of their own."""
         events: list[Event] = []
         for one in told:
-            known = self._memory.about(one.finding)
-            shared = len(known) > 1
-            events += [self._noted(each, one, reported_boot_us, shared=shared) for each in known]
-            if not known and one.finding.kind != "comms_loss":
-                events += self._logged(one, reported_boot_us)
+            shares, rest = self._memory.shared_out(one.finding)
+            self._memory.take(shares, rest)
+            events += [self._noted(*share, one.over_us, reported_boot_us) for share in shares]
+            if rest is not None and rest.kind != "comms_loss":
+                events += self._logged(Told(rest, one.over_us), reported_boot_us)
         return tuple(events)
 
     def remember(self, events: Iterable[Event]) -> None:
         """Closed events of an earlier run, which the meter's own registers may still have to say something about."""
-        from_wall_us = self._clock.from_wall_us
         for event in events:
             if event.state == "closed" and event.end_us is not None and event.end_earliest_us is not None:
-                end_us = from_wall_us(event.end_us)
-                span = span_of(event, from_wall_us).ended(end_us, end_us - (event.end_us - event.end_earliest_us))
+                end_us = self.earlier.from_wall_us(event.end_us)
+                span = span_of(event, self.earlier).ended(end_us, end_us - (event.end_us - event.end_earliest_us))
                 self._memory.put(event, span)
 
     def forget(self, before_boot_us: int | None) -> None:
@@ -155,75 +142,124 @@ class Book:
         kinds = {event.kind for event in self._open.values()}
         return tuple(self._revised(change, now_boot_us) for change in self._chatter.settled(now_boot_us, kinds))
 
-    def resume(self, events: Iterable[Event], readings: Collection[Reading] = ()) -> Resumed:
+    def to_keep(self, boot_id: str, offset_us: int) -> str:
+        """What another run needs beside the events. offset_us: from the boot clock to UTC."""
+        known = filter(None, (self._memory.get(event.id) for event in self._open.values()))
+        starts = {one.event.id: one.span.start_boot_us for one in known}
+        return book_state.told(Said(starts, *self._chatter.known), boot_id, offset_us)
+
+    def resume(
+        self,
+        events: Iterable[Event],
+        readings: Collection[Reading] = (),
+        *,
+        earlier: Earlier | None = None,
+        now_us: int | None = None,
+        recent: Iterable[Event] = (),
+    ) -> Resumed:
         """Take up this meter's open events where another run left them, before the first look.
 
         readings: the last ones that run kept of this meter; they bound the end of what is over by now
+        earlier: what else it kept; now_us: on the boot clock; recent: its last events, those that are over
         """
-        rules, from_wall_us = self._facts.rules, self._clock.from_wall_us
-        mine = [event for event in events if event.meter == self._facts.meter]
+        rules, mine = self._facts.rules, [event for event in events if event.meter == self._facts.meter]
+        earlier, last_us = earlier or self.earlier, last_sign_us(mine, readings)
+        if now_us is not None and last_us is not None:
+            earlier = earlier.over_by(last_us, now_us)
+        self.earlier = earlier
         silences = [event for event in mine if event.kind == "comms_loss"][:1]
-        judged = _BY_LOOK | _BY_MINUTE.keys()
-        by_kind = {event.kind: event for event in mine if event.kind in judged and crossed_of(event, rules)}
+        judged_kinds = BY_LOOK | BY_MINUTE.keys()
+        by_kind = {event.kind: event for event in mine if event.kind in judged_kinds and crossed_of(event, rules)}
         keys = {event.id: key for key, event in enumerate(by_kind.values(), 1)}
         self._open |= {("voltage", keys[event.id]): event for event in by_kind.values()}
         self._open |= {("comms", key): event for key, event in enumerate(silences, comms.RESUMED_KEY)}
         self._resume_chatter([event for event in mine if event.kind == "chatter"][:1])
-        self._resumed = {event.id for event in self._open.values()}
         for event in self._open.values():
-            self._memory.put(event, span_of(event, from_wall_us))
-        tracks = [track_of(event, keys, rules, from_wall_us, readings) for event in by_kind.values()]
+            self._across[event.id] = across(event, rules, earlier, now_us, readings)
+            self._memory.put(event, span_of(event, earlier))
+        for event in recent:
+            if event.meter == self._facts.meter and event.parent in self._across:
+                self._children.put(event)
+        tracks = [track_of(event, keys, rules, earlier, readings) for event in by_kind.values()]
         shut = frozenset[Kind]().union(
-            *(kinds for kind, kinds in _BY_MINUTE.items() if kind in by_kind and by_kind[kind].supersedes)
+            *(kinds for kind, kinds in BY_MINUTE.items() if kind in by_kind and by_kind[kind].supersedes)
         )
-        by_look = tuple(track for track in tracks if track.kind in _BY_LOOK)
-        states = [comms.resumed(span_of(event, from_wall_us), event.open_at_start) for event in silences]
+        by_look = tuple(track for track in tracks if track.kind in BY_LOOK)
+        states = [comms.resumed(span_of(event, earlier), event.open_at_start) for event in silences]
         return Resumed(
             voltage=voltage.resumed(by_look, rules, shut - {track.kind for track in by_look}, len(keys) + 1),
             comms=states[0] if states else COMMS_INITIAL,
-            orphans=tuple(event for event in mine if event.id not in self._resumed),
-            slow=tuple(track for track in tracks if track.kind in _BY_MINUTE),
+            orphans=tuple(event for event in mine if event.id not in self._across),
+            slow=tuple(track for track in tracks if track.kind in BY_MINUTE),
             reference_v=next((track.reference_v for track in by_look), None),
         )
 
     def _resume_chatter(self, events: Iterable[Event]) -> None:
+        said = self.earlier.said
+        self._chatter.recall(said.began)
         for event in events:
-            now_boot_us = self._clock.from_wall_us(event.reported_us)
-            self._chatter.resume(event, span_of(event, self._clock.from_wall_us), now_boot_us)
+            told_us = self.earlier.from_wall_us(event.reported_us)
+            self._chatter.resume(event, span_of(event, self.earlier), told_us, said.counts)
             self._open["chatter", chatter.RESUMED_KEY] = event
 
-    def _revised(self, change: Change, reported_boot_us: int) -> Event:
+    def _revised(self, change: Change, reported_boot_us: int, watch_s: float | None = None) -> Event:
         name = (change.detector, change.key)
-        before = self._first(change) if change.action == "open" else self._open[name]
+        before = self._first(change, watch_s) if change.action == "open" else self._open[name]
         event = replace(
-            self._sized(before, change),
+            before,
             revision=before.revision + 1,
             state=_STATES[change.action],
             reported_us=self._clock.wall_us(reported_boot_us),
-            clock=_less_sure(before.clock, self._clock.state),
+            clock=less_sure(before.clock, self._clock.state),
         )
+        event = self._sized(event, change)
         if event.state == "open":
-            told = self._open[name] = self._memory.noted(event)
-        else:
-            del self._open[name]
-            event = self._ended(event, change.span, before.clock)
-            event = classed(event, change, self._facts.rules, self._facts.frequency_hz)
-            told = self._memory.noted(event)
-        self._memory.put(event, change.span)
-        return told
+            told = self._open[name] = self._told(event, change.span)
+            return told
+        del self._open[name]
+        event, facts = self._ended(event, change.span, change.seen_us), self._facts
+        deepest = deepest_v(event, change, facts.rules, facts.frequency_hz, facts.accuracy)
+        event = classed(event, change, facts.rules, facts.frequency_hz, facts.accuracy)
+        return self._told(event, change.span, deepest)
 
-    def _noted(self, known: Known, told: Told, reported_boot_us: int, *, shared: bool) -> Event:
-        """The next revision of a known event, with what the meter's own registers say of it."""
-        self._memory.note(known, told.finding, shared=shared)
-        event, span = known.event, known.span
-        event = replace(event, revision=event.revision + 1, reported_us=self._clock.wall_us(reported_boot_us))
-        if not known.polled and span.end_boot_us is not None and span.end_boot_us < told.over_us:
-            span = replace(span, end_boot_us=told.over_us)
-            event = self._ended(event, span, event.clock)
-        self._memory.put(event, span)
+    def _told(self, event: Event, span: Span, deepest: Mapping[str, float] | None = None) -> Event:
+        """As it goes out: with what the meter's own registers say of it."""
+        self._memory.put(event, span, deepest)
         event = self._memory.noted(event)
+        self._children.put(event)
+        return event
+
+    def _orphaned(self, parent: str, reported_boot_us: int) -> tuple[Event, ...]:
+        """The event they lay inside was retracted."""
+        events = self._children.orphaned(parent, self._open.values())
+        return tuple(self._again(event, reported_boot_us, parent=event.parent) for event in events)
+
+    def _again(self, event: Event, reported_boot_us: int, **changes: Any) -> Event:
+        """The next revision of an event, open or over, of which no detector said anything."""
+        known = self._memory.get(event.id)
+        changes |= {"revision": event.revision + 1, "reported_us": self._clock.wall_us(reported_boot_us)}
+        event = replace(event, **changes)
+        if known is not None:
+            event = self._told(replace(known.event, **changes), known.span)
+        self._children.put(event)
         self._open |= {name: event for name, each in self._open.items() if each.id == event.id}
         return event
+
+    def _noted(self, known: Known, finding: Finding, over_us: int, reported_boot_us: int) -> Event:
+        """The next revision of a known event, with what the meter's own registers say of it."""
+        event, span = known.event, known.span
+        if not known.polled and span.end_boot_us is not None:
+            event = self._named(event, finding.phases.union(event.phases))
+            if span.end_boot_us < over_us:
+                span = replace(span, end_boot_us=over_us)
+                event = self._ended(event, span)
+            self._memory.put(event, span)
+        return self._again(event, reported_boot_us)
+
+    def _named(self, event: Event, phases: frozenset[str]) -> Event:
+        rules = self._facts.rules
+        channels = tuple(rules.channels[i] for i, phase in enumerate(rules.phases) if phase in phases)
+        return replace(event, phases=tuple(sorted(phases)), channels=channels)
 
     def _logged(self, told: Told, reported_boot_us: int) -> list[Event]:
         """An event that only the meter itself saw. Its counters name their phases, and no window."""
@@ -232,110 +268,47 @@ class Book:
         change = Change(action="open", detector="log", key=0, kind=finding.kind, span=span)
         named = finding.phases or (frozenset(rules.phases) if finding.kind == "supply_loss" else frozenset())
         event = replace(
-            self._judged(self._first(change), change),
+            judged(self._first(change, None), change, self._facts, memory.parent(finding)),
             revision=1,
             state="closed",
             basis="meter_log",
             reported_us=self._clock.wall_us(reported_boot_us),
-            parent=memory.parent(finding),
             because=memory.silences(finding) if finding.kind == "supply_loss" else (),
-            phases=tuple(sorted(named)),
-            channels=tuple(rules.channels[i] for i, phase in enumerate(rules.phases) if phase in named),
             evidence=(_UNSEEN,),
             window_s=None,
             watch_s=None,
         )
-        event = self._ended(event, span, event.clock)
+        event = self._ended(self._named(event, named), span)
         memory.note(Known(event, span), finding)
+        event = memory.noted(event)
+        self._children.put(event)
         more = self._chatter.began(event.kind, event.id, span, reported_boot_us)
-        return [memory.noted(event), *(self._revised(one, reported_boot_us) for one in more)]
+        return [event, *(self._revised(one, reported_boot_us) for one in more)]
 
-    def _first(self, change: Change) -> Event:
+    def _first(self, change: Change, watch_s: float | None) -> Event:
         """The event before its first revision: what never changes. One that takes over takes over the start."""
-        facts, span = self._facts, change.span
-        start_us = self._clock.wall_us(span.start_boot_us)
-        event = Event(
-            id=self._next_id(),
-            kind=change.kind,
-            revision=0,
-            state="open",
-            scope="meter",
-            basis="measured",
-            reported_us=start_us,
-            start_us=start_us,
-            start_earliest_us=start_us - (span.start_boot_us - span.start_earliest_boot_us),
-            meter=facts.meter,
-            line=facts.line,
-            feeder=facts.feeder,
-            path=facts.path,
-            mode=facts.mode,
-            watch_s=facts.watch_s,
-            clock=self._clock.state,
-            profile=facts.rules.profile,
-            config=facts.config,
-            open_at_start=change.open_at_start,
-        )
-        return self._judged(event, change) if change.detector == "voltage" else event
-
-    def _judged(self, event: Event, change: Change) -> Event:
-        """What only voltage events have. Silence has no customers either: unknown is not an outage."""
-        facts, rules = self._facts, self._facts.rules
-        event = replace(
-            event,
-            parent=None if change.parent is None else self._open["voltage", change.parent].id,
-            voltage_basis=rules.basis,
-            reference_v=(change.reference_v if change.kind in _BY_LOOK else None) or rules.nominal_v,
-            reference=rules.reference if change.kind in _BY_LOOK else "declared",
-            accuracy_pct=facts.accuracy_pct,
-            window_s=rules.window_us / 1e6,
-            customers=facts.customers,
-        )
+        event = opened(self._facts, change, self._next_id(), self._clock.wall_us, self._clock.state)
+        event = event if watch_s is None else replace(event, watch_s=watch_s)
+        if change.detector != "voltage":
+            return event
+        parent = None if change.parent is None else self._open["voltage", change.parent].id
+        event = judged(event, change, self._facts, parent)
         for key in change.supersedes:
             old = self._open["voltage", key]
-            event = replace(
-                event,
-                supersedes=(*event.supersedes, old.id),
-                start_us=old.start_us,
-                start_earliest_us=old.start_earliest_us,
-                clock=old.clock,
-            )
-            if old.id in self._resumed:
-                self._resumed.add(event.id)
+            event = taking_over(event, old)
+            if old.id in self._across:
+                self._across[event.id] = self._across[old.id]
             self._memory.taken_over(old.id, event, change.span)
+            self._children.taken_over(old.id, event.id)
         return event
 
     def _sized(self, event: Event, change: Change) -> Event:
-        event = sized(event, change, self._facts.rules)
-        return replace(event, evidence=(*event.evidence, _RESUMED)) if event.id in self._resumed else event
+        away = self._across.get(event.id)
+        if away is None:
+            return sized(event, change, self._facts.rules)
+        # The pause that a restart makes is told in words of its own: the detector cannot know when it began.
+        event = sized(event, replace(change, unseen_us=0), self._facts.rules)
+        return replace(event, evidence=(*event.evidence, away.words(event.clock)))
 
-    def _ended(self, event: Event, span: Span, clock_then: ClockState) -> Event:
-        """With end and durations; as it is if the span has none: a retracted event has not ended."""
-        bounds = span.duration_us
-        if bounds is None or span.end_boot_us is None or span.end_earliest_boot_us is None:
-            return event
-        slack_s = 0.0
-        if event.id in self._resumed:
-            slack_s = _uncertainty_s(clock_then) + _uncertainty_s(self._clock.state)
-        end_us = self._clock.wall_us(span.end_boot_us)
-        return replace(
-            event,
-            end_us=end_us,
-            end_earliest_us=end_us - (span.end_boot_us - span.end_earliest_boot_us),
-            duration_min_s=max(0.0, bounds[0] / 1e6 - slack_s),
-            duration_max_s=bounds[1] / 1e6 + slack_s,
-        )
-
-
-def _less_sure(one: ClockState, other: ClockState) -> ClockState:
-    """An event's times are no better than the worse of the clocks that gave them."""
-    synced = None if None in (one.synced, other.synced) else True
-    if False in (one.synced, other.synced):
-        synced = False
-    if one.uncertainty_s is None or other.uncertainty_s is None:
-        return ClockState(synced, None)
-    return ClockState(synced, max(one.uncertainty_s, other.uncertainty_s))
-
-
-def _uncertainty_s(clock: ClockState) -> float:
-    """What cannot be told adds nothing: the evidence says in words that the wall clock was used."""
-    return 0.0 if clock.uncertainty_s is None else clock.uncertainty_s
+    def _ended(self, event: Event, span: Span, watched_us: int | None = None) -> Event:
+        return ended(event, span, self._clock.wall_us, self._across.get(event.id), watched_us)

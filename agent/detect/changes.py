@@ -70,6 +70,11 @@ class Change:
     reference_v: what the thresholds were taken from; None: the declared voltage
     sag_energy_s: missing energy, where every refresh of the register was seen
     gap_us:      the longest time between two looks while it lasted
+    proven_us:   the longest time over which look after look showed it, without a pause in between, and of that what
+                no row of short dips explains (`agent.detect.watched`); None: from its start to the last look that
+                proved it
+    watched_us:  the same for one event of one level: what lies within a window is not doubted
+    unseen_us:   the longest time within it in which nobody looked: a silence, the agent's own absence
     because:     ids of the events that this one sums up
     """
 
@@ -89,4 +94,12 @@ class Change:
     side: Side | None = None
     sag_energy_s: float | None = None
     gap_us: int | None = None
+    proven_us: int | None = None
+    watched_us: int | None = None
+    unseen_us: int = 0
     because: tuple[str, ...] = ()
+
+    @property
+    def seen_us(self) -> int | None:
+        """So long it lasted no less, taken for one event of one level; None: the whole span."""
+        return self.proven_us if self.watched_us is None else self.watched_us

@@ -11,9 +11,10 @@ latest 50. Its start is that of the first of them, its end the moment at which i
 """
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.detect.book_state import Began
 from agent.detect.changes import Action, Change, Span
 from agent.records import Event, Kind
 
@@ -27,18 +28,21 @@ RESUMED_KEY = 1
 
 @dataclass(slots=True)
 class _Open:
+    """before: there were others, of an earlier run, of which only the ids are known."""
+
     key: int
     span: Span
     named: deque[str]
     counts: dict[Kind, int]
     told_us: int
+    before: bool = False
 
 
 class Chatter:
     """One meter's. Instants in microseconds of the boot clock."""
 
     def __init__(self) -> None:
-        self._began: dict[Kind, deque[tuple[int, Span, str]]] = {}
+        self._began: dict[Kind, deque[Began]] = {}
         self._open: _Open | None = None
         self._next_key = RESUMED_KEY
         self._resumed_us: int | None = None
@@ -47,9 +51,20 @@ class Chatter:
     def is_open(self) -> bool:
         return self._open is not None
 
-    def resume(self, event: Event, span: Span, now_us: int) -> None:
-        """An open one of an earlier run goes on for ten minutes at least."""
-        self._open = _Open(RESUMED_KEY, span, deque(event.because, _NAMED), {}, now_us)
+    @property
+    def known(self) -> tuple[Mapping[Kind, Sequence[Began]], Mapping[Kind, int]]:
+        """What another run should go on from: the latest of each kind, and what the open one counts."""
+        recent = {kind: tuple(latest) for kind, latest in self._began.items()}
+        return recent, {} if self._open is None or self._open.before else dict(self._open.counts)
+
+    def recall(self, began: Mapping[Kind, Sequence[Began]]) -> None:
+        """The latest of an earlier run."""
+        self._began = {kind: deque(latest, maxlen=_MANY + 1) for kind, latest in began.items()}
+
+    def resume(self, event: Event, span: Span, now_us: int, counts: Mapping[Kind, int]) -> None:
+        """An open one of an earlier run goes on for ten minutes at least. counts: its own, empty if they are lost."""
+        named = deque(event.because, _NAMED)
+        self._open = _Open(RESUMED_KEY, span, named, dict(counts), now_us, before=not counts)
         self._next_key = RESUMED_KEY + 1
         self._resumed_us = now_us
 
@@ -89,12 +104,14 @@ class Chatter:
 
     def _change(self, action: Action, chatter: _Open) -> Change:
         counts = ", ".join(f"{kind} x{count}" for kind, count in chatter.counts.items())
+        if chatter.before:
+            counts = f"several, and since the agent restarted {counts or 'none'}"
         return Change(
             action=action,
             detector="chatter",
             key=chatter.key,
             kind="chatter",
             span=chatter.span,
-            evidence=(f"{counts or 'several'}: more than {_MANY} of a kind in {_MINUTES} min; each is kept",),
+            evidence=(f"{counts}: more than {_MANY} of a kind in {_MINUTES} min; each is kept",),
             because=tuple(chatter.named),
         )

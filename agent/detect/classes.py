@@ -5,11 +5,21 @@ they span several. A is the mildest of them, B the most severe, by depth first a
 IEC 61000-4-30 instrument: these words describe, they do not certify.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
-from agent.detect.curves import ITIC_LOWER, ITIC_UPPER, Locus, iec_class_3, pieces, semi_f47, verdict
+from agent.detect.curves import (
+    HIGHEST_OUTSIDE,
+    ITIC_LOWER,
+    ITIC_UPPER,
+    LOWEST_OUTSIDE,
+    Locus,
+    iec_class_3,
+    pieces,
+    semi_f47,
+    verdict,
+)
 from agent.records import Kind
 
 NOT_APPLICABLE = "not applicable"
@@ -23,8 +33,12 @@ Cells = tuple[tuple[str, ...], ...]
 class Classified:
     """The facts of a closed event that its classes follow from.
 
-    residual_pct, peak_pct: of the reference; of a sag the first, of a swell the second
-    duration_max_s:         None: the end is not known
+    residual_pct, peak_pct: of the declared voltage, whatever it was judged by; a swell has the second
+    spared_pct:             the residual of the wired channel that fell least; None: not known
+    duration_max_s:         None: how long it lasted at most is not known (its start or its end was not seen)
+    duration_min_s:         so much of it no other story explains (`Change.proven_us`)
+    watched_s:              it lasted no less, if it was one event of one level: cells and classes take that for
+                            granted, verdicts on curves never do; None: duration_min_s
     window_s:               averaging window of the meter's RMS value
     residual_is_bound:      residual and peak are what a window showed; False: a half-cycle value, the extreme itself
     phases, wired:          the phases that went beyond the threshold, and how many there are
@@ -32,14 +46,17 @@ class Classified:
                             the looks plus register age). Given, an event that must have filled a whole window is
                             classed by what that showed; None: its depth stays open to one side. Verdicts on curves
                             never rest on it.
-    accuracy_pct:           of meter and voltage transformer together, of the reference
+    accuracy_pct:           of meter and voltage transformer together, of the declared voltage
+    outside:                lowest and highest the voltage can have been before and after, in pu
     """
 
     kind: Kind
     residual_pct: float | None = None
     peak_pct: float | None = None
+    spared_pct: float | None = None
     duration_min_s: float
     duration_max_s: float | None
+    watched_s: float | None = None
     frequency_hz: float = 50.0
     window_s: float = 0.0
     residual_is_bound: bool = True
@@ -47,17 +64,19 @@ class Classified:
     wired: int = 3
     gap_s: float | None = None
     accuracy_pct: float = 0.0
+    outside: tuple[float, float] = (LOWEST_OUTSIDE, HIGHEST_OUTSIDE)
 
 
 def classes(facts: Classified) -> Mapping[str, str]:
-    """By table or curve: ``en50160 ieee1159 itic semi_f47 iec61000_4_11 iec61000_4_34``.
+    """By table or curve: `CLASSES`.
 
     Empty for what is no sag, swell or loss that was measured.
     """
     locus = locus_of(facts)
     if locus is None:
         return {}
-    words = {"en50160": _spoken(en50160(facts, locus)), "ieee1159": _spoken(ieee1159(facts, locus))}
+    level = locus if facts.watched_s is None else replace(locus, shortest_s=min(facts.watched_s, locus.longest_s))
+    words = {"en50160": _spoken(en50160(facts, level)), "ieee1159": _spoken(ieee1159(facts, level))}
     return {**words, **_verdicts(facts.frequency_hz, replace(locus, gap_s=None))}
 
 
@@ -68,9 +87,19 @@ def locus_of(facts: Classified) -> Locus | None:
     if extreme_pct is None or not (swell or facts.kind in _DEEP):
         return None
     longest_s = inf if facts.duration_max_s is None else facts.duration_max_s
-    seen = (max(0.0, extreme_pct - facts.accuracy_pct) / 100, (extreme_pct + facts.accuracy_pct) / 100)
-    window_s = facts.window_s if facts.residual_is_bound else 0.0
-    return Locus(swell, min(facts.duration_min_s, longest_s), longest_s, seen, window_s, facts.gap_s)
+    return Locus(
+        swell=swell,
+        shortest_s=min(facts.duration_min_s, longest_s),
+        longest_s=longest_s,
+        seen=_within(extreme_pct, facts.accuracy_pct),
+        window_s=facts.window_s if facts.residual_is_bound else 0.0,
+        gap_s=facts.gap_s,
+        outside=facts.outside,
+    )
+
+
+def _within(extreme_pct: float, accuracy_pct: float) -> tuple[float, float]:
+    return max(0.0, extreme_pct - accuracy_pct) / 100, (extreme_pct + accuracy_pct) / 100
 
 
 def _verdicts(frequency_hz: float, locus: Locus) -> Mapping[str, str]:
@@ -102,9 +131,13 @@ def en50160(facts: Classified, locus: Locus) -> tuple[str, ...]:
     if locus.swell:
         rises: Cells = tuple((*(f"{row}{n}" for n in (1, 2, 3)), "over 60 s") for row in "TS")
         return _touched(rises, _EN_SWELL_ROWS, _EN_SWELL_COLUMNS, locus)
-    ends = (_EN_LONGER,) * 4 + ((_EN_INTERRUPTIONS if _complete(facts) else _EN_LONGER),)
-    cells: Cells = tuple((*(f"{row}{n}" for n in range(1, 6)), *end) for row, end in zip("ABCDX", ends, strict=True))
-    return _touched(cells, _EN_SAG_ROWS, _EN_SAG_COLUMNS, locus)
+    dead = {False: _EN_LONGER, True: _EN_INTERRUPTIONS}
+    return _of_dead(lambda complete: _en_sags(dead[complete]), _EN_SAG_ROWS, _EN_SAG_COLUMNS, facts, locus)
+
+
+def _en_sags(longest: tuple[str, ...]) -> Cells:
+    ends = (*(_EN_LONGER,) * 4, longest)
+    return tuple((*(f"{row}{n}" for n in range(1, 6)), *end) for row, end in zip("ABCDX", ends, strict=True))
 
 
 # IEEE 1159-2009 table 2 (Rockwell 1426-UM001 p81): to 30 cycles, 3 s, 1 min; the gaps of the table are other_...
@@ -117,6 +150,7 @@ _IEEE_SAGS: Cells = (
 _IEEE_INTERRUPTIONS = (
     "momentary interruption", "momentary interruption", "temporary interruption", "sustained interruption",
 )  # fmt: skip
+_IEEE_OTHERS = ("other_sag", "other_sag", "other_sag", "other_undervoltage")
 _IEEE_SWELL_ROWS = (1.10, 1.20, 1.40, 1.80)
 _IEEE_SWELLS: Cells = (
     ("instantaneous swell", "momentary swell", "temporary swell", "overvoltage"),
@@ -131,13 +165,28 @@ def ieee1159(facts: Classified, locus: Locus) -> tuple[str, ...]:
     columns = (30 / facts.frequency_hz, 3.0, 60.0, inf)
     if locus.swell:
         return _touched(_IEEE_SWELLS, _IEEE_SWELL_ROWS, columns, locus)
-    dead = _IEEE_INTERRUPTIONS if _complete(facts) else ("other_sag", "other_sag", "other_sag", "other_undervoltage")
-    return _touched((*_IEEE_SAGS, dead), _IEEE_SAG_ROWS, columns, locus)
+    dead = {False: _IEEE_OTHERS, True: _IEEE_INTERRUPTIONS}
+    return _of_dead(lambda complete: (*_IEEE_SAGS, dead[complete]), _IEEE_SAG_ROWS, columns, facts, locus)
 
 
-def _complete(facts: Classified) -> bool:
-    """Without voltage on one phase of three is a sag, never an interruption (IEC 61000-4-30: all channels)."""
-    return facts.kind == "supply_loss" or len(facts.phases) >= facts.wired
+def _of_dead(
+    table: Callable[[bool], Cells], rows: tuple[float, ...], columns: tuple[float, ...], facts: Classified, locus: Locus
+) -> tuple[str, ...]:
+    """Without voltage on one phase of three is a sag, never an interruption (IEC 61000-4-30: all channels). Where it
+    may have been either, the cells of both. table: what it is called if it was (not) one."""
+    cells = (_touched(table(complete), rows, columns, locus) for complete in _complete(facts, locus, rows[-2]))
+    return tuple(dict.fromkeys(cell for each in cells for cell in each))
+
+
+def _complete(facts: Classified, locus: Locus, dead: float) -> tuple[bool, ...]:
+    """Whether the voltage was below `dead` (pu) on every wired channel: one answer, or both."""
+    spared_pct = facts.residual_pct if facts.wired == 1 else facts.spared_pct
+    if spared_pct is None:
+        return (True,) if facts.kind == "supply_loss" else (False, True)[: 1 + (len(facts.phases) >= facts.wired)]
+    spared = replace(locus, seen=_within(spared_pct, facts.accuracy_pct))
+    if spared.seen[1] < dead or (facts.kind == "supply_loss" and spared_pct < 100 * dead):
+        return (True,)
+    return (False, True) if spared.harshest(locus.shortest_possible_s) < dead else (False,)
 
 
 def _touched(cells: Cells, rows: tuple[float, ...], columns: tuple[float, ...], locus: Locus) -> tuple[str, ...]:

@@ -41,7 +41,8 @@ _OTHER = "other failures"
 @dataclass(frozen=True, slots=True)
 class Silence:
     """Misses in a row. heard_us: arrival of the last good reply, or departure of the first request if there was
-    none (open_at_start); tally: (words, times) in the order first seen; key: of the open event, None if not open.
+    none (open_at_start); tally: (words, times) in the order first seen; key: of the open event, None if not open;
+    resumed: begun in another run; since_us: deadline of the first miss of this one.
     """
 
     misses: int
@@ -51,6 +52,8 @@ class Silence:
     tally: tuple[tuple[str, int], ...] = ()
     open_at_start: bool = False
     key: int | None = None
+    since_us: int | None = None
+    resumed: bool = False
 
 
 # A named tuple for the same reason as `agent.detect.voltage.Look`: one is made per reply.
@@ -110,6 +113,7 @@ def resumed(span: Span, open_at_start: bool, rules: CommsRules = COMMS_RULES) ->
         last_sent_us=span.start_earliest_boot_us,
         open_at_start=open_at_start,
         key=RESUMED_KEY,
+        resumed=True,
     )
     return CommsState(None, silence, RESUMED_KEY + 1)
 
@@ -125,7 +129,8 @@ def _longer(state: CommsState, deadline_us: int, sent_us: int, words: str) -> Si
     silence = state.silence
     if silence is not None:
         tally = _counted(silence.tally, words)
-        return replace(silence, misses=silence.misses + 1, last_sent_us=sent_us, tally=tally)
+        since_us = deadline_us if silence.since_us is None else silence.since_us
+        return replace(silence, misses=silence.misses + 1, last_sent_us=sent_us, tally=tally, since_us=since_us)
     heard_us = sent_us if state.last_good_us is None else state.last_good_us
     never = state.last_good_us is None
     return Silence(1, heard_us, deadline_us, sent_us, _counted((), words), open_at_start=never)
@@ -152,4 +157,10 @@ def _change(action: Action, silence: Silence, key: int, span: Span) -> Change:
         span=span,
         evidence=tuple(words if times == 1 else f"{words} x{times}" for words, times in silence.tally),
         open_at_start=silence.open_at_start,
+        proven_us=_proven_us(silence) if silence.resumed else None,
     )
+
+
+def _proven_us(silence: Silence) -> int:
+    """What this run by itself saw of it."""
+    return 0 if silence.since_us is None else max(0, silence.last_sent_us - silence.since_us)

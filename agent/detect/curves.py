@@ -65,7 +65,8 @@ class Locus:
     window_s:              averaging window behind `seen`; 0: the reading is the extreme itself, no bound
     gap_s:                 at most so much lay between the ends of two windows that were read, and the event had one
                            level (a rectangle); None: nothing is taken for granted, one side stays open
-    outside:               lowest and highest the voltage can have been before and after
+    outside:               lowest and highest the voltage can have been before and after. Lower than what a window of a
+                           sag shows (of a swell: higher) says that nothing is known of that side
     """
 
     swell: bool
@@ -83,6 +84,8 @@ class Locus:
         The voltage outside is taken at its edge, which makes the extreme milder still.
         """
         near, outside = (self.seen[0], self.outside[1]) if self.swell else (self.seen[1], self.outside[0])
+        if (outside >= near) == self.swell:
+            return near if duration_s > 0 or not self.window_s else _nothing(self.swell)
         if not self.window_s:
             return near
         share = min(1.0, duration_s / self.window_s)
@@ -104,7 +107,7 @@ class Locus:
         if self.swell or not self.window_s:
             return self.shortest_s
         outside = self.outside[0]
-        proven_s = self.window_s * max(0.0, 1 - (self.seen[1] / outside) ** 2)
+        proven_s = self.window_s * max(0.0, 1 - (self.seen[1] / outside) ** 2) if outside else 0.0
         return min(max(self.shortest_s, proven_s), self.longest_s)
 
 
@@ -119,10 +122,10 @@ def _nothing(swell: bool) -> float:
 
 
 def pieces(edges_s: tuple[float, ...], locus: Locus) -> Iterator[tuple[int, float, float]]:
-    """(index, from, to) of the columns (edge before, edge] which the durations of a locus touch."""
+    """(index, from, to) of the columns (edge before, edge] which the durations of a locus touch: one at least."""
     before_s, shortest_s = 0.0, locus.shortest_possible_s
     for index, until_s in enumerate(edges_s):
-        if shortest_s <= until_s and locus.longest_s > before_s:
+        if shortest_s <= until_s and (locus.longest_s > before_s or not index):
             yield index, max(before_s, shortest_s), min(until_s, locus.longest_s)
         before_s = until_s
 

@@ -12,6 +12,7 @@ probability `lost`. The clocks of sag, meter and poller know nothing of each oth
                               P(none) = E[(G - shown)+] / E[G]: exact for any stationary sequence of reads
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, inf
 
@@ -116,8 +117,19 @@ def surely_seen_s(residual: float, watching: Watching, before: float = 1.0) -> f
     return max(needed_s, widest_s - watching.window_s + 2 * needed_s)
 
 
-def floor_words(window_s: float, refresh_s: float, watch_s: float | None, jitter_s: float) -> tuple[str, ...]:
-    """What a meter that is looked at like this shows of sags to half the voltage. watch_s None: not looked at."""
+def floor_words(
+    window_s: float,
+    refresh_s: float,
+    watch_s: float | None,
+    jitter_s: float,
+    beside_s: float | None = None,
+    assumed: Sequence[str] = (),
+) -> tuple[str, ...]:
+    """What a meter that is looked at like this shows of sags to half the voltage.
+
+    watch_s: None: not looked at; beside_s: its pace while another meter of its line has an event, None: it has the
+    line to itself; assumed: what of `window_s` and `refresh_s` no document says
+    """
     if watch_s is None:
         return ("its voltages are not watched: no sag is seen",)
     watching = Watching(window_s, refresh_s, watch_s, min(jitter_s, watch_s))
@@ -126,7 +138,31 @@ def floor_words(window_s: float, refresh_s: float, watch_s: float | None, jitter
         f"a sag to 50 % shorter than {_at_least(surely_seen_s(HALF, watching))} may pass unseen ({late})",
         *(f"one of {_at_least(each)} {_chance(each, watching)}" for each in _EXAMPLES_S),
         f"one of {_at_most(shortest_visible_s(window_s, HALF))} or less never shows",
+        *_beside(watching, beside_s),
+        *assumed_words(window_s, refresh_s, assumed),
     )
+
+
+def _beside(watching: Watching, beside_s: float | None) -> tuple[str, ...]:
+    """What is left when the line looks more often where something happens."""
+    if beside_s is None or beside_s <= watching.watch_s + watching.jitter_s:
+        return ()
+    least_s = surely_seen_s(HALF, Watching(watching.window_s, watching.refresh_s, beside_s))
+    return (
+        f"while another meter of its line has an event, it may be looked at every {beside_s:g} s only: "
+        f"then one shorter than {_at_least(least_s)} may pass",
+    )
+
+
+_SPOKEN = {"refresh_s": "refresh", "window_s": "averaging window"}
+
+
+def assumed_words(window_s: float, refresh_s: float, assumed: Sequence[str]) -> tuple[str, ...]:
+    if not assumed:
+        return ()
+    values = {"refresh_s": refresh_s, "window_s": window_s}
+    named = " and ".join(f"{_SPOKEN[name]} ({values[name]:g} s)" for name in assumed)
+    return (f"{named} assumed: no document says, and what is said here rests on it",)
 
 
 def _chance(duration_s: float, watching: Watching) -> str:

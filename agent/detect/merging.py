@@ -1,13 +1,19 @@
 """Which event a finding of the meter's own registers belongs to, and what it adds to that event.
 
-    what is known of this meter when a counter moved       what becomes of it
+    what moved between two reads                           what becomes of it
     -----------------------------------------------------  --------------------------------------------------------
-    polled events of that kind whose intervals meet the    each gets a new revision that names the counter; once it
-    two reads, open or closed                              is over also the meter's own extreme, if that is its own:
-                                                           no other event is met, and no counter counted two
-    else an event of the meter's own log that meets them,  the same
-    and whose counters did not count again
-    none                                                   an event of its own, `basis` ``meter_log``
+    a counter of a phase on which polled events of that    each of them gets a new revision that names it; what it
+    kind meet the two reads, open or closed                counted beyond their number is an event of its own
+    a minimum (maximum) of such a phase                    likewise; once the event is over it improves its residual,
+                                                           if that is its own: no other event is met, no counter
+                                                           counted two. One that the event cannot have held, by what
+                                                           the looks at it showed, is an event of its own, unless the
+                                                           counter of the phase says that there was no other
+    anything of another phase                              an event of its own
+    what has no phase                                      told to all events of that kind that meet the two reads
+
+An event of its own has `basis` ``meter_log``; it is told again where it meets the reads and its counters did not count
+again.
 
 Under- and overvoltages are met only where they begin or end: what is counted in the middle of one is another event
 inside it.
@@ -16,7 +22,7 @@ The interval of the reads begins with the age of the registers before the first 
 than that after the end of an event has said all about it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.detect.changes import Span
@@ -46,11 +52,12 @@ _CLOSED_KEPT = 64
 @dataclass(frozen=True, slots=True)
 class Note:
     """What the meter's registers said of one event. moves: by register; shared: some of them are about another event
-    as well; words: of an earlier run"""
+    as well; words: of an earlier run; counted: registers that have counted this event"""
 
     moves: Mapping[str, Move] = field(default_factory=dict)
     shared: bool = False
     words: tuple[str, ...] = ()
+    counted: frozenset[str] = frozenset()
 
     def more(self, finding: Finding, *, shared: bool) -> "Note":
         moves = dict(self.moves)
@@ -72,15 +79,32 @@ class Note:
 @dataclass(frozen=True, slots=True)
 class Known:
     """An event, open or lately closed, as it is without the note. span: on the boot clock; its end is None while it is
-    open."""
+    open; deepest: by phase, how far by what the looks showed the voltage can have gone, in V."""
 
     event: Event
     span: Span
     note: Note = Note()
+    deepest: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def polled(self) -> bool:
         return self.event.basis != "meter_log"
+
+    @property
+    def is_over(self) -> bool:
+        return self.span.end_boot_us is not None
+
+    def concerns(self, move: Move) -> bool:
+        """It is on that phase, or on a line-line voltage with it."""
+        phase = move.latch.phase
+        return phase is None or any(phase in each.split("_") for each in self.event.phases)
+
+    def can_hold(self, move: Move) -> bool:
+        """Nothing that the looks showed is against it. While it is open there is nothing that could be."""
+        limit_v = self.deepest.get(move.latch.phase or "")
+        if limit_v is None:
+            return True
+        return move.after <= limit_v if move.latch.row.how == "high" else move.after >= limit_v
 
     def met_by(self, finding: Finding) -> bool:
         """Their intervals meet."""
@@ -106,14 +130,19 @@ class Memory:
         self._keeps = keeps
         self._known: dict[str, Known] = {}
 
-    def put(self, event: Event, span: Span) -> None:
-        """An event as it stands now, without what was found of it."""
+    def put(self, event: Event, span: Span, deepest: Mapping[str, float] | None = None) -> None:
+        """An event as it stands now, without what was found of it. deepest: None says nothing new."""
         known = self._known.pop(event.id, None)
         if event.state == "open" or (event.state == "closed" and self._keeps):
-            self._known[event.id] = Known(event, span, known.note if known else _kept(event))
+            before = Known(event, span, _kept(event)) if known is None else known
+            self._known[event.id] = Known(event, span, before.note, before.deepest if deepest is None else deepest)
         closed = [one.event.id for one in self._known.values() if one.event.state == "closed"]
         for id_ in closed[:-_CLOSED_KEPT]:
             del self._known[id_]
+
+    def get(self, id_: str) -> Known | None:
+        """An event that is open, or was lately."""
+        return self._known.get(id_)
 
     def forget(self, before_us: int | None) -> None:
         """Nothing more will be found of what was over before that; None: of anything that is over."""
@@ -131,13 +160,68 @@ class Memory:
         if known is not None:
             self._known[by.id] = Known(by, span, known.note)
 
+    def knows(self, finding: Finding) -> bool:
+        """All of it can be told now: whether an event held an extreme is known when it is over, and what no event
+        seems to be about may be about one that the next look shows."""
+        shares, left = self.shared_out(finding)
+        waits = any(one.polled and not one.is_over for one, _ in shares) and not _explained(finding)
+        return bool(shares) and left is None and not waits
+
     def about(self, finding: Finding) -> tuple[Known, ...]:
-        """The known events that it may be about: all that were polled, or else the last of the meter's own."""
+        """The known events that some of it may be about."""
+        return tuple(known for known, _ in self.shared_out(finding)[0])
+
+    def shared_out(self, finding: Finding) -> tuple[tuple[tuple[Known, Finding], ...], Finding | None]:
+        """Which of its moves are about which events, and those that are about none."""
+        extra = {move.latch.name: self._extra(move, finding) for move in finding.moves if move.count}
+        doubtful = {move.latch.phase for move in finding.moves if extra.get(move.latch.name, 0) > 0}
+        counted = {move.latch.phase for move in finding.moves if move.count} - doubtful
+        kept: dict[str, list[Move]] = {}
+        rest: list[Move] = []
+        for move in finding.moves:
+            sure = bool(move.count) or move.latch.phase in counted
+            mine = [one for one in self._polled(move, finding) if sure or one.can_hold(move)]
+            for one in mine:
+                kept.setdefault(one.event.id, []).append(move)
+            if not mine:
+                rest.append(move)
+            elif extra.get(move.latch.name, 0) > 0:
+                rest.append(replace(_since_first(move, mine), count=extra[move.latch.name]))
+        shares = [(self._known[id_], Finding(finding.kind, tuple(moves))) for id_, moves in kept.items()]
+        if not rest:
+            return tuple(shares), None
+        left = Finding(finding.kind, tuple(rest))
+        if left.kind == "supply_loss" and left.phases != finding.phases:
+            left = replace(left, kind="sag")
+        own = self._own(left)
+        return (*shares, *((one, left) for one in own)), None if own else left
+
+    def _polled(self, move: Move, finding: Finding) -> tuple[Known, ...]:
+        """The polled events that it may be about: all of the likeliest kind there is."""
+        for kind in _ABOUT[finding.kind]:
+            found = [one for one in self._known.values() if one.event.kind == kind and one.polled]
+            found = [one for one in found if one.concerns(move) and one.may_be(finding)]
+            if found:
+                return tuple(found)
+        return ()
+
+    def _own(self, finding: Finding) -> tuple[Known, ...]:
+        """The last of the meter's own events that it may be about, if there is one."""
         for kind in _ABOUT[finding.kind]:
             found = [one for one in self._known.values() if one.event.kind == kind and one.may_be(finding)]
-            if found:
-                return tuple(one for one in found if one.polled) or (found[-1],)
+            own = [one for one in found if not one.polled]
+            if own:
+                return (own[-1],)
         return ()
+
+    def _extra(self, move: Move, finding: Finding) -> int:
+        """What it counted beyond the polled events that it may have counted."""
+        kinds = _ABOUT[finding.kind]
+        met = [one for one in self._known.values() if one.polled and one.event.kind in kinds]
+        met = [one for one in met if one.concerns(move) and one.may_be(finding)]
+        ids = {one.event.id for one in met}
+        free = [one for one in met if one.event.parent not in ids and move.latch.name not in one.note.counted]
+        return move.count - len(free)
 
     def parent(self, finding: Finding) -> str | None:
         """The id of the event that encloses it."""
@@ -153,9 +237,26 @@ class Memory:
         met = (one.event for one in self._known.values() if one.event.kind == "comms_loss" and one.met_by(finding))
         return tuple(event.id for event in met)
 
-    def note(self, known: Known, finding: Finding, *, shared: bool = False) -> None:
-        """shared: the finding is about another event as well."""
-        self._known[known.event.id] = replace(known, note=known.note.more(finding, shared=shared))
+    def take(self, shares: Sequence[tuple[Known, Finding]], left: Finding | None) -> None:
+        """What was shared out. Of a register that counted fewer than it may be about, it was the earliest; of one that
+        counted more it is not known which, so that what it counts next may still be any of them."""
+        others = [finding for known, finding in shares if not known.polled] + ([left] if left else [])
+        unsure = {name for finding in others for name in finding.counters}
+        counts: dict[str, int] = {}
+        for known, finding in sorted(shares, key=lambda share: share[0].span.start_boot_us):
+            counted = set(known.note.counted)
+            for move in finding.moves:
+                name = move.latch.name
+                if move.count and name not in counted | unsure and counts.setdefault(name, move.count) > 0:
+                    counts[name] -= 1
+                    counted.add(name)
+            shared = sum(not set(finding.moves).isdisjoint(other.moves) for _, other in shares) > 1
+            note = replace(known.note.more(finding, shared=shared), counted=frozenset(counted))
+            self._known[known.event.id] = replace(known, note=note)
+
+    def note(self, known: Known, finding: Finding) -> None:
+        """An event of the meter's own, which this finding is all about."""
+        self._known[known.event.id] = replace(known, note=known.note.more(finding, shared=False))
 
     def noted(self, event: Event) -> Event:
         """With what was found of it."""
@@ -171,6 +272,22 @@ class Memory:
         channels = zip(self._rules.phases, self._rules.channels, strict=True)
         volts = {channel: by_phase[phase] for phase, channel in channels if phase in by_phase}
         return _sized(event, volts) if volts else event
+
+
+def _since_first(move: Move, known: Sequence[Known]) -> Move:
+    """Which of its counts was that of a known event is not known: the other may lie as far back as the first."""
+    name = move.latch.name
+    earlier = [one.note.moves[name] for one in known if name in one.note.moves]
+    if not earlier:
+        return move
+    first = min(earlier, key=lambda one: one.asked_us)
+    return replace(move, before=first.before, asked_us=first.asked_us, since_us=first.since_us)
+
+
+def _explained(finding: Finding) -> bool:
+    """Its extremes are those of what was counted with them."""
+    counted = {move.latch.phase for move in finding.moves if move.count}
+    return all(move.latch.phase in counted for move in finding.moves if move.latch.row.how in ("low", "high"))
 
 
 def _kept(event: Event) -> Note:

@@ -8,18 +8,21 @@
 The detectors share one row of keys, so that an event of one may enclose or take over an event of another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from agent.detect import rapid, voltage
 from agent.detect.around import Around
-from agent.detect.blocks import LOOKS, MINUTE_US, SPACING_US, Block, Minutes, block_of
+from agent.detect.blocks import LOOKS, MINUTE_US, SPACING_US, Block, Minutes, block_of, stands_for_us
 from agent.detect.changes import Change
 from agent.detect.sliding import Sliding
 from agent.detect.slow import ENCLOSES, SLOW_TABLE, Slow
 from agent.detect.thresholds import Rules
+from agent.detect.tracking import Bounds
 from agent.detect.tracks import Track
-from agent.detect.voltage import Bounds, Look, VoltageState
+from agent.detect.voltage import Look, VoltageState
+from agent.detect.watched import longest_pause_us
 from agent.records import Kind
 
 _LEAST_REST_US = 10_000_000
@@ -53,6 +56,9 @@ class MeterDetector:
 
     def resume(self, state: VoltageState, slow: Sequence[Track], reference_v: float | None = None) -> None:
         """Go on inside events of an earlier run, before the first look. reference_v: theirs, where it slides."""
+        for track in slow:
+            for kind in (kind for kind, taker in _TAKES.items() if taker == track.kind):
+                state = voltage.shut_for(state, kind, track.crossed)
         self._state, self._slow = state, Slow(slow)
         tracks = state.tracking.open if state.tracking is not None else ()
         self._resumed_us = min((track.span.start_boot_us for track in tracks), default=None)
@@ -79,6 +85,12 @@ class MeterDetector:
     def open_kinds(self) -> frozenset[Kind]:
         """Of the events that are judged look by look."""
         return voltage.open_kinds(self._state)
+
+    @property
+    def open_tracks(self) -> tuple[Track, ...]:
+        """Of every open event, as it stands."""
+        tracking = self._state.tracking
+        return (*(() if tracking is None else tracking.open), *self._slow.tracks.values())
 
     @property
     def is_ordinary(self) -> bool:
@@ -109,12 +121,15 @@ class MeterDetector:
                 if len(self._looks) < LOOKS and now_us < self._minutes.end_us:
                     return ()
                 self._state = VoltageState(look, None, self._state.next_key)
+                self._note_pauses((*self._before[-1:], *self._looks))
                 return self._settle(look, wall_us)
         return self._attend(look, wall_us)
 
     def _attend(self, look: Look, wall_us: int) -> tuple[Change, ...]:
         if self._calm:
             self._state = VoltageState(self._last, None, self._state.next_key)
+        if self._last is not None:
+            self._note_pauses((*(self._looks if self._calm else ()), self._last, look))
         before = self._state
         self._state, changes = voltage.step(before, look, self.rules)
         if look.questionable or all(volts is None for volts in look.volts):
@@ -133,6 +148,15 @@ class MeterDetector:
         self._last = look
         self._calm = voltage.is_ordinary(self._state)
         return changes
+
+    def _note_pauses(self, looks: Iterable[Look]) -> None:
+        """What lasts was not watched while nobody looked."""
+        if not self._slow.tracks:
+            return
+        longest_us = max(stands_for_us(self.rules), longest_pause_us(self.rules, 0))
+        for one, following in pairwise(looks):
+            if following.sent_boot_us - one.sent_boot_us > longest_us:
+                self._slow.unseen(one.sent_boot_us, following.sent_boot_us, self.rules.reach_us)
 
     def _keep(self, look: Look) -> None:
         if look.received_boot_us >= self._due_us:
@@ -212,11 +236,19 @@ class MeterDetector:
             self._resumed_us = None
         if minute is None:
             return ()
+        minute, during = minute.without(self._lost), during - {"phase_loss"}
         changes = self._slow.judge(minute, during, self.rules, self._next_key, self._take)
         for change in changes:
             if change.action == "close":
                 self._give_back(change)
         return self._around.told(changes, look, self.rules)
+
+    @property
+    def _lost(self) -> tuple[int, ...]:
+        """Channels of an open phase_loss: their means say nothing new, and nothing about the others."""
+        tracking = self._state.tracking
+        tracks = () if tracking is None else tracking.open
+        return tuple(i for track in tracks if track.kind == "phase_loss" for i in track.crossed)
 
     def _take(self, kind: Kind) -> Track | None:
         self._state, track = voltage.taken_from(self._state, kind)

@@ -7,6 +7,8 @@ inside each other, or one that begins before the 10 s are over, share it. While 
     then               nothing: readings with mean, min and max of every second are kept and sent anyway
     its end            every sample again, from 5 s before it
 
+An event that turns out to be another kind goes on: an undervoltage that took a sag over ends the trace of that sag.
+
 It leaves in parts: the 5 s before at once, with the event (the supply of the gateway may be the next to go), then
 what has come in 10 s, or 300 samples, whichever is first. So a kill takes at most the last 10 s, and what the journal
 has not committed, about 1 s more. Decimation of the middle was rejected: a second, worse copy of those readings.
@@ -20,7 +22,7 @@ from agent.detect.ring import ROWS, Ring
 from agent.records import Closing, Event, Kind, Trace
 from agent.trace_rows import AFTER_US, BEFORE_US, span_us
 
-TRACED: frozenset[Kind] = frozenset(("sag", "swell", "supply_loss", "phase_loss"))
+TRACED: frozenset[Kind] = frozenset(("sag", "swell", "supply_loss", "phase_loss", "undervoltage", "overvoltage"))
 FULL_US = 60_000_000
 PART_US = 10_000_000
 # The ring must not come round to samples that are not taken yet.
@@ -73,7 +75,9 @@ class Recorder:
 
     @property
     def recording(self) -> bool:
-        return self._run is not None
+        """Samples may have to leave. Not in the silent middle of a long event: it may last for days."""
+        run = self._run
+        return run is not None and (run.calm_us is not None or run.taken_us < run.full_us)
 
     @property
     def size_bytes(self) -> int:
@@ -83,13 +87,15 @@ class Recorder:
         """Revisions that the sample of at_us made."""
         traced = [event for event in events if event.kind in TRACED]
         began = [event for event in traced if event.state == "open" and event.id not in self._open]
+        # What takes the place of an event is no news: its first minute is that of the one it took over.
+        goes_on = bool(began) and all(not self._open.isdisjoint(event.supersedes) for event in began)
         self._open.update(event.id for event in began)
         self._open.difference_update(event.id for event in traced if event.state != "open")
         if not began and self._run is None:
             return ()
         self._ring.settle()
         self._ring.widen()
-        parts = self._begun(began, at_us) if began else ()
+        parts = self._begun(began, at_us, goes_on=goes_on) if began else ()
         self._calm(at_us)
         return parts
 
@@ -127,12 +133,13 @@ class Recorder:
     def _first(self, event: Event) -> Trace:
         return replace(self._blank, event=event.id, kind=event.kind, start_us=event.start_us)
 
-    def _begun(self, began: Sequence[Event], at_us: int) -> tuple[Trace, ...]:
+    def _begun(self, began: Sequence[Event], at_us: int, *, goes_on: bool) -> tuple[Trace, ...]:
         ids = tuple(event.id for event in began)
         run = self._run
         if run is not None:
             run.head = replace(run.head, also=(*run.head.also, *ids))
-            self._go_on(run, at_us, at_us + FULL_US)
+            if not goes_on:
+                self._go_on(run, at_us, at_us + FULL_US)
             return ()
         if self._allowed(at_us) < ROWS:
             return ()

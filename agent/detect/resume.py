@@ -2,21 +2,42 @@
 
 Nothing is known of the time between two runs, and of the run before only what the journal kept: its readings, each
 with the highest and lowest voltage of its interval. The latest of them that proves the event bounds its end; without
-one it may have ended as soon as it began. The first reading decides: recovered closes it, bad continues it.
+one it may have ended as soon as it began. The first reading decides: recovered closes it, bad continues it. How long
+it lasted at least is told by the longest row of such readings without a pause.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
+from agent.detect.book_state import Earlier
 from agent.detect.changes import Figure, Span
+from agent.detect.ending import Across
 from agent.detect.thresholds import Levels, Rules, levels_of
 from agent.detect.tracks import Track
+from agent.detect.watched import part_proven
 from agent.records import Event, Reading
 
+# Between two readings of one row: they end on a grid, and so may begin a little late.
+_NO_PAUSE_US = 500_000
 
-def span_of(event: Event, from_wall_us: Callable[[int], int]) -> Span:
-    """Back to boot time by today's wall clock; what began before this boot is negative."""
-    start_us = from_wall_us(event.start_us)
+
+def span_of(event: Event, earlier: Earlier) -> Span:
+    """Back to boot time; what began before this boot is negative."""
+    start_us = earlier.start_us(event)
     return Span(start_us, start_us - (event.start_us - event.start_earliest_us))
+
+
+def last_sign_us(events: Iterable[Event], readings: Iterable[Reading]) -> int | None:
+    """UTC of the last that the run before left of a meter."""
+    times = [time_us for event in events for time_us in (event.start_us, event.reported_us)]
+    return max([*times, *(reading.time_us for reading in readings)], default=None)
+
+
+def across(event: Event, rules: Rules, earlier: Earlier, now_us: int | None, readings: Collection[Reading]) -> Across:
+    """What the restart means for this event."""
+    away_us, last_us = None, last_sign_us([event], readings)
+    if now_us is not None and last_us is not None and not (earlier.stepped or earlier.backwards):
+        away_us = max(0, now_us - earlier.from_wall_us(last_us))
+    return Across(earlier.exact(event), earlier.backwards, proven_us(event, readings, rules), away_us)
 
 
 def crossed_of(event: Event, rules: Rules) -> tuple[int, ...]:
@@ -27,12 +48,36 @@ def crossed_of(event: Event, rules: Rules) -> tuple[int, ...]:
 
 def proven_until_us(event: Event, readings: Iterable[Reading], rules: Rules) -> int | None:
     """UTC of the start of the latest interval throughout which the event went on; None if no reading proves it."""
-    proofs = (
-        reading.time_us - round(reading.window_s * 1e6)
-        for reading in readings
-        if reading.time_us - round(reading.window_s * 1e6) >= event.start_us and _proves(event, reading, rules)
-    )
-    return max(proofs, default=None)
+    return max((_interval(reading)[0] for reading in _proofs(event, readings, rules)), default=None)
+
+
+def proven_us(event: Event, readings: Iterable[Reading], rules: Rules) -> int:
+    """The longest row of readings that prove the event, less what their first and last look may reach back; and of
+    that the part of a window that no row of short dips explains (`agent.detect.watched`)."""
+    longest_us, began_us, ended_us, part = 0.0, 0, None, 1.0
+    for reading in sorted(_proofs(event, readings, rules), key=_interval):
+        from_us, until_us = _interval(reading)
+        if ended_us is None or from_us - ended_us > _NO_PAUSE_US:
+            began_us, part = from_us, 1.0
+        ended_us, part = until_us, min(part, _part(event, reading, rules))
+        longest_us = max(longest_us, part * (from_us - rules.reach_us - began_us))
+    return int(longest_us)
+
+
+def _part(event: Event, reading: Reading, rules: Rules) -> float:
+    if event.kind in ("undervoltage", "overvoltage"):
+        return 1.0  # its own measure is a mean
+    nearest = reading.min if event.kind == "swell" else reading.max
+    keys = (f"voltage_{rules.phases[i]}" for i in crossed_of(event, rules))
+    return part_proven(event.kind, [nearest[key] for key in keys if key in nearest], rules)
+
+
+def _proofs(event: Event, readings: Iterable[Reading], rules: Rules) -> Iterable[Reading]:
+    return (one for one in readings if _interval(one)[0] >= event.start_us and _proves(event, one, rules))
+
+
+def _interval(reading: Reading) -> tuple[int, int]:
+    return reading.time_us - round(reading.window_s * 1e6), reading.time_us
 
 
 def _proves(event: Event, reading: Reading, rules: Rules) -> bool:
@@ -66,20 +111,23 @@ def _levels(event: Event, rules: Rules) -> Levels:
 def figure_of(event: Event) -> Figure | None:
     if event.unbalance_pct is None or event.unbalance_method is None:
         return None
-    return Figure(event.unbalance_method, event.unbalance_pct)
+    return Figure(event.unbalance_method, event.unbalance_pct, event.unbalance_nema_pct)
 
 
 def track_of(
     event: Event,
     keys: Mapping[str, int],
     rules: Rules,
-    from_wall_us: Callable[[int], int],
+    earlier: Earlier,
     readings: Iterable[Reading] = (),
 ) -> Track:
     """keys: by event id, of the events that are taken up together; readings: what the journal has of the meter."""
-    span, crossed = span_of(event, from_wall_us), crossed_of(event, rules)
-    proven_us = proven_until_us(event, readings, rules)
-    proven_boot_us = span.start_earliest_boot_us if proven_us is None else from_wall_us(proven_us) - rules.reach_us
+    span, crossed = span_of(event, earlier), crossed_of(event, rules)
+    # A wall clock that was set since then does not say where on the boot clock the readings lie.
+    proven_us = None if earlier.stepped else proven_until_us(event, readings, rules)
+    proven_boot_us = span.start_earliest_boot_us
+    if proven_us is not None:
+        proven_boot_us = span.start_boot_us + (proven_us - event.start_us) - rules.reach_us
     worst = event.unbalance_pct or event.peak_v or event.residual_v
     return Track(
         kind=event.kind,

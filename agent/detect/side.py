@@ -88,3 +88,8 @@ SIDES = (
 def side_of(seen: Evidence) -> Side:
     row = next(row for row in SIDES if row.holds(seen))
     return Side(seen.before_a, seen.during_a, row.direction, row.reason(seen))
+
+
+def is_reason(words: str) -> bool:
+    """These are the words of a `Side`."""
+    return words.startswith(("current ", "no current was read"))

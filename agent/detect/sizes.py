@@ -1,19 +1,27 @@
 """How big an event is: what a change's voltages, currents and figures become in its record. Pure."""
 
 from dataclasses import replace
+from math import inf
 
+from agent.detect.accuracy import Accuracy
 from agent.detect.changes import Change
-from agent.detect.classes import Classified, classes
+from agent.detect.classes import Classified, classes, locus_of
+from agent.detect.curves import HIGHEST_OUTSIDE, LOWEST_OUTSIDE
+from agent.detect.side import is_reason
 from agent.detect.thresholds import Rules
 from agent.detect.words import evidence
 from agent.records import Event, Kind
 
 _RISES: frozenset[Kind] = frozenset({"swell", "overvoltage"})
+# They begin and end far below 90 %: nothing says that the voltage around them was normal.
+_DEEP: frozenset[Kind] = frozenset({"supply_loss", "phase_loss"})
 
 
 def sized(event: Event, change: Change, rules: Rules) -> Event:
     """With the extremes, figures and words of this change."""
-    event = replace(event, evidence=evidence(change, rules))
+    # Currents from before a restart are not gathered anew: what they said stays true.
+    side = () if change.side else tuple(words for words in event.evidence if is_reason(words))
+    event = replace(event, evidence=(*evidence(change, rules), *side))
     if change.detector != "voltage":
         return replace(event, because=change.because)
     volts = dict(zip(rules.channels, change.extremes, strict=True))
@@ -31,7 +39,9 @@ def _figured(event: Event, change: Change) -> Event:
     if figure is not None and change.kind == "rapid_change":
         return replace(event, change_pct=figure.percent)
     if figure is not None:
-        return replace(event, unbalance_pct=figure.percent, unbalance_method=figure.name)
+        return replace(
+            event, unbalance_pct=figure.percent, unbalance_method=figure.name, unbalance_nema_pct=figure.nema
+        )
     reference_v = event.reference_v or 1.0
     if change.kind in _RISES:
         peak_v = max(event.extreme_by_channel.values())
@@ -50,22 +60,67 @@ def _sided(event: Event, change: Change) -> Event:
     return replace(event, i_before=side.i_before, i_during=side.i_during, direction=side.direction)
 
 
-def classed(event: Event, change: Change, rules: Rules, frequency_hz: float) -> Event:
+def classed(event: Event, change: Change, rules: Rules, frequency_hz: float, accuracy: Accuracy) -> Event:
     """An ended event with what it would be called."""
-    if event.duration_min_s is None:
+    facts = _facts(event, change, rules, frequency_hz, accuracy)
+    if facts is None:
         return event
-    gap_s = None if change.gap_us is None else (change.gap_us + rules.age_us) / 1e6
-    facts = Classified(
+    if change.sag_energy_s is not None and (locus := locus_of(facts)) is not None:
+        # No refresh was skipped, so the window that shows the least bounds the duration, too: power-quality.md 9.6.
+        event = replace(event, duration_min_s=max(event.duration_min_s or 0.0, locus.shortest_possible_s))
+    named = classes(facts)
+    return replace(event, classes=named, evidence=event.evidence + (accuracy.words if named else ()))
+
+
+def deepest_v(event: Event, change: Change, rules: Rules, frequency_hz: float, accuracy: Accuracy) -> dict[str, float]:
+    """By phase: as far as the voltage can have gone in an ended event of one level, in V. What the meter itself saw
+    go further was another event."""
+    facts = _facts(event, change, rules, frequency_hz, accuracy)
+    if facts is None:
+        return {}
+    if facts.watched_s is not None:
+        facts = replace(facts, duration_min_s=facts.watched_s)
+    found: dict[str, float] = {}
+    for phase, volts in zip(rules.phases, change.extremes, strict=True):
+        pct = None if volts is None else 100 * volts / rules.nominal_v
+        locus = locus_of(replace(facts, residual_pct=pct, peak_pct=pct))
+        if locus is not None:
+            found[phase] = rules.nominal_v * locus.harshest(locus.shortest_possible_s)
+    return found
+
+
+def _facts(event: Event, change: Change, rules: Rules, frequency_hz: float, accuracy: Accuracy) -> Classified | None:
+    if event.duration_min_s is None or change.detector != "voltage":
+        return None
+    known = [volts for volts in change.extremes if volts is not None]
+    proven_s = inf if change.proven_us is None else change.proven_us / 1e6
+    return Classified(
         kind=event.kind,
-        residual_pct=event.residual_pct,
-        peak_pct=event.peak_pct,
-        duration_min_s=event.duration_min_s,
+        residual_pct=_of_nominal(event.residual_v, rules),
+        peak_pct=_of_nominal(event.peak_v, rules),
+        spared_pct=_of_nominal(max(known), rules) if known and len(known) == len(change.extremes) else None,
+        duration_min_s=min(event.duration_min_s, proven_s),
         duration_max_s=event.duration_max_s,
+        watched_s=None if change.watched_us is None else change.watched_us / 1e6,
         frequency_hz=frequency_hz,
         window_s=rules.window_us / 1e6,
         phases=event.phases,
         wired=len(rules.channels),
-        gap_s=gap_s,
-        accuracy_pct=event.accuracy_pct or 0.0,
+        gap_s=None if change.gap_us is None else (change.gap_us + rules.age_us) / 1e6,
+        accuracy_pct=accuracy.reckoned_pct,
+        outside=_outside(event, rules),
     )
-    return replace(event, classes=classes(facts))
+
+
+def _of_nominal(volts: float | None, rules: Rules) -> float | None:
+    """Curves and cells know no other reference, whatever the event was judged by."""
+    return None if volts is None else 100 * volts / rules.nominal_v
+
+
+def _outside(event: Event, rules: Rules) -> tuple[float, float]:
+    """Lowest and highest the voltage can have been before and after, in pu of the declared one."""
+    slid = (event.reference_v or rules.nominal_v) / rules.nominal_v
+    inside = event.parent is not None or event.kind in _DEEP
+    if event.kind in _RISES:
+        return LOWEST_OUTSIDE * slid, inf if inside else HIGHEST_OUTSIDE * slid
+    return 0.0 if inside else LOWEST_OUTSIDE * slid, HIGHEST_OUTSIDE * slid

@@ -10,6 +10,10 @@
 Where only magnitudes are known, an under- or overvoltage has said already that a phase is off: no unbalance begins
 inside it.
 
+The channels of an open phase_loss are left out of a minute. A sag and a swell at once, as a lost neutral makes them,
+are taken over each by its own row. An event inside an under- or overvoltage, on a channel that is not its own, does not
+make it deeper.
+
 A minute with another event in it opens and closes nothing: its mean says how deep that event was, not how the voltage
 stands. So a minute is cut short when a voltage event begins or ends, and the one that begins with a sag or swell is
 judged only by the row that takes it over: that is "a sag that lasts over a minute". Such an undervoltage ends as the
@@ -32,6 +36,7 @@ from agent.detect.table import Indices
 from agent.detect.thresholds import Rules
 from agent.detect.tracks import Track, change
 from agent.detect.unbalance import figure_of
+from agent.detect.watched import Watched
 from agent.records import Kind
 
 # Of the nominal voltage: what a class 0.5 meter cannot tell must not open and close an event every minute.
@@ -46,13 +51,15 @@ _MOVED, _MOVED_POINTS = 0.05, 1.0
 
 @dataclass(frozen=True, slots=True)
 class SlowRow:
-    """begins: the channels that make it begin or go on; ends: the minute is good."""
+    """begins: the channels that make it begin or go on; ends: the minute is good; beside: kinds on other channels,
+    which say nothing about these."""
 
     kind: Kind
     begins: Callable[[Minute, Rules], Indices]
     ends: Callable[[Minute, Rules], bool]
     worst: Callable[[float, float], float] = min
     replaces: tuple[Kind, ...] = ()
+    beside: tuple[Kind, ...] = ()
     inside: tuple[Kind, ...] = ()
     figure: Callable[[Minute, Rules], Figure | None] = lambda minute, rules: None
 
@@ -100,8 +107,8 @@ def _equal(minute: Minute, rules: Rules) -> bool:
 
 
 SLOW_TABLE = (
-    SlowRow("undervoltage", _low, lambda minute, rules: not_low(minute.means, rules), min, replaces=("sag",)),
-    SlowRow("overvoltage", _high, lambda minute, rules: not_high(minute.means, rules), max, replaces=("swell",)),
+    SlowRow("undervoltage", _low, lambda minute, rules: not_low(minute.means, rules), min, ("sag",), ("swell",)),
+    SlowRow("overvoltage", _high, lambda minute, rules: not_high(minute.means, rules), max, ("swell",), ("sag",)),
     SlowRow("unbalance", _unequal, _equal, inside=("undervoltage", "overvoltage"), figure=_unbalance),
 )
 _KINDS: tuple[Kind, ...] = tuple(row.kind for row in SLOW_TABLE)
@@ -150,7 +157,7 @@ class Slow:
             return ()
         changes: list[Change] = []
         for row in SLOW_TABLE:
-            if set(during) <= set(row.replaces):
+            if set(during) <= {*row.replaces, *row.beside}:
                 changes += self._judge_row(row, minute, during, rules, next_key, take)
         return tuple(changes)
 
@@ -170,9 +177,10 @@ class Slow:
             del self.tracks[row.kind]
             return [_closed(track, minute.end_us, track.last_bad_us)]
         if track is not None:
-            return self._carry(row, track, minute, crossed, rules)
+            return self._carry(row, track, minute, crossed, during, rules)
         if crossed and not self._said_already(row, minute, rules):
-            return self._open(row, minute, crossed, rules, next_key(), filter(None, map(take, during)))
+            taken = filter(None, (take(kind) for kind in during if kind in row.replaces))
+            return self._open(row, minute, crossed, rules, next_key(), taken)
         return []
 
     def _said_already(self, row: SlowRow, minute: Minute, rules: Rules) -> bool:
@@ -184,7 +192,7 @@ class Slow:
         """The condition that this event took over has ended at this look: so has the event, if within the limit."""
         track = self.tracks.get(kind)
         within = not_low if kind == "undervoltage" else not_high
-        if track is None or not within(volts, rules):
+        if track is None or not within(_only(volts, track.crossed), rules):
             return ()
         del self.tracks[kind]
         return (_closed(track, now_us, track.last_bad_us),)
@@ -194,9 +202,17 @@ class Slow:
         track = self.tracks.get(kind)
         if track is not None:
             worst = max if kind == "overvoltage" else min
-            self.tracks[kind] = replace(
-                track, extremes=_merged(track.extremes, volts, worst), last_bad_us=max(track.last_bad_us, bound_us)
-            )
+            extremes = _merged(track.extremes, _only(volts, track.crossed), worst)
+            self.tracks[kind] = replace(track, extremes=extremes, last_bad_us=max(track.last_bad_us, bound_us))
+
+    def unseen(self, from_us: int, until_us: int, reach_us: int) -> None:
+        """Nobody looked in between: what goes on after it need not have gone on all the time."""
+        for kind, track in self.tracks.items():
+            watched = _watched(track)
+            seen_us = min(from_us, watched.until_us)
+            watched = replace(watched, until_us=seen_us, seen_us=float(max(0, seen_us - watched.since_us)))
+            watched = watched.paused(until_us, until_us, 1.0, until_us - from_us)
+            self.tracks[kind] = replace(track, watched=replace(watched, reach_us=reach_us))
 
     def _open(
         self, row: SlowRow, minute: Minute, crossed: Indices, rules: Rules, key: int, taken: Iterable[Track]
@@ -212,19 +228,30 @@ class Slow:
             parent=next((self.tracks[kind].key for kind in row.inside if kind in self.tracks), None),
             open_at_start=clear_us is None,
             figure=row.figure(minute, rules),
+            watched=Watched(minute.end_us, minute.end_us, rules.reach_us),
         )
         retracted = []
         for old in taken:
-            extremes = _merged(old.extremes, minute.means, row.worst)
+            channels = tuple(sorted({*old.crossed, *crossed}))
+            extremes = _merged(old.extremes, _only(minute.means, channels), row.worst)
             track = replace(
                 track, span=old.span, extremes=extremes, open_at_start=old.open_at_start, last_bad_us=old.last_bad_us,
-                supersedes=(old.key,), crossed=tuple(sorted({*old.crossed, *crossed})),
+                supersedes=(old.key,), crossed=channels, watched=old.watched,
             )  # fmt: skip
             retracted.append(change("retract", old, f"turned out to be an {row.kind}"))
         self.tracks[row.kind] = track = _told(track, row, minute.end_us)
         return [change("open", track), *retracted]
 
-    def _carry(self, row: SlowRow, track: Track, minute: Minute, crossed: Indices, rules: Rules) -> list[Change]:
+    def _carry(
+        self, row: SlowRow, track: Track, minute: Minute, crossed: Indices, during: Collection[Kind], rules: Rules
+    ) -> list[Change]:
+        if not set(during).isdisjoint(row.replaces):
+            # An event inside it, with a parent: its voltages are its own.
+            last_bad_us = (
+                max(track.last_bad_us, minute.bound_us) if set(crossed) & set(track.crossed) else track.last_bad_us
+            )
+            self.tracks[row.kind] = replace(track, last_bad_us=last_bad_us)
+            return []
         figure = row.figure(minute, rules)
         if figure is None or (track.figure is not None and track.figure.percent >= figure.percent):
             figure = track.figure
@@ -251,7 +278,22 @@ def _told(track: Track, row: SlowRow, now_us: int) -> Track:
 
 
 def _closed(track: Track, end_us: int, last_bad_us: int) -> Change:
-    return change("close", replace(track, span=track.span.ended(end_us, min(last_bad_us, end_us))))
+    last_bad_us = min(last_bad_us, end_us)
+    return change("close", replace(track, span=track.span.ended(end_us, last_bad_us), watched=_watched(track)))
+
+
+def _watched(track: Track) -> Watched:
+    """As of now. It rests on means: what lies within a window changes nothing. Its bounds reach back already."""
+    watched = track.watched
+    if watched is None:
+        watched = Watched(track.span.start_boot_us, track.span.start_boot_us, 0)
+    until_us = track.last_bad_us + watched.reach_us
+    seen_us = float(max(0, until_us - watched.since_us))
+    return replace(watched, until_us=until_us, part=1.0, seen_us=seen_us, proven_us=watched.watched_us)
+
+
+def _only(volts: Volts, channels: Indices) -> Volts:
+    return tuple(one if i in channels else None for i, one in enumerate(volts))
 
 
 def _merged(extremes: Volts, volts: Volts, worst: Callable[[float, float], float]) -> Volts:

@@ -4,10 +4,14 @@
     -----------  --------------------------  -------------------  -----------------------  ----------  ----------
     supply_loss  all < interruption          any >= interruption  -                        sag or      -
                                              + 2 %                                         phase_loss
-    phase_loss   1 or 2 < 60 % for 5 s,      those >= 62 %        supply_loss              -           sag
+    phase_loss   1 or 2 < 60 % for 5 s,      those >= 62 %        supply_loss              sag         sag
                  another > 80 % all the time
-    sag          any < 90 %                  all >= 92 %          supply_loss, phase_loss  -           -
+    sag          any < 90 %                  all >= 92 %          supply_loss              phase_loss  -
     swell        any > 110 %                 all <= 108 %         -                        -           -
+
+The channels of an open phase_loss are no business of the sag's. What a phase_loss takes over is the sag on its own
+channels, with their own start: where others sagged with them, that sag stays an event (`agent.detect.dips`). So do the
+channels of a sag that an undervoltage took over: another one may still begin a sag.
 
 A loss that ends shuts the sag out a little longer: as long as register age and averaging window reach back into the
 loss, a voltage below 90 % proves no sag of its own. What is still below after that is a sag, and it began no
@@ -21,10 +25,10 @@ as there is one, no supply loss begins: "all wired channels" is not known. A loo
 without any available channel, and a questionable one, change nothing.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 
-from agent.detect.thresholds import Levels
+from agent.detect.thresholds import Levels, Rules
 from agent.records import Kind
 
 Volts = tuple[tuple[int, float], ...]
@@ -51,6 +55,16 @@ class View:
     now_us: int
     bound_us: int
     wired: int
+    sent_us: int
+    pause_us: int
+    rules: Rules
+
+    def without(self, channels: Collection[int]) -> "View":
+        """What a row sees that has nothing to do with these channels."""
+        if not channels:
+            return self
+        fresh, known = (tuple(one for one in volts if one[0] not in channels) for volts in (self.fresh, self.known))
+        return replace(self, fresh=fresh, known=known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +136,7 @@ TABLE = (
         begins=_lasting,
         ends=_crossed_back,
         unless=("supply_loss",),
+        inside=("sag",),
         replaces=("sag",),
         shuts=True,
     ),
@@ -131,7 +146,8 @@ TABLE = (
         back=lambda volts, levels: volts >= levels.sag_end,
         begins=_any_beyond,
         ends=_all_back,
-        unless=("supply_loss", "phase_loss"),
+        unless=("supply_loss",),
+        inside=("phase_loss",),
         settles=True,
     ),
     Row(
@@ -143,3 +159,4 @@ TABLE = (
         worst=max,
     ),
 )
+SAG = next(row for row in TABLE if row.kind == "sag")

@@ -105,6 +105,7 @@ class Rules:
     basis:       ``ln``, ``ll`` or ``le``
     limits:      low and high in volts that 1-min means must stay within; None: as the profile has them
     reference:   ``sliding``: reference_v follows the voltage (`agent.detect.sliding`)
+    watch_us:    how often the site wants the voltages looked at; 0: as fast as the line goes, or not known
     limits_v:    the site's limits, else the profile's
     """
 
@@ -119,6 +120,7 @@ class Rules:
     limits: tuple[float, float] | None = None
     reference: Reference = "declared"
     declared_v: float | None = None
+    watch_us: int = 0
     levels: Levels = field(init=False, repr=False, compare=False)
     limits_v: tuple[float, float] = field(init=False, repr=False, compare=False)
 

@@ -5,6 +5,7 @@ from functools import reduce
 
 from agent.detect.changes import Action, Change, Figure, Span
 from agent.detect.table import Indices, Row, View
+from agent.detect.watched import Watched, part_proven
 from agent.records import Kind
 
 Extremes = tuple[float | None, ...]
@@ -19,7 +20,8 @@ _UPDATE_EVERY_US = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Track:
     """last_bad_us: `View.bound_us` of the last look that proved the event
-    told_us, told_worst, told_crossed: when and how the last revision described it"""
+    told_us, told_worst, told_crossed: when and how the last revision described it
+    watched: which part of it was looked at; None: begun by another run, and no look since"""
 
     kind: Kind
     key: int
@@ -35,15 +37,13 @@ class Track:
     told_us: int = 0
     told_worst: float = 0.0
     told_crossed: int = 0
+    watched: Watched | None = None
 
 
-def begun(row: Row, view: View, key: int, crossed: Indices, clear: Instants, freed_us: int | None) -> Track:
-    """A track that begins at this look.
-
-    clear:    per channel, bound of its last reading on the good side
-    freed_us: bound of the end of the loss that kept this row shut until this look, if one did
-    """
-    earliest_us = _last_clear(row, crossed, clear) if freed_us is None else freed_us
+def begun(row: Row, view: View, key: int, crossed: Indices, clear: Instants) -> Track:
+    """A track that begins at this look. clear: per channel, bound of its last reading on the good side, or of the end
+    of the loss that kept this row shut until this look."""
+    earliest_us = _last_clear(row, crossed, clear)
     start_earliest_us = view.bound_us if earliest_us is None else earliest_us
     unknown: Extremes = (None,) * len(clear)
     return Track(
@@ -55,6 +55,7 @@ def begun(row: Row, view: View, key: int, crossed: Indices, clear: Instants, fre
         crossed=crossed,
         open_at_start=earliest_us is None,
         reference_v=view.reference_v,
+        watched=Watched(view.now_us, view.sent_us, view.rules.reach_us, _part(row, view, crossed)),
     )
 
 
@@ -79,12 +80,30 @@ def taken_over(old: Track, row: Row, key: int, crossed: Indices) -> Track:
 
 def carried(track: Track, row: Row, view: View) -> Track:
     """The track after a look at which the event has not ended."""
+    proves = row.still_bad(view, track.crossed)
     return replace(
         track,
-        last_bad_us=view.bound_us if row.still_bad(view, track.crossed) else track.last_bad_us,
+        last_bad_us=view.bound_us if proves else track.last_bad_us,
+        watched=_shown(track, row, view) if proves else track.watched,
         crossed=tuple(sorted({*track.crossed, *row.begins(row, view)})),
         extremes=_merged(track.extremes, row, view),
     )
+
+
+def _shown(track: Track, row: Row, view: View) -> Watched:
+    part, before = _part(row, view, track.crossed), track.watched
+    if before is not None:
+        return before.shown(view.sent_us, view.now_us, part, view.pause_us)
+    # Of the run before, what its readings prove; nobody looked until now.
+    piece = Watched(track.span.start_boot_us, track.last_bad_us + view.rules.reach_us, view.rules.reach_us)
+    seen_us = max(0.0, part * (piece.until_us - piece.since_us))
+    piece = replace(piece, seen_us=seen_us)
+    return piece.paused(view.now_us, view.sent_us, part, view.sent_us - piece.until_us)
+
+
+def _part(row: Row, view: View, crossed: Indices) -> float:
+    concerned = [volts for i, volts in view.fresh if i in crossed or row.every]
+    return part_proven(row.kind, concerned or [volts for _, volts in view.fresh], view.rules)
 
 
 def _merged(extremes: Extremes, row: Row, view: View) -> Extremes:
@@ -126,4 +145,7 @@ def change(action: Action, track: Track, *evidence: str) -> Change:
         open_at_start=track.open_at_start,
         reference_v=track.reference_v,
         figure=track.figure,
+        proven_us=None if track.watched is None else max(0, track.watched.surely_us),
+        watched_us=None if track.watched is None else max(0, track.watched.longest_us),
+        unseen_us=0 if track.watched is None else track.watched.unseen_us,
     )

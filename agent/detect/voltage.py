@@ -12,13 +12,17 @@ Good and bad are per row: a look in a sag is a good look for a swell. A channel 
 read at the last good look counts from when it was last read good.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+from agent.detect import dips
 from agent.detect.changes import Change
-from agent.detect.table import TABLE, Indices, Row, View, Volts
+from agent.detect.table import SAG, TABLE, Indices, Row, View, Volts
 from agent.detect.thresholds import Rules
+from agent.detect.tracking import Bounds, Tracking, heard, ordinary, shut_on
 from agent.detect.tracks import Instants, Track, begun, carried, change, taken_over, told, worth_telling
+from agent.detect.watched import longest_pause_us, part_proven
 from agent.records import Kind
 
 Amps = tuple[float | None, float | None, float | None]
@@ -36,34 +40,6 @@ class Look(NamedTuple):
     volts: tuple[float | None, ...]
     questionable: bool = False
     amps: Amps = (None, None, None)
-
-
-class Bounds(NamedTuple):
-    """An instant that lies in (earliest, latest]."""
-
-    earliest_us: int
-    latest_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tracking:
-    """What is kept while anything is not ordinary.
-
-    volts:       each channel's last word
-    clear:       per row and channel, bound of the last reading on the good side
-    low_since, alive_since: when each channel was first seen below phase_loss, above phase_alive, and stayed so
-    freed:       bounds of the end of a loss after which no reading without a part of the loss in it came yet
-    shut:        kinds whose event was taken over by an under- or overvoltage: their condition goes on, so it begins
-                 no new event until it has ended once
-    """
-
-    volts: tuple[float | None, ...]
-    clear: tuple[Instants, ...]
-    low_since: Instants
-    alive_since: Instants
-    open: tuple[Track, ...] = ()
-    freed: Bounds | None = None
-    shut: frozenset[Kind] = frozenset()
 
 
 class VoltageState(NamedTuple):
@@ -110,19 +86,30 @@ def taken_from(state: VoltageState, kind: Kind) -> tuple[VoltageState, Track | N
     if tracking is None or track is None:
         return state, None
     left = tuple(one for one in tracking.open if one is not track)
-    return state._replace(tracking=replace(tracking, open=left, shut=tracking.shut | {kind})), track
+    shut = tracking.shut | {(kind, i) for i in track.crossed}
+    return state._replace(tracking=replace(tracking, open=left, shut=shut)), track
 
 
 def given_back(state: VoltageState, kind: Kind, ended: Bounds) -> VoltageState:
     """What took a kind over has ended, its condition perhaps not: from now on it may begin again."""
     tracking = state.tracking
-    if tracking is None or kind not in tracking.shut:
+    if tracking is None or not (channels := shut_on(tracking.shut, kind)):
         return state
-    return state._replace(tracking=replace(tracking, shut=tracking.shut - {kind}, freed=ended))
+    shut = frozenset(one for one in tracking.shut if one[0] != kind)
+    return state._replace(tracking=replace(tracking, shut=shut, freed=ended, freed_on=channels))
 
 
 def shut_kinds(state: VoltageState) -> frozenset[Kind]:
-    return frozenset() if state.tracking is None else state.tracking.shut
+    return frozenset() if state.tracking is None else frozenset(kind for kind, _ in state.tracking.shut)
+
+
+def shut_for(state: VoltageState, kind: Kind, channels: Sequence[int]) -> VoltageState:
+    """After a restart: of a kind that was taken over, only these channels were."""
+    tracking = state.tracking
+    if tracking is None:
+        return state
+    kept = frozenset(one for one in tracking.shut if one[0] != kind or one[1] in channels)
+    return state._replace(tracking=replace(tracking, shut=kept))
 
 
 def resumed(
@@ -135,12 +122,16 @@ def resumed(
     next_key = max([next_key, *(track.key + 1 for track in tracks)])
     if not tracks and not shut:
         return VoltageState(None, None, next_key)
-    unheard: Instants = (None,) * len(rules.channels)
-    volts: list[float | None] = [None] * len(rules.channels)
+    wired = len(rules.channels)
+    unheard: Instants = (None,) * wired
+    volts: list[float | None] = [None] * wired
     for track in tracks:
         for i in track.crossed:
             volts[i] = track.extremes[i]
-    tracking = Tracking(tuple(volts), (unheard,) * len(TABLE), unheard, unheard, tracks, shut=shut)
+    both = frozenset((kind, i) for kind in shut for i in range(wired))
+    nothing = (unheard,) * len(TABLE)
+    dips_of = tuple(dips.resumed(tracks, i) for i in range(wired))
+    tracking = Tracking(tuple(volts), nothing, unheard, unheard, tracks, shut=both, heard=unheard, dips=dips_of)
     return VoltageState(None, tracking, next_key)
 
 
@@ -148,50 +139,19 @@ def _attend(state: VoltageState, look: Look, rules: Rules) -> tuple[VoltageState
     fresh = tuple((i, volts) for i, volts in enumerate(look.volts) if volts is not None)
     if look.questionable or not fresh:
         return state, ()
-    before = state.tracking or _ordinary(state.good, rules)
-    after = _heard(before, fresh, look, rules)
-    verdict = _Verdict(_view(after, fresh, look, rules), after, state.next_key)
+    before = state.tracking or ordinary(state.good, rules)
+    after = heard(before, fresh, look, rules)
+    pause_us = longest_pause_us(rules, after.shortest_us)
+    verdict = _Verdict(_view(after, fresh, look, rules, pause_us), after, state.next_key)
     verdict.judge(after.clear)
     tracks, changes = tuple(verdict.tracks.values()), tuple(verdict.changes)
     if not tracks and verdict.freed is None and not verdict.shut and len(fresh) == len(look.volts):
         return VoltageState(look, None, verdict.next_key), changes
-    after = replace(after, open=tracks, freed=verdict.freed, shut=verdict.shut)
+    after = replace(after, open=tracks, freed=verdict.freed, shut=verdict.shut, freed_on=verdict.freed_on)
     return VoltageState(None, after, verdict.next_key), changes
 
 
-def _ordinary(good: Look | None, rules: Rules) -> Tracking:
-    """What the last quiet look, or none yet, amounts to."""
-    unheard: Instants = (None,) * len(rules.channels)
-    if good is None:
-        return Tracking(unheard, (unheard,) * len(TABLE), unheard, unheard)
-    bound: Instants = (good.sent_boot_us - rules.reach_us,) * len(rules.channels)
-    return Tracking(good.volts, (bound,) * len(TABLE), unheard, unheard)
-
-
-def _heard(before: Tracking, fresh: Volts, look: Look, rules: Rules) -> Tracking:
-    levels, now_us = rules.levels, look.received_boot_us
-    volts = list(before.volts)
-    clear = [list(instants) for instants in before.clear]
-    low, alive = list(before.low_since), list(before.alive_since)
-    for i, value in fresh:
-        volts[i] = value
-        low[i] = _since(low[i], value < levels.phase, now_us)
-        alive[i] = _since(alive[i], value > levels.alive, now_us)
-        for row, instants in zip(TABLE, clear, strict=True):
-            if not row.beyond(value, levels):
-                instants[i] = look.sent_boot_us - rules.reach_us
-    return replace(
-        before, volts=tuple(volts), clear=tuple(map(tuple, clear)), low_since=tuple(low), alive_since=tuple(alive)
-    )
-
-
-def _since(since_us: int | None, holds: bool, now_us: int) -> int | None:
-    if not holds:
-        return None
-    return now_us if since_us is None else since_us
-
-
-def _view(tracking: Tracking, fresh: Volts, look: Look, rules: Rules) -> View:
+def _view(tracking: Tracking, fresh: Volts, look: Look, rules: Rules, pause_us: int) -> View:
     long_ago_us = look.received_boot_us - rules.thresholds.phase_loss_after_us
     low = tuple(i for i, since in enumerate(tracking.low_since) if since is not None and since <= long_ago_us)
     alive = any(since is not None and since <= long_ago_us for since in tracking.alive_since)
@@ -204,6 +164,9 @@ def _view(tracking: Tracking, fresh: Volts, look: Look, rules: Rules) -> View:
         now_us=look.received_boot_us,
         bound_us=look.sent_boot_us - rules.reach_us,
         wired=len(rules.channels),
+        sent_us=look.sent_boot_us,
+        pause_us=pause_us,
+        rules=rules,
     )
 
 
@@ -211,52 +174,113 @@ class _Verdict:
     """One run of the table over one look."""
 
     def __init__(self, view: View, tracking: Tracking, next_key: int) -> None:
-        self.view = view
+        self.whole = self.view = view
         self.tracks: dict[Kind, Track] = {track.kind: track for track in tracking.open}
         self.changes: list[Change] = []
         self.next_key = next_key
-        self.freed = tracking.freed
+        self.freed, self.freed_on = tracking.freed, tracking.freed_on
         self.shut = tracking.shut
+        self.dips = tracking.dips
 
     def judge(self, clear: tuple[Instants, ...]) -> None:
         for row, clear_of_row in zip(TABLE, clear, strict=True):
+            self._shut(row)
+            if row.settles:
+                self._settle(row)
+            self.view = self.whole.without(self._not_its_own(row))
             track = self.tracks.get(row.kind)
             if track is not None and row.ends(row, self.view.levels, self.view.known, track.crossed):
                 self._close(row, track)
             elif track is not None:
                 self._carry(row, track)
-            elif row.kind in self.shut:
-                self._shut(row)
             elif self.tracks.keys().isdisjoint(row.unless) and (crossed := row.begins(row, self.view)):
-                if not self._settled(row):
-                    continue
                 self._open(row, crossed, clear_of_row)
-            if row.settles:
-                self.freed = None
 
     def _shut(self, row: Row) -> None:
-        if row.ends(row, self.view.levels, self.view.known, ()):
-            self.shut -= {row.kind}
+        channels = shut_on(self.shut, row.kind)
+        volts = tuple(one for one in self.whole.known if one[0] in channels)
+        if channels and row.ends(row, self.whole.levels, volts, ()):
+            self.shut = frozenset(one for one in self.shut if one[0] != row.kind)
 
-    def _settled(self, row: Row) -> bool:
-        """Nothing of the loss that kept this row shut can be in this reading's window any more."""
-        return not row.settles or self.freed is None or self.view.bound_us >= self.freed.latest_us
+    def _settle(self, row: Row) -> None:
+        """The loss that kept this row shut may still be in the windows of these channels; not if none is beyond."""
+        low = any(i in self.freed_on and row.beyond(volts, self.whole.levels) for i, volts in self.whole.fresh)
+        if not low or not self.tracks.keys().isdisjoint(row.unless):
+            self.freed, self.freed_on = None, frozenset()
+
+    def _not_its_own(self, row: Row) -> frozenset[int]:
+        """Channels that are no business of this row: those of an event that was taken over, or of a phase loss."""
+        if row.kind not in ("sag", "swell"):
+            return frozenset()
+        channels = shut_on(self.shut, row.kind)
+        if not row.settles:
+            return channels
+        if (loss := self.tracks.get("phase_loss")) is not None:
+            channels |= frozenset(loss.crossed)
+        if self.freed is not None and self.whole.bound_us < self.freed.latest_us:
+            mine = self.tracks.get(row.kind)
+            channels |= self.freed_on.difference(() if mine is None else mine.crossed)
+        return channels
 
     def _open(self, row: Row, crossed: Indices, clear: Instants) -> None:
-        view, key = self.view, self.next_key
+        key = self.next_key
         self.next_key += 1
-        replaced = [self.tracks.pop(kind) for kind in row.replaces if kind in self.tracks]
-        if replaced:
-            track = carried(taken_over(replaced[0], row, key, crossed), row, view)
+        old = next((self.tracks.pop(kind) for kind in row.replaces if kind in self.tracks), None)
+        rest = () if old is None else tuple(i for i in old.crossed if i not in crossed and self.dips[i] is not None)
+        beside = old if old is not None and rest and self._stays(old, rest) else None
+        if old is None or beside is not None:
+            track = begun(row, self.view, key, crossed, self._earliest(row, clear))
         else:
-            # What a loss kept shut cannot have begun before that loss ended.
-            freed_us = self.freed.earliest_us if row.settles and self.freed is not None else None
-            track = begun(row, view, key, crossed, clear, freed_us)
+            track = carried(taken_over(old, row, key, crossed), row, self.view)
+        if beside is not None:
+            track = self._with_own_start(track, beside, rest)
         enclosing = [self.tracks[kind].key for kind in row.inside if kind in self.tracks]
-        track = told(replace(track, parent=enclosing[0] if enclosing else None), row, view)
+        track = told(replace(track, parent=enclosing[0] if enclosing else None), row, self.view)
         self.tracks[row.kind] = track
         self.changes.append(change("open", track))
-        self.changes += (change("retract", old, f"turned out to be a {row.kind}") for old in replaced)
+        if old is not None and beside is None:
+            self.changes.append(change("retract", old, f"turned out to be a {row.kind}"))
+            if rest:
+                self._remain(old, rest, key)
+
+    def _with_own_start(self, track: Track, sag: Track, rest: tuple[int, ...]) -> Track:
+        """A phase lost inside a sag of others: it began when it fell itself, and was watched since."""
+        shown = [volts for i in rest if (volts := sag.extremes[i]) is not None]
+        track = replace(track, watched=sag.watched)
+        return dips.started(track, dips.of(self.dips, track.crossed), part_proven("sag", shown, self.view.rules))
+
+    def _earliest(self, row: Row, clear: Instants) -> Instants:
+        """What a loss kept shut cannot have begun before that loss ended."""
+        if not row.settles or self.freed is None:
+            return clear
+        freed_us = self.freed.earliest_us
+        return tuple(freed_us if i in self.freed_on else instant for i, instant in enumerate(clear))
+
+    def _stays(self, sag: Track, rest: tuple[int, ...]) -> bool:
+        """Whether a sag goes on without its lost channels, or did until the others were back: they had begun it."""
+        own = dips.of(self.dips, rest)
+        lost = dips.of(self.dips, [i for i in sag.crossed if i not in rest])
+        if lost and min(dip.start_us for dip in own) >= min(dip.start_us for dip in lost):
+            return False
+        sag = dips.narrowed(sag, own, rest)
+        over = dips.ended(sag, own)
+        if over is None:
+            self.tracks["sag"] = sag = told(sag, SAG, self.view)
+        self.changes.append(change("close", over) if over is not None else change("update", sag))
+        return True
+
+    def _remain(self, sag: Track, rest: tuple[int, ...], parent: int) -> None:
+        """The other channels of a sag whose place was taken: an event of their own, over or not."""
+        own, key = dips.of(self.dips, rest), self.next_key
+        self.next_key += 1
+        sag = dips.started(dips.narrowed(replace(sag, key=key, parent=parent, supersedes=()), own, rest), own, 1.0)
+        sag = told(sag, SAG, self.view)
+        over = dips.ended(sag, own)
+        self.changes.append(change("open", sag))
+        if over is None:
+            self.tracks["sag"] = sag
+        else:
+            self.changes.append(change("close", over))
 
     def _carry(self, row: Row, track: Track) -> None:
         track = carried(track, row, self.view)
@@ -264,6 +288,10 @@ class _Verdict:
             track = told(track, row, self.view)
             self.changes.append(change("update", track))
         self.tracks[row.kind] = track
+        sag = self.tracks.get("sag")
+        if row.kind == "phase_loss" and sag is not None and set(sag.crossed) <= set(track.crossed):
+            del self.tracks["sag"]
+            self.changes.append(change("retract", sag, "its phases are lost: part of the phase_loss"))
 
     def _close(self, row: Row, track: Track) -> None:
         del self.tracks[track.kind]
@@ -271,3 +299,4 @@ class _Verdict:
         self.changes.append(change("close", replace(track, span=span)))
         if row.shuts:
             self.freed = Bounds(max(track.last_bad_us, span.start_earliest_boot_us), self.view.now_us)
+            self.freed_on = frozenset(range(self.view.wired) if row.every else track.crossed)

@@ -12,7 +12,8 @@ def evidence(change: Change, rules: Rules) -> tuple[str, ...]:
     side = () if change.side is None else (change.side.reason,)
     energy = () if change.sag_energy_s is None else (_energy(change.sag_energy_s),)
     at_start = (_AT_START,) if change.open_at_start else ()
-    return change.evidence + _measured(change, rules) + side + energy + at_start
+    unseen = (f"not observed for {change.unseen_us / 1e6:.4g} s",) if change.unseen_us else ()
+    return change.evidence + _measured(change, rules) + side + energy + at_start + unseen
 
 
 def _measured(change: Change, rules: Rules) -> tuple[str, ...]:
@@ -50,9 +51,10 @@ def _unbalance(change: Change) -> tuple[str, ...]:
     if figure is None:
         return ()
     beyond = f"{figure.percent:.2f} % on a 1-min mean: above {UNBALANCE_PCT[figure.name]:g} %"
-    if figure.nema is None:
+    if figure.name == "phase_magnitude":
         return (f"phase magnitude unbalance {beyond} (no u2: the line-line voltages are not known)",)
-    return (f"u2 {beyond} (IEC, from line-line voltages); NEMA {figure.nema:.2f} %",)
+    nema = "" if figure.nema is None else f"; NEMA {figure.nema:.2f} %"
+    return (f"u2 {beyond} (IEC, from line-line voltages){nema}",)
 
 
 def _energy(energy_s: float) -> str:

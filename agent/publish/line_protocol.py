@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.records import Event, Gap, Reading, Trace
+from agent.records import CLASSES, Event, Gap, Reading, Trace
 from agent.trace_rows import LOST, QUESTIONABLE, row_struct
 
 ABSENT = "none"  # what a tag says that has nothing to say: InfluxDB knows no empty tag
@@ -18,7 +18,7 @@ Instant = int
 _NUMBERS = (
     "revision", "duration_min_s", "duration_max_s", "duration_s", "reference_v", "residual_v", "residual_pct",
     "peak_v", "peak_pct", "accuracy_pct", "window_s", "watch_s", "i_before", "i_during", "sag_energy_s",
-    "unbalance_pct", "change_pct",
+    "unbalance_pct", "unbalance_nema_pct", "change_pct",
 )  # fmt: skip
 _INSTANTS = ("reported_us", "start_us", "start_earliest_us", "end_us", "end_earliest_us")
 _TEXTS = (
@@ -127,7 +127,7 @@ def _event_fields(event: Event) -> list[str]:
     fields += [_text(key, getattr(event, key) or "") for key in _TEXTS]
     fields += [_text(key, ",".join(getattr(event, key))) for key in _LISTS]
     fields += [_number(f"extreme_{key}", value) for key, value in event.extreme_by_channel.items()]
-    fields += [_text(f"class_{key}", word) for key, word in event.classes.items()]
+    fields += [_text(f"class_{key}", event.classes.get(key, "")) for key in CLASSES]
     customers = event.customers or (None, None)
     fields += [_number("customers_min", customers[0]), _number("customers_max", customers[1])]
     fields.append(_truth("clock_synced", event.clock.synced))

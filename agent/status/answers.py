@@ -1,6 +1,6 @@
 """What the running agent answers on its local socket: one coroutine per question, JSON objects out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from agent.status.socket import Answer
 
 if TYPE_CHECKING:
     from agent.app import App
+    from agent.poll.poller import LinePoller
 
 _MOST = 1000
 
@@ -19,16 +20,17 @@ def answers(app: "App") -> dict[str, Answer]:
     """By question: `status` everything at a glance, `readings` the latest of each meter, `events`, one event with its
     `trace`, and `journal`."""
 
-    sight = floors(app.site)
+    sight = Sight(app)
 
     async def status(_: Mapping[str, Any]) -> object:
+        floor = sight.floors()
         return {
             "site": app.site.name,
             "gateway": app.site.gateway,
             "time": rfc3339(app.clock.wall_us()),
             "clock": asdict(app.clock.state),
             "meters": [
-                {**wire.status_to_json(each), "floor": list(sight[each.meter])} for each in app.board.statuses()
+                {**wire.status_to_json(each), "floor": list(floor[each.meter])} for each in app.board.statuses()
             ],
             "lines": {name: _line(app, name) for name in app.lines},
             "sinks": {name: asdict(progress) for name, progress in app.sinks.items()},
@@ -78,8 +80,29 @@ def _line(app: "App", name: str) -> dict[str, object]:
         "mute": {meter: poller.mute(meter) for meter in meters if poller.mute(meter)},
         "missed_ticks": {meter: poller.missed_ticks(meter) for meter in meters},
         "last_minute": None if figures is None else asdict(figures),
-        "refresh_s": {meter: us / 1e6 for meter in meters if (us := poller.refresh_us(meter)) is not None},
+        "refresh_s": _learnt_s(poller, meters),
     }
+
+
+def _learnt_s(poller: "LinePoller", meters: Iterable[str]) -> dict[str, float]:
+    return {meter: us / 1e6 for meter in meters if (us := poller.refresh_us(meter)) is not None}
+
+
+class Sight:
+    """What each meter shows of sags, in words; worked out anew when more is known of a meter."""
+
+    def __init__(self, app: "App") -> None:
+        self._app = app
+        self._learnt_s: dict[str, float] = {}
+        self._floors = floors(app.site)
+
+    def floors(self) -> Mapping[str, tuple[str, ...]]:
+        app = self._app
+        pollers = {meter.name: app.pollers[meter.line] for meter in app.site.meters.values()}
+        learnt_s = {name: s for name, poller in pollers.items() for s in _learnt_s(poller, [name]).values()}
+        if learnt_s != self._learnt_s:
+            self._learnt_s, self._floors = learnt_s, floors(app.site, learnt_s)
+        return self._floors
 
 
 def _optional(value: object, kind: type) -> Any:

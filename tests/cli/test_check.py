@@ -28,7 +28,8 @@ def test_json_is_for_programs(lamplighter: CommandLine, site_file: Path) -> None
     assert 0 < line["meters"]["main"]["watch_lag_s"] < 0.5
     # Watched once a second, a window of a second: polls at exactly the refresh may miss what one window shows.
     assert line["meters"]["main"]["sees_all_s"] == pytest.approx(1.507, abs=0.001)
-    assert len(line["meters"]["main"]["floor"]) == 4
+    assert len(line["meters"]["main"]["floor"]) == 5
+    assert "assumed: no document says" in line["meters"]["main"]["floor"][-1]
 
 
 def test_a_watch_beyond_the_line_is_shown_as_what_it_gets(lamplighter: CommandLine, site_file: Path) -> None:
@@ -36,6 +37,26 @@ def test_a_watch_beyond_the_line_is_shown_as_what_it_gets(lamplighter: CommandLi
     meter = json.loads(lamplighter("check", site_file, "--json").out)["lines"]["cabinet"]["meters"]["main"]
     assert meter["watch_asked_hz"] is None
     assert 5 < meter["watch_got_hz"] < 1000
+
+
+def test_attention_for_a_neighbour_makes_the_others_see_less(lamplighter: CommandLine, site_file: Path) -> None:
+    second = '[meters.second]\nline = "cabinet"\nunit = 2\nmodel = "janitza-umg604"\n'
+    site_file.write_text(site_file.read_text(encoding="utf-8") + second, encoding="utf-8")
+    meters = json.loads(lamplighter("check", site_file, "--json").out)["lines"]["cabinet"]["meters"]
+    words = "while another meter of its line has an event, it may be looked at every 2 s only: then one shorter than"
+    assert f"{words} 2.51 s may pass" not in meters["second"]["floor"][-1]
+    assert any(each.startswith(words) for each in meters["second"]["floor"])
+    assert any(each == f"{words} 1.51 s may pass" for each in meters["main"]["floor"])
+
+
+@pytest.mark.parametrize(("watch", "words"), [("10s", None), ("30s", "its 1-min means rest on a look every 30 s")])
+def test_looks_that_minutes_rest_on_are_said(
+    watch: str, words: str | None, lamplighter: CommandLine, site_file: Path
+) -> None:
+    site_file.write_text(site_file.read_text(encoding="utf-8") + f'watch = "{watch}"\n', encoding="utf-8")
+    floor = json.loads(lamplighter("check", site_file, "--json").out)["lines"]["cabinet"]["meters"]["main"]["floor"]
+    assert any("1-min" in each for each in floor) == (words is not None)
+    assert words is None or any(each.startswith(words) for each in floor)
 
 
 def test_an_impossible_poll_is_refused_with_the_sum(lamplighter: CommandLine, site_file: Path) -> None:

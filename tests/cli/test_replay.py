@@ -48,7 +48,31 @@ def test_what_cannot_be_used_is_exit_2_and_no_traceback(lamplighter: CommandLine
         ((_C60, "--window", "0.03"), "--window: found 0.03 s; allowed: a whole number of the recording's 0.02 s"),
         ((_C60, "--every", "1"), "--every, --shift: found without --window"),
         ((_C60, "--profile", "eic"), "--profile: found eic; allowed: iec, gb, ieee"),
+        ((_C60, "--window", "0.2", "--shift", "inf"), "--shift: found inf; allowed: 0 to 86400"),
+        ((_C60, "--window", "0.2", "--shift", "nan"), "--shift: found nan; allowed: 0 to 86400"),
+        ((_C60, "--window", "0.2", "--shift", "-1"), "--shift: found -1; allowed: 0 to 86400"),
+        ((_C60, "--window", "0.2", "--every", "inf"), "--every: found inf; allowed: 0.001 to 86400"),
+        ((_C60, "--window", "nan"), "--window: found nan; allowed: 0.001 to 86400"),
+        ((_C60, "--interruption", "nan"), "--interruption: found nan; allowed: 0.1 to 89"),
+        ((_C60, "--window", "0.2", "--shift", "1e4"), "--window: found 0.2 s; allowed: no longer than what"),
     ]:
         done = lamplighter("replay", *arguments)
         assert (done.code, "Traceback" in done.err) == (2, False), arguments
         assert words in done.err
+
+
+def test_a_shift_that_is_no_whole_step_is_said(lamplighter: CommandLine) -> None:
+    done = lamplighter("replay", _C60, "--window", "0.2", "--shift", "0.123")
+    assert "--shift: 0.123 s is no whole step of the recording; windows begin at 0.12 s" in done.out
+    told = json.loads(lamplighter("replay", _C60, "--window", "0.2", "--shift", "0.123", "--json").out)
+    assert told["shift_s"] == 0.12
+
+
+def test_what_lasts_over_a_minute_is_an_undervoltage_as_in_run(lamplighter: CommandLine, tmp_path: Path) -> None:
+    long = tmp_path / "long.csv"
+    rows = [(i, 0.85 if 100 <= i < 13_100 else 1.0) for i in range(13_600)]
+    lines = [f"{i / 100:.2f},{i / 100 + 0.02:.2f},{pu}" for i, pu in rows]
+    long.write_text("\n".join(("t_window_start_s,t_window_end_s,u1_pu", *lines)), encoding="utf-8")
+    (told,) = json.loads(lamplighter("replay", long, "--json").out)["events"]
+    assert told["kind"] == "undervoltage"
+    assert 129.9 < told["duration_min_s"] < 130 < told["duration_max_s"] < 130.1

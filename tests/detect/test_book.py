@@ -7,9 +7,10 @@ from looks import L1, U, every, look, rules, run, s
 
 from agent.clock import Clock
 from agent.detect.book import Book, MeterFacts, id_maker, orphans
-from agent.detect.changes import Change
+from agent.detect.changes import Change, Figure, Span
 from agent.detect.comms import COMMS_INITIAL, answered, comms, missed
 from agent.detect.resume import proven_until_us
+from agent.detect.thresholds import Rules
 from agent.detect.voltage import Look, open_kinds
 from agent.records import ClockState, Event, Reading
 from agent.wire import event_from_json, event_to_json
@@ -165,7 +166,7 @@ def test_a_clock_step_changes_no_duration_and_no_start(step_s: int) -> None:
     clock.offset_us += s(step_s)
     (closed,) = book.revise(changes[1:], s(5))
     assert closed.start_us == opened.start_us
-    assert (closed.duration_min_s, closed.duration_max_s) == pytest.approx((3.7 - 1.02, 5.02 + 0.3))
+    assert (closed.duration_min_s, closed.duration_max_s) == pytest.approx((3 - 0.3 - 0.02, 5.02 + 0.3), abs=1e-5)
     assert closed.end_us == NOON_US + s(5.02 + step_s)
 
 
@@ -353,3 +354,79 @@ def test_what_proves_a_resumed_event_is_judged_by_its_own_reference() -> None:
     kept = Reading("tx1", sag.start_us + s(20), 10.0, "good", (), {}, max={"voltage_l2": 0.87 * U})
     assert proven_until_us(sag, [kept], IEC) == sag.start_us + s(10)
     assert proven_until_us(slid, [kept], IEC) is None
+
+
+# What verdicts rest on beside the voltages.
+
+
+def _sag_of(facts: MeterFacts, by: Rules, pu: float, for_s: float) -> Event:
+    looks = every(0.1, *[GOOD] * 5, *[(1, pu, 1)] * round(for_s * 10), *[GOOD] * 10)
+    return _told(_book(FakeClock(), facts=facts), run(looks, by)[1])[-1]
+
+
+@pytest.mark.parametrize(
+    ("meter_pct", "vt_pct", "known_pct", "reckoned_pct", "words"),
+    [
+        (0.5, 0.0, 0.5, 0.5, 0), (0.5, 0.2, 0.7, 0.7, 0), (None, 0.0, None, 2.0, 1), (None, 0.5, None, 2.5, 1),
+        (0.5, None, None, 3.5, 1), (None, None, None, 5.0, 2),
+    ],
+)  # fmt: skip
+def test_meter_and_transformer_count_together_and_what_is_not_known_is_said(
+    meter_pct: float | None, vt_pct: float | None, known_pct: float | None, reckoned_pct: float, words: int
+) -> None:
+    facts = replace(FACTS, accuracy_pct=meter_pct, vt_error_pct=vt_pct)
+    event = _sag_of(facts, IEC, 0.4, 2.0)
+    assert facts.accuracy.reckoned_pct == pytest.approx(reckoned_pct)
+    assert event.accuracy_pct == (None if known_pct is None else pytest.approx(known_pct))
+    assert sum("verdicts reckon with" in said for said in event.evidence) == words
+
+
+def test_the_accuracy_of_a_meter_that_is_not_known_takes_a_narrow_verdict_away() -> None:
+    fast = rules(window_s=0.02, age_s=0.02)
+    assert _sag_of(replace(FACTS, rules=fast, accuracy_pct=0.2), fast, 0.79, 12.0).classes["itic"] == "violates"
+    unknown = _sag_of(replace(FACTS, rules=fast, accuracy_pct=None), fast, 0.79, 8.0)
+    assert unknown.classes["itic"] == "undecided"
+    assert "the meter's accuracy is not known: verdicts reckon with 2 %" in unknown.evidence
+
+
+@pytest.mark.parametrize(("slid", "pu", "word"), [(1.06, 0.735, "undecided"), (0.94, 0.66, "violates")])
+def test_curves_and_cells_know_only_the_declared_voltage(slid: float, pu: float, word: str) -> None:
+    """73.5 % of the declared voltage is 69.3 % of a reference of 106 %; 66 % is 70.2 % of one of 94 %."""
+    by = replace(rules(window_s=0.02, age_s=0.02), reference="sliding", reference_v=slid * U, declared_v=U)
+    facts = replace(FACTS, rules=replace(by, reference_v=U, declared_v=None), accuracy_pct=0.1)
+    event = _sag_of(facts, by, pu, 0.4)
+    assert event.reference_v == slid * U
+    assert event.residual_pct == pytest.approx(100 * pu / slid)
+    assert event.classes["itic"] == word
+
+
+def test_unbalance_says_after_a_restart_what_it_said_before() -> None:
+    figure = Figure("iec_u2", 2.606, 2.56)
+    change = Change(
+        action="open", detector="voltage", key=1, kind="unbalance", span=Span(s(60), s(0)), figure=figure,
+        extremes=(230.0, 228.0, 214.0), crossed=(0, 1, 2),
+    )  # fmt: skip
+    (opened,) = _book(FakeClock()).revise((change,), s(60))
+    book, again = _restart((event_from_json(event_to_json(opened)),))
+    (track,) = again.slow
+    assert track.figure == figure
+    span = Span(s(-40), s(-100)).ended(s(60), s(0))
+    (closed,) = book.revise((replace(change, action="close", span=span, figure=track.figure),), s(60))
+    assert closed.evidence[0] == opened.evidence[0]
+    assert "NEMA 2.56 %" in closed.evidence[0]
+    assert (closed.unbalance_method, closed.unbalance_nema_pct) == ("iec_u2", 2.56)
+
+
+def test_a_complete_sum_of_missing_energy_bounds_the_duration_from_below() -> None:
+    """One window of 1 s that shows half the voltage: 0.69 s of it were below 90 %, had they been without any."""
+    slow = rules(window_s=1.0, age_s=1.0)
+    span = Span(s(10), s(8)).ended(s(11), s(8))
+    change = Change(
+        action="open", detector="voltage", key=1, kind="sag", span=Span(s(10), s(8)), extremes=(U, U / 2, U),
+        crossed=(1,),
+    )  # fmt: skip
+    for energy_s, shortest_s in ((None, 0.0), (0.75, 1 - (0.505 / 0.9) ** 2)):
+        book = _book(FakeClock(), facts=replace(FACTS, rules=slow))
+        book.revise((change,), s(10))
+        (closed,) = book.revise((replace(change, action="close", span=span, sag_energy_s=energy_s),), s(11))
+        assert closed.duration_min_s == pytest.approx(shortest_s)

@@ -2,7 +2,7 @@
 
 import pytest
 from alignments import Cell, Tally, cells, enumerate_cell, wave_of
-from quiet_years import Quiet, skipped_day, stepped_day, years
+from quiet_years import Quiet, skipped_day, slow_years, stepped_day, years
 from random_events import Noise, Recall, try_event
 from waveform import SAMPLES, sagging_wave
 
@@ -54,6 +54,15 @@ def test_half_a_quiet_year_brings_no_event() -> None:
     assert (quiet.changes, quiet.looks) == (0, 4380 * 3600)
     assert quiet.lost > 1000
     assert quiet.lowest < 0.92  # the tails came close
+
+
+def test_a_quiet_month_brings_no_event_of_what_is_judged_by_means() -> None:
+    quiet = Quiet()
+    for _ in slow_years(1 / 12, 3, quiet):
+        pass
+    assert (quiet.changes, quiet.hours) == (0, 730)
+    assert quiet.taps > 100
+    assert quiet.stepped > 730 * 360
 
 
 @pytest.mark.e2e

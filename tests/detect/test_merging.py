@@ -20,7 +20,7 @@ def memory(*known: tuple[str, Kind, float, float | None], basis: str = "measured
         span = Span(s(start_s), s(start_s - 0.3))
         if end_s is not None:
             span = span.ended(s(end_s), s(end_s - 0.3))
-        made.put(event(id=name, kind=kind, state=state, basis=basis), span)
+        made.put(event(id=name, kind=kind, state=state, basis=basis, phases=("l1",)), span)
     return made
 
 

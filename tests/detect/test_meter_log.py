@@ -82,13 +82,39 @@ def test_the_meters_minimum_improves_what_polling_saw_of_it():
     assert set(event.classes.values()) <= {"violates"}  # the cells rest on what polling saw
 
 
-def test_two_counted_and_one_seen_say_so_and_their_depth_is_not_mixed():
+def test_two_counted_and_one_seen_are_two_and_their_depth_is_not_mixed():
     faults = [Fault(21.0, 21.06, 0.1, ("l1",)), Fault(24.0, 27.0, 0.8, ("l1",))]
     rig = Rig(World(faults, counts_at_end=True), (*COUNTERS, *EXTREMES), look_s=5.0, log_s=40, shift_s=0.15)
     rig.until(120)
-    (event,) = rig.final
-    assert any("sag counter of l1 rose from 0 to 2" in words for words in event.evidence)
-    assert event.residual_v == pytest.approx(176)
+    seen, own = rig.final
+    assert (seen.basis, own.basis) == ("measured", "meter_log")
+    assert all(any("sag counter of l1 rose from 0 to 2" in words for words in event.evidence) for event in (seen, own))
+    assert (seen.residual_v, own.residual_v) == (pytest.approx(176), None)
+    assert bounds_hold(own, faults[0])
+
+
+def test_what_moved_on_another_phase_is_another_event():
+    faults = [Fault(70.0, 70.06, 0.1, ("l1",)), Fault(80.0, 82.0, 0.85, ("l2",))]
+    for latches in (COUNTERS, EXTREMES):
+        rig = Rig(World(faults), latches, look_s=0.5, log_s=60, shift_s=0.45)
+        rig.until(200)
+        seen, own = sorted(rig.final, key=lambda event: event.basis)
+        assert (seen.basis, seen.phases, own.basis, own.phases) == ("measured", ("l2",), "meter_log", ("l1",))
+        assert seen.residual_v == pytest.approx(187)
+        assert not any("of l1" in words for words in seen.evidence[1:])
+        assert bounds_hold(own, faults[0])
+
+
+def test_a_minimum_that_the_looks_at_an_event_exclude_is_another_event():
+    """187 V for two seconds, looked at ten times: it did not go down to 22 V as well."""
+    faults = [Fault(70.0, 70.06, 0.1, ("l1",)), Fault(95.0, 97.0, 0.85, ("l1",))]
+    rig = Rig(World(faults), EXTREMES, look_s=0.5, log_s=60, shift_s=0.45)
+    rig.until(200)
+    seen, own = sorted(rig.final, key=lambda event: event.basis)
+    assert (seen.basis, seen.residual_v) == ("measured", pytest.approx(187))
+    assert (own.basis, own.residual_v) == ("meter_log", pytest.approx(22))
+    assert bounds_hold(own, faults[0])
+    assert seen.classes
 
 
 def test_a_sag_that_begins_as_the_counter_is_read_is_one_event():
@@ -315,7 +341,7 @@ def test_little_is_written_while_nothing_happens():
     written = []
     rig.kept.keep = lambda name, text: written.append(text)
     rig.until(3000)
-    assert len(written) == 5
+    assert len(written) == 5 + 1  # and once what the book knows
 
 
 def families(events: list[Event]) -> list[Event]:

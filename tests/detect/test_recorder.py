@@ -173,6 +173,40 @@ def test_of_a_long_event_the_first_minute_and_the_end_are_kept_and_the_rest_is_s
     assert sum(map(count, meter.parts)) < 850
 
 
+def test_the_trace_of_a_sag_that_an_undervoltage_took_over_has_its_end() -> None:
+    """A stranger's stopped 10 s after the minute in which the sag became an undervoltage, 80 s before the end."""
+    meter = Meter()
+    meter.run(10)
+    begin_s = meter.now_us / SECOND + 0.1
+    sag = meter.opens(volts=176.0)
+    meter.run(59, 176.0)
+    under = event(id="e2", kind="undervoltage", state="open", start_us=sag.start_us, supersedes=(sag.id,))
+    meter.look(176.0, under, replace(sag, state="retracted"))
+    meter.run(90, 176.0)
+    assert not meter.recorder.recording, "in the silent middle nothing has to be asked at every sample"
+    meter.closes(under)
+    end_s = meter.now_us / SECOND
+    meter.run(12)
+    instants = meter.instants()
+    assert instants[-1] == pytest.approx(end_s + 10, abs=0.11)
+    middle = [at_s for at_s in instants if begin_s + 60 < at_s < end_s - 5.05]
+    assert middle == [], "its first minute is that of the sag"
+    assert [part.closing for part in meter.parts if part.closing] == ["complete"]
+    assert {part.event for part in meter.parts} == {sag.id}
+
+
+@pytest.mark.parametrize("kind", ["undervoltage", "overvoltage"])
+def test_what_is_told_by_the_minute_has_a_trace_too(kind: str) -> None:
+    meter = Meter()
+    meter.run(100)
+    slow = meter.opens(kind=kind)
+    meter.run(600)
+    meter.closes(slow)
+    meter.run(12)
+    assert meter.parts[0].event == slow.id
+    assert meter.parts[-1].closing == "complete"
+
+
 @pytest.mark.parametrize("lasts_s", [58, 59.9, 60, 60.5, 63, 64.9, 65.5, 69, 70.5, 75])
 def test_an_event_of_about_a_minute_is_kept_whole_or_has_a_gap_that_is_said(lasts_s: float) -> None:
     meter = Meter()

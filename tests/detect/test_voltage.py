@@ -243,8 +243,9 @@ def test_a_sag_follows_a_phase_loss_where_the_voltage_is_still_low() -> None:
 
 def test_a_second_phase_joins_a_phase_loss_after_its_own_five_seconds() -> None:
     _, changes = _phase_loss(*[(0.1, 0.2, 1)] * 12)
-    assert told(changes[3:]) == [("update", "phase_loss")]
-    assert changes[3].crossed == (L1, L2)
+    assert told(changes[3:]) == [("open", "sag"), ("update", "phase_loss"), ("retract", "sag")]
+    assert changes[3].parent == changes[1].key
+    assert changes[4].crossed == (L1, L2)
 
 
 def test_a_supply_loss_inside_a_phase_loss_has_it_as_parent() -> None:

@@ -130,6 +130,7 @@ FREQUENCY = '{ address = 0x09, quantity = "frequency", unit = "Hz",'
         ("refresh_s = 0.5", 'refresh_s = "0.5"', ["timing.refresh_s", "'0.5'", "number"]),
         ("refresh_s = 0.5", "refresh_s = nan", ["timing.refresh_s", "found nan", "0.01..3600"]),
         ("refresh_s = 0.5\n", "", ["timing.refresh_s", "found nothing"]),
+        ("refresh_s = 0.5", 'refresh_s = 0.5\nassumed = ["baud"]', ["timing.assumed", "baud", "window_s"]),
         ("function = 4", "function = 6", ["registers 1, row 1 (voltage_l1)", "function", "found 6", "3..4"]),
         ('encoding = "i32"', 'encoding = "int32"', ["row 1 (voltage_l1)", "encoding", "'int32'", "i32"]),
         ('order = "lsw"', 'order = "CDAB"', ["order", "'CDAB'", "lsw msw"]),

@@ -63,6 +63,16 @@ def test_an_event_carries_its_side_its_energy_and_its_classes() -> None:
     assert b"unbalance_pct" not in line
 
 
+def test_a_class_that_a_later_revision_takes_back_is_overwritten() -> None:
+    given = ENCODER.event(event(state="closed", revision=2, classes={"en50160": "C3", "itic": "undecided"}))
+    taken = ENCODER.event(event(state="closed", revision=3, classes={"itic": "violates"}))
+    assert b'class_en50160="C3"' in given
+    assert b'class_en50160=""' in taken
+    assert {field.split(b"=")[0] for field in given.split(b",") if field.startswith(b"class_")} == {
+        field.split(b"=")[0] for field in taken.split(b",") if field.startswith(b"class_")
+    }
+
+
 def test_an_event_without_meter_and_feeder_says_none() -> None:
     line = ENCODER.event(event(scope="line", meter=None, feeder=None))
     assert line.startswith(b"event,feeder=none,gateway=gw-01,kind=sag,meter=none,site=dashi ")

@@ -145,6 +145,7 @@ def _assert_bounds(found: list[Change], cell: Cell, where: str) -> None:
             assert seen is None or seen >= cell.depth * U - 1e-6, f"{where}: {change}"
         if change.action == "close":
             after_loss = change.kind == "sag" and bool(losses) and change.key > losses[0]
+            assert (change.proven_us or 0) <= end_us, f"{where}: {change}"
             assert holds(change, end_us if after_loss else 0, end_us), f"{where}: {change}"
 
 

@@ -67,13 +67,19 @@ class World:
         for phase in PHASES:
             mine = [fault for fault in self.faults if phase in fault.phases]
             over = [one for one in mine if (one.end_s if self.counts_at_end else one.start_s) <= end_s]
-            values[f"sag_count_{phase}"] = float(sum(one.pu < 0.9 for one in over))
+            values[f"sag_count_{phase}"] = float(sum(one.pu < 0.9 and not self._goes_on(one, mine) for one in over))
             values[f"swell_count_{phase}"] = float(sum(one.pu > 1.1 for one in over))
             values[f"interruption_count_{phase}"] = float(sum(one.pu < 0.1 for one in over))
             begun = [U * one.pu for one in mine if one.start_s < end_s]
             values[f"voltage_{phase}_min"] = min([U, *begun])
             values[f"voltage_{phase}_max"] = max([U, *begun])
         return values
+
+    def _goes_on(self, one: Fault, faults: Sequence[Fault]) -> bool:
+        """A sag in steps is one."""
+        if self.counts_at_end:
+            return any(other.start_s == one.end_s and other.pu < 0.9 for other in faults)
+        return any(other.end_s == one.start_s and other.pu < 0.9 for other in faults)
 
 
 @dataclass

@@ -11,18 +11,27 @@ An hour of 3600 looks is not stepped through look by look. Why leaving looks out
     3. Everything else is stepped: extremes, both sides of every tap change, of every lost reply, and the hour's ends.
 
 `skipped_day` and `stepped_day` do one and the same day both ways; a test compares their states and changes.
+
+What is judged by means has years of its own, `slow_years`, through the whole `MeterDetector` and the book: under- and
+overvoltage, unbalance, rapid change, chatter. No look may be left out there, because every one is in a mean. They are
+quick for another reason: the meter is asked every 10 s, which is the longest that one look may stand for. Six looks a
+minute instead of sixty make the means less steady than they are at a look a second, so they are the harder test. Around
+each tap change it is asked five times a second for 20 s, because a rapid change shows only to who looks that often.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import expm1, log, pi, sin
+from math import expm1, log, pi, sin, sqrt
 from random import Random
 from statistics import NormalDist
 
 from looks import U, rules
 
+from agent.clock import ClockState
 from agent.detect import comms
+from agent.detect.book import Book, MeterFacts, id_maker
 from agent.detect.comms import COMMS_INITIAL, CommsState
+from agent.detect.meter import MeterDetector
 from agent.detect.thresholds import Rules
 from agent.detect.voltage import INITIAL, Look, VoltageState, step
 
@@ -181,3 +190,88 @@ def skipped_day(seed: int) -> tuple[VoltageState, CommsState, Quiet]:
 
 def _in_band(moment: Moment) -> bool:
     return moment.volts is not None and all(0.9 * U <= volts <= 1.1 * U for volts in moment.volts)
+
+
+# Noise of one look by phase, drawn once: an hour begins anywhere in it.
+_DRAWN = 10_007
+_FIVE_A_SECOND, _EVERY_10_S = 200_000, 10_000_000
+_BURST_US = 20_000_000
+
+
+class _Wall:
+    state = ClockState(synced=True, uncertainty_s=0.0)
+
+    def wall_us(self, at_boot_us: int) -> int:
+        return at_boot_us
+
+    def from_wall_us(self, at_us: int) -> int:
+        return at_us
+
+
+class SlowMeter(Meter):
+    """All detectors of one meter, and the book that would sum chatter up."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.rules = rules(window_s=0.2, age_s=0.2)
+        self.detector = MeterDetector(self.rules)
+        facts = MeterFacts(meter="m", rules=self.rules, config="c", watch_s=10.0)
+        self.book = Book(facts, _Wall(), id_maker("gw", f"e{seed}"))
+        draw = self.random.gauss
+        self.noise = [tuple(U * (1 + draw(0, SIGMA)) for _ in range(3)) for _ in range(_DRAWN)]
+        self.at_us = 0
+
+    def hour(self, hour: int, quiet: Quiet) -> None:
+        random, until_us = self.random, (hour + 1) * _HOUR * 1_000_000
+        level = self._level(hour)
+        if random.random() < 0.2:
+            quiet.taps += 1
+            self._look_until(self.at_us + random.randrange(60, 3400) * 1_000_000, _EVERY_10_S, level, quiet)
+            self._look_until(self.at_us + _BURST_US // 2, _FIVE_A_SECOND, level, quiet)
+            self._change_tap()
+            level = self._level(hour)
+            self._look_until(self.at_us + _BURST_US // 2, _FIVE_A_SECOND, level, quiet)
+        tail = -_NORMAL.inv_cdf(_rest(1 - random.random(), 1 / (60 * OVERSAMPLED * len(level))))
+        for sign in (-1, 1):
+            # A minute whose mean is as far off as the worst of a thousand hours.
+            shift = 1 + sign * SIGMA * tail / sqrt(6)
+            self._look_until(self.at_us + 60_000_000, _EVERY_10_S, tuple(one * shift for one in level), quiet)
+        if random.random() < 0.5:
+            quiet.lost += 1
+            self.at_us += _EVERY_10_S
+        self._look_until(until_us, _EVERY_10_S, level, quiet)
+        quiet.hours += 1
+
+    def _look_until(self, until_us: int, every_us: int, level: tuple[float, ...], quiet: Quiet) -> None:
+        judge, noise, at = self.detector.look, self.noise, self.random.randrange(_DRAWN)
+        one, two, three = level
+        now_us, looked = self.at_us, 0
+        while now_us < until_us:
+            first, second, third = noise[at]
+            at = at + 1 if at + 1 < _DRAWN else 0
+            volts = (one * first, two * second, three * third)
+            if changes := judge(Look(now_us, now_us + 20_000, volts), now_us):
+                quiet.changes += len(changes) + len(self.book.revise(changes, now_us))
+            now_us, looked = now_us + every_us, looked + 1
+        self.detector.full_set(None, _lines(volts))
+        quiet.changes += len(self.book.settle(now_us))
+        quiet.lowest, quiet.highest = min(quiet.lowest, min(level)), max(quiet.highest, max(level))
+        self.at_us, quiet.stepped, quiet.looks = now_us, quiet.stepped + looked, quiet.looks + looked
+
+
+def _lines(volts: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Line-line voltages of three that are 120 degrees apart."""
+    one, two, three = volts
+    return tuple(sqrt(a * a + b * b + a * b) for a, b in ((one, two), (two, three), (three, one)))  # type: ignore[return-value]
+
+
+def slow_years(meter_years: float, seed: int, quiet: Quiet) -> Iterator[None]:
+    """One meter a year; yields after each month of a meter."""
+    left = round(meter_years * HOURS_A_YEAR)
+    for number in range(round(meter_years) or 1):
+        meter = SlowMeter(seed + number)
+        for hour in range(min(HOURS_A_YEAR, left)):
+            meter.hour(hour, quiet)
+            if hour % 730 == 729:
+                yield
+        left -= HOURS_A_YEAR
