@@ -2,22 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 from agent import VERSION
 from agent.clock import Clock, ClockHold
+from agent.desk import KEPT, Desk
 from agent.detect.book import Book, MeterFacts, id_maker, orphans
+from agent.detect.ending import abandoned
+from agent.gateway import Gateway
 from agent.journal.journal import Journal
 from agent.known_meters import retired_meters
 from agent.overview import line_budgets
-from agent.pipeline import MeterPipeline, abandoned, book_name
+from agent.pipeline import MeterPipeline, book_name
 from agent.poll.poller import LinePoller
 from agent.poll.window import Window
 from agent.publish.forwarder import Progress, forward
-from agent.records import Miss, Sample
+from agent.records import Event, Incident, Miss, Sample
 from agent.site import InfluxSite, Meter, MqttSite, Site
 from agent.status import answers, socket
 from agent.status.board import Board
@@ -40,8 +43,13 @@ _EVENTS_REMEMBERED = 4096
 # While a voltage is out of its band there is a reading a second: enough to find the last that proves an event, and
 # that it lasted ten minutes at least.
 _READINGS_BACK = 600
+# Youngest readings of all meters, so that the last of each is likely among them: a meter that comes back with the very
+# values of before says nothing of now.
+_READINGS_A_METER = 4
 # Of a meter: its own registers, and an open event around them, may still have to say something about them.
 _EVENTS_BACK = 32
+# Likewise for incidents that are open.
+_INCIDENTS_BACK = 4096
 # Lines a post: some 300 kB before compression, well under every server's limit.
 _INFLUX_WINDOW = 1000
 # How long after the last trouble a meter and its neighbours keep the line's attention.
@@ -63,6 +71,8 @@ class App:
     lines: dict[str, Line] = field(default_factory=dict)
     pollers: dict[str, LinePoller] = field(default_factory=dict)
     sinks: dict[str, Progress] = field(default_factory=dict)
+    gateway: Gateway = field(init=False)
+    desk: Desk = field(init=False)
 
 
 async def run_agent(
@@ -128,6 +138,8 @@ async def _lines(app: App, stack: AsyncExitStack) -> dict[str, Child]:
     pipelines = await _pipelines(app)
     for pipeline in pipelines.values():
         stack.callback(pipeline.stop)
+    gateway = app.gateway = Gateway(app.site, app.clock, app.journal, app.desk.add_event, pipelines)
+    await gateway.resume()
 
     circles = {name: _circle(app.site, name) for name in app.site.meters}
     wheel, outbox, budgets = Wheel(app.clock.boot_us), Outbox(), line_budgets(app.site)
@@ -135,6 +147,7 @@ async def _lines(app: App, stack: AsyncExitStack) -> dict[str, Child]:
     def on_sample(sample: Sample) -> None:
         pipeline = pipelines[sample.meter]
         pipeline.on_sample(sample)
+        gateway.seen(sample)
         if not sample.full and pipeline.troubled:
             for meter in circles[sample.meter]:
                 app.pollers[meter.line].attend(meter.name, sample.received_boot_us + _ATTENTION_US)
@@ -142,7 +155,7 @@ async def _lines(app: App, stack: AsyncExitStack) -> dict[str, Child]:
     def on_miss(miss: Miss) -> None:
         pipelines[miss.meter].on_miss(miss)
 
-    children: dict[str, Child] = {}
+    children: dict[str, Child] = {"mains": gateway.watch} if gateway.source else {}
     for name, config in app.site.lines.items():
         line = app.lines[name] = await stack.enter_async_context(
             Line(name, config, app.clock.boot_us, wheel=wheel, outbox=outbox)
@@ -170,20 +183,41 @@ def _circle(site: Site, name: str) -> tuple[Meter, ...]:
 async def _pipelines(app: App) -> dict[str, MeterPipeline]:
     """One per meter, each inside the events that the last run left open; what has no meter any more is closed."""
     next_id = id_maker(app.site.gateway, app.journal.epoch)
+    loop = asyncio.get_running_loop()
+    app.desk = Desk(
+        app.site, app.journal, app.clock, next_id, soon=loop.call_soon, later=loop.call_later,
+        changed=app.board.changed.set,
+    )  # fmt: skip
+    app.board.shown = app.desk.status
     pipelines = {name: _pipeline(app, meter, next_id) for name, meter in app.site.meters.items()}
-    left_open = app.journal.open_events()
+    incidents = app.journal.open_incidents()
+    over = await _events_of(app.journal, incidents)
+    left_open = app.desk.resume(app.journal.open_events(), incidents, app.journal.kept(KEPT), over)
+    youngest = await app.journal.readings(None, _READINGS_A_METER * len(pipelines))
+    last_said = {reading.meter: (reading,) for reading in reversed(youngest)}
     for name, pipeline in pipelines.items():
+        app.desk.add(name, pipeline.facts)
         concerned = any(event.meter == name for event in left_open)
         traces = [part for event in left_open if event.meter == name for part in await app.journal.traces(event)]
-        readings = await app.journal.readings(name, _READINGS_BACK) if concerned else ()
+        before = await app.journal.readings(name, _READINGS_BACK) if concerned else last_said.get(name, ())
         last = app.journal.kept(name)
         recent = await app.journal.events(limit=_EVENTS_BACK, meter=name) if concerned or last else ()
-        pipeline.resume(left_open, readings, traces, kept=app.journal.kept(book_name(name)), recent=recent)
+        pipeline.resume(left_open, before, traces, kept=app.journal.kept(book_name(name)), recent=recent)
         if last:
             pipeline.resume_log(last, recent)
     for event in orphans(left_open, pipelines):
-        app.journal.add_event(abandoned(event, app.clock))
+        app.journal.add_event(abandoned(event, app.clock.wall_us()))
     return pipelines
+
+
+async def _events_of(journal: Journal, incidents: Sequence[Incident]) -> list[Event]:
+    """Those that are over."""
+    if not incidents:
+        return []
+    ids = {id_ for incident in incidents for id_ in incident.events}
+    since_us = min(incident.start_earliest_us for incident in incidents)
+    known = await journal.events(limit=_INCIDENTS_BACK, since_us=since_us)
+    return [event for event in known if event.id in ids and event.state != "open"]
 
 
 def _pipeline(app: App, meter: Meter, next_id: Callable[[], str]) -> MeterPipeline:
@@ -209,9 +243,10 @@ def _pipeline(app: App, meter: Meter, next_id: Callable[[], str]) -> MeterPipeli
     window = Window(meter.name, meter.nominal_v, channels.keys, averaged, meter.publish_every_us)
     currents = tuple(sorted(averaged.difference(channels.keys)))
     return MeterPipeline(
-        meter.name, rules, channels.keys, book, window, app.clock, app.journal, app.board, currents,
+        meter.name, rules, channels.keys, book, window, app.clock, app.desk, app.board, currents,
         floor_a=NOISE_A * meter.installation.ct, meter_log=log_,
         hasten=lambda at_us: app.pollers[meter.line].hasten(meter.name, at_us),
+        bus_vt=meter.node != meter.voltage_node,
     )  # fmt: skip
 
 
@@ -243,7 +278,8 @@ async def _influxdb(app: App, table: InfluxSite, stack: AsyncExitStack) -> dict[
 
     feeders = {name: meter.feeder for name, meter in app.site.meters.items()}
     encoder = LineEncoder(app.site.name, app.site.gateway, feeders)
-    newest = await app.journal.events(limit=_EVENTS_REMEMBERED)
+    newest: list[Event | Incident] = [*await app.journal.events(limit=_EVENTS_REMEMBERED)]
+    newest += await app.journal.incidents(limit=_EVENTS_REMEMBERED)
     hold = ClockHold(app.site.clock, app.clock, await _last_stored_us(app))
     sink = InfluxSink(table, encoder, hold=hold.reason, newest=newest)
     await stack.enter_async_context(sink)
@@ -264,6 +300,8 @@ async def _tick(app: App, notify: Notify) -> None:
     """Once a second: the wall clock's offset anew, and a pat for the watchdog while every line goes round."""
     while True:
         app.clock.tick()
+        app.gateway.tick()
+        app.desk.tick()
         for poller in app.pollers.values():
             poller.tick()
         now_us = app.clock.boot_us()

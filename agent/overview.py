@@ -5,7 +5,8 @@ from typing import Any
 
 from agent.budget import LineBudget, Load, Pace, Share, line_budget, load
 from agent.detect.floor import HALF, Watching, floor_words, surely_seen_s
-from agent.site import Site
+from agent.network_tree import network_rows
+from agent.site import MainsSite, Site
 from agent.wiring import watched
 from drivers.line import LineConfig, RtuOverTcpEndpoint, SerialPort
 
@@ -35,9 +36,19 @@ def overview(site: Site) -> dict[str, Any]:
         "config": site.config_hash,
         "state_dir": str(site.state_dir),
         "lines": {name: _line(site, name, budget) for name, budget in line_budgets(site).items()},
+        "network": network_rows(site.network),
+        "mains": _mains(site.mains),
+        "calendar": None if site.calendar is None else str(site.calendar),
         "mqtt": None if site.mqtt is None else f"{site.mqtt.host}:{site.mqtt.port}",
         "influxdb": None if site.influxdb is None else site.influxdb.url,
     }
+
+
+def _mains(mains: MainsSite | None) -> dict[str, Any] | None:
+    if mains is None:
+        return None
+    ups, host, port = mains.nut or ("", "", 0)
+    return {"asks": str(mains.sysfs) if mains.sysfs else f"{ups}@{host}:{port}", "node": mains.node}
 
 
 def _line(site: Site, name: str, budget: LineBudget) -> dict[str, Any]:
@@ -67,6 +78,9 @@ def _meter(site: Site, share: Share) -> dict[str, Any]:
         "basis": meter.basis,
         "voltage_ratio": meter.installation.vt,
         "current_ratio": meter.installation.ct,
+        "node": meter.node,
+        "voltage_node": meter.voltage_node,
+        "powered_by": meter.powered_by,
         "path": list(meter.path),
         "feeder": meter.feeder,
     }

@@ -4,24 +4,28 @@ sample -> comms, voltages -> events; sample -> window -> readings; both -> journ
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
-from typing import Protocol
 
 from agent.clock import Clock
 from agent.detect import comms
+from agent.detect.bay import BayDetector
 from agent.detect.book import Book
 from agent.detect.book_state import understood
 from agent.detect.changes import Change
 from agent.detect.comms import COMMS_INITIAL
+from agent.detect.ending import abandoned
 from agent.detect.meter import MeterDetector
 from agent.detect.meter_log import MeterLog, Seeing
 from agent.detect.recorder import Recorder
 from agent.detect.supply import supply
-from agent.detect.thresholds import HIGHEST_PU, Rules
-from agent.detect.voltage import Look
+from agent.detect.supply_evidence import Seen
+from agent.detect.thresholds import Rules
+from agent.detect.voltage import Amps, Look
 from agent.detect.warmup import Warmup
+from agent.keeps import Keeps
+from agent.plausible import lines_of, plausible
 from agent.poll.window import Window
-from agent.records import Comms, Event, MeterStatus, Miss, Reading, Sample, Supply, Trace
+from agent.records import Comms, Event, MeterStatus, Miss, Mode, Reading, Sample, Supply, Trace
+from agent.seen import LastFacts, flows, seen_of, standing_volts
 from agent.status.board import Board
 from agent.tidied import tidied_event, tidied_reading
 from agent.trace_rows import GOOD, QUESTIONABLE
@@ -37,18 +41,6 @@ _BOOTING_US = 2_000_000
 _STEP_US = 100_000
 
 Standing = tuple[Supply, Mapping[str, Supply], Comms]
-
-
-class Keeps(Protocol):
-    """What the pipeline needs of the journal."""
-
-    def add_reading(self, reading: Reading) -> object: ...
-
-    def add_event(self, event: Event) -> object: ...
-
-    def add_trace(self, trace: Trace) -> object: ...
-
-    def keep(self, name: str, text: str) -> object: ...
 
 
 class MeterPipeline:
@@ -74,6 +66,7 @@ class MeterPipeline:
         floor_a: float = 0.1,
         meter_log: MeterLog | None = None,
         hasten: Callable[[int], None] = lambda at_boot_us: None,
+        bus_vt: bool = False,
     ) -> None:
         self._meter = meter
         self._rules = rules
@@ -83,19 +76,25 @@ class MeterPipeline:
         self._clock = clock
         self._journal = journal
         self._board = board
-        self._detector = MeterDetector(rules, floor_a)
+        self._detector = BayDetector(rules, floor_a) if bus_vt else MeterDetector(rules, floor_a)
+        self._floor_a = floor_a
         self._log = meter_log or MeterLog((), rules, lives_on_it=False)
         self._hasten = hasten
         self._warmup = Warmup(rules)
         self._comms = COMMS_INITIAL
         self._columns = keys + currents
         self._recorder = Recorder(meter, self._columns, clock)
+        self._reads_lines = rules.basis != "ll" and set(VOLTAGES_LL) <= set(currents)
         self._volts: tuple[float | None, ...] | None = None
+        self._amps: Amps = (None, None, None)
+        self._flowed = False
+        self._miss: Miss | None = None
         self._asked_us: int | None = None
         self._watch_s: float | None = None
         self._kept_by_us: int | None = None
         self._standing: Standing = (*supply(None, rules, "suspect"), "suspect")
         self._all_live = False
+        self._facts = LastFacts(meter)
         board.add(self.status)
 
     def resume(
@@ -115,9 +114,12 @@ class MeterPipeline:
         earlier = understood(kept, self._clock.boot_id, self._clock.offset_us)
         resumed = self._book.resume(events, readings, earlier=earlier, now_us=now_us, recent=recent)
         self._recorder.resume(self._book.open_events, traces, now_us)
-        self._detector.resume(resumed.voltage, resumed.slow, resumed.reference_v)
+        self._detector.resume(resumed.voltage, resumed.slow, resumed.reference_v, resumed.faults)
+        if readings:
+            self._detector.stale.after_restart(max(readings, key=lambda reading: reading.time_us))
         self._comms = resumed.comms
-        for event in (*self._book.open_events, *(abandoned(orphan, self._clock) for orphan in resumed.orphans)):
+        gone = (abandoned(orphan, self._clock.wall_us()) for orphan in resumed.orphans)
+        for event in (*self._book.open_events, *gone):
             self._journal.add_event(event)
         self._board.changed.set()
 
@@ -131,20 +133,25 @@ class MeterPipeline:
         if self._quiet(sample):
             return
         sample = self._plausible(sample)
+        last_good_us = self._comms.last_good_us
         self._comms, changes = comms.answered(self._comms, sample.sent_boot_us, sample.received_boot_us)
         if changes:
             self._warmup.begins(sample.received_boot_us)
+            self._detector.after_silence(sample.received_boot_us - (last_good_us or sample.received_boot_us))
         at_us = self._clock.wall_us(sample.received_boot_us)
         if sample.full:
-            self._full_set(sample)
+            changes += self._full_set(sample)
         else:
             sample = self._warm(sample)
-            changes += self._look(sample, at_us)
+            changes += self._judged(sample, tuple(map(sample.values.get, self._columns)), at_us)
         self._tell(changes, sample.received_boot_us)
         published = self._latched(sample) if self._log else sample
         if self._recorder.recording:
             self._keep_traces(self._recorder.due(sample.received_boot_us))
         if published is sample or published.values:
+            if self._detector.stale:
+                self._window.flag("stale")
+                published = published._replace(quality="questionable")
             self._keep(self._window.add(published, self._clock.wall_us(sample.sent_boot_us), at_us))
         self._note_standing()
 
@@ -168,6 +175,7 @@ class MeterPipeline:
 
     def on_miss(self, miss: Miss) -> None:
         words = f"{miss.outcome}: {miss.detail}" if miss.detail else miss.outcome
+        self._miss = miss
         self._comms, changes = comms.missed(self._comms, miss.deadline_boot_us, miss.sent_boot_us, words)
         now_us = self._clock.boot_us()
         self._recorder.lost(now_us)
@@ -180,6 +188,16 @@ class MeterPipeline:
         """Nothing comes any more: keep what a trace in the making has."""
         self._keep_traces(self._recorder.stop(self._clock.boot_us()))
         self._keep_log(self._clock.boot_us(), stops=True)
+
+    def hold_fast(self) -> None:
+        """The power may go: what was read so far becomes a reading."""
+        self._keep(self._window.cut(self._clock.wall_us()))
+
+    def set_mode(self, mode: Mode) -> None:
+        """Marks what begins from now on, and the reading in the making."""
+        self._window.mark("" if mode == "normal" else mode)
+        self._book.mode = mode
+        self._board.changed.set()
 
     @property
     def troubled(self) -> bool:
@@ -200,22 +218,23 @@ class MeterPipeline:
             comms=self._standing[2],
             last_good_us=None if last_good_us is None else self._clock.wall_us(last_good_us),
             open_events=tuple(event.id for event in self._book.open_events),
+            mode=self._book.mode,
         )
 
+    def facts(self) -> Seen:
+        """What the desk needs of this meter now: the same object until it is heard, or missed, again."""
+        comms_, miss, events, mode = self._comms, self._miss, self._book.open_events, self._book.mode
+        if not self._facts.stands(comms_, miss, (events, mode, self._detector.rules)):
+            flowing = flows(self._amps, self._floor_a, self._flowed)
+            self._facts.seen = seen_of(self._meter, self._detector, comms_, miss, self._volts, flowing, events, mode)
+        return self._facts.seen
+
     def _plausible(self, sample: Sample) -> Sample:
-        """A voltage that no network has is no voltage: absent, and the reading says so."""
-        highest_v = HIGHEST_PU * self._rules.reference_v
-        get = sample.values.get
-        for key in self._keys:
-            if not 0 <= get(key, 0.0) <= highest_v:
-                break
-        else:
-            return sample
-        self._window.flag("out_of_range")
-        values = {
-            key: value for key, value in sample.values.items() if key not in self._keys or 0 <= value <= highest_v
-        }
-        return sample._replace(values=values)
+        """Without voltages that no network has; the reading says so."""
+        after = plausible(sample, self._keys, self._rules.reference_v)
+        if after is not sample:
+            self._window.flag("out_of_range")
+        return after
 
     def _warm(self, sample: Sample) -> Sample:
         """What a meter says right after its boot proves nothing."""
@@ -229,13 +248,11 @@ class MeterPipeline:
         self._window.flag("warmup")
         return sample._replace(quality="questionable")
 
-    def _full_set(self, sample: Sample) -> None:
-        """What the detectors need of the rest: which way power flows, and line-line voltages."""
-        get = sample.values.get
-        one, two, three = (get(name) for name in VOLTAGES_LL)
-        lines = None if one is None or two is None or three is None else (one, two, three)
-        self._detector.full_set(get("active_power_total"), lines)
+    def _full_set(self, sample: Sample) -> tuple[Change, ...]:
+        """What the detectors need of the rest: which way power flows, line-line voltages, and whether it moves."""
+        self._detector.full_set(sample.values.get("active_power_total"), lines_of(sample))
         self._tell_events(self._book.settle(sample.received_boot_us), sample.received_boot_us)
+        return self._detector.full_values(sample.values, sample.received_boot_us) if sample.quality == "good" else ()
 
     def _latched(self, sample: Sample) -> Sample:
         """What the meter's own registers tell; the sample without those that are no part of a reading."""
@@ -265,9 +282,6 @@ class MeterPipeline:
         if reset:
             log.info("meter.counters_reset meter=%s registers=%s", self._meter, ",".join(reset))
 
-    def _look(self, sample: Sample, at_us: int) -> tuple[Change, ...]:
-        return self._judged(sample, tuple(map(sample.values.get, self._columns)), at_us)
-
     def _judged(self, sample: Sample, row: tuple[float | None, ...], at_us: int) -> tuple[Change, ...]:
         """What the detectors make of a look. row: its values in the order of the trace's columns."""
         sent_us, received_us, good = sample.sent_boot_us, sample.received_boot_us, sample.quality == "good"
@@ -275,9 +289,10 @@ class MeterPipeline:
         asked_us, self._asked_us = self._asked_us, sent_us
         self._watch_s = None if asked_us is None else (sent_us - asked_us) / 1e6
         get = sample.values.get
-        amps = get("current_l1"), get("current_l2"), get("current_l3")
+        amps = self._amps = get("current_l1"), get("current_l2"), get("current_l3")
         volts = self._volts = row[: len(self._keys)]
-        return self._detector.look(_new(Look, (sent_us, received_us, volts, not good, amps)), at_us)
+        lines = lines_of(sample) if self._reads_lines else None
+        return self._detector.look(_new(Look, (sent_us, received_us, volts, not good, amps, lines)), at_us)
 
     def _tell(self, changes: tuple[Change, ...], at_boot_us: int) -> None:
         if changes:
@@ -320,7 +335,9 @@ class MeterPipeline:
 
     def _note_standing(self) -> None:
         heard = comms.comms(self._comms)
-        now = (*supply(self._volts, self._rules, heard, self._detector.open_kinds), heard)
+        self._flowed = self._flowed or flows(self._amps, self._floor_a, False) is True
+        volts = standing_volts(self._detector, self._volts)
+        now = (*supply(volts, self._rules, heard, self._detector.open_kinds), heard)
         if now != self._standing:
             self._standing = now
             self._board.changed.set()
@@ -331,18 +348,3 @@ class MeterPipeline:
 def book_name(meter: str) -> str:
     """Under which the journal keeps what the book needs in the next run. No meter has a colon in its name."""
     return f"book:{meter}"
-
-
-def abandoned(orphan: Event, clock: Clock) -> Event:
-    """An event that this site file can no longer continue: what was seen stays true, its end is not known.
-
-    Retracting it was rejected: the beginning was measured. Leaving it open was, too: nobody would ever close it.
-    """
-    reason = "no longer observed: the site file changed between two runs of the agent; the end is not known"
-    return replace(
-        orphan,
-        state="closed",
-        revision=orphan.revision + 1,
-        reported_us=clock.wall_us(),
-        evidence=(*orphan.evidence, reason),
-    )

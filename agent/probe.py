@@ -11,9 +11,10 @@ from pathlib import Path
 
 from agent.budget import ceiling_s, timeout_s
 from agent.clock import boot_us
+from agent.mains import mains_of
 from agent.poll.place import chain_of, moved
 from agent.probe_influx import trouble_of
-from agent.site import InfluxSite, Meter, Site
+from agent.site import InfluxSite, MainsSite, Meter, Site
 from agent.tidied import tidied_values
 from agent.wiring import polled, watched
 from drivers.codec import compile_plan
@@ -177,13 +178,24 @@ def _trouble(exchange: Exchange, read: Read) -> str:
 
 
 async def reach_servers(site: Site) -> tuple[Reached, ...]:
-    """Whether the site's broker takes a connection (its password is not tried), and its database our rows."""
+    """Whether the site's broker takes a connection (its password is not tried), its database our rows, and whether
+    the gateway's own supply can be asked."""
     asked = []
     if site.mqtt is not None:
         asked.append(_reach("mqtt", site.mqtt.host, site.mqtt.port))
     if site.influxdb is not None:
         asked.append(_reach_influx(site.influxdb))
+    if site.mains is not None:
+        asked.append(_ask_mains(site.mains))
     return tuple(await asyncio.gather(*asked))
+
+
+async def _ask_mains(table: MainsSite) -> Reached:
+    mains = mains_of(table)
+    await mains.lost()
+    await mains.close()
+    asked = str(table.sysfs) if table.nut is None else f"{table.nut[0]}@{table.nut[1]}:{table.nut[2]}"
+    return Reached("mains", asked, mains.trouble)
 
 
 async def _reach_influx(table: InfluxSite) -> Reached:

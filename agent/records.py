@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 Quality = Literal["good", "questionable", "invalid"]
 Kind = Literal[
     "sag", "swell", "supply_loss", "phase_loss", "comms_loss", "undervoltage", "overvoltage", "unbalance",
-    "rapid_change", "chatter",
+    "rapid_change", "chatter", "earth_fault", "neutral_fault", "vt_failure", "stale_data", "backfeed",
+    "gateway_outage", "mains_loss",
 ]  # fmt: skip
 State = Literal["open", "closed", "retracted"]
 Scope = Literal["meter", "line", "gateway"]
@@ -160,6 +161,60 @@ class Event:
         return (self.duration_min_s + self.duration_max_s) / 2
 
 
+Cause = Literal[
+    "supply_loss", "phase_loss", "open_conductor", "earth_fault", "neutral_fault", "gateway_outage"
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """One revision of one incident: events with one cause, seen from the network. Bounds as in `Event`.
+
+    cause:       what is wrong at `node`; device: what a lineman would look at there
+    confidence:  0 to 1: the part of the meters below the node that voted, times the weakest evidence among them
+    dead, alive, unknown: meters below the node, as they stand; restored: those that were dead in it and are back
+    customers:   (fewest, most) without supply now; most: the greatest number it has been; by_phase: split, where known
+    events:      ids of the events it is made of; nested: nodes that stay dead for a reason of their own
+    reclosed:    how often the supply came back for a moment; locked_out: and went for good
+    critical:    marked nodes (``hospital``) among those without supply
+    alarms:      words about danger to people, as a voltage below a dead node; their absence means nothing
+    words:       three lines for a dispatcher: what and where, who and since when, how sure and what next
+    """
+
+    id: str
+    revision: int
+    state: State
+    reported_us: int
+    cause: Cause
+    node: str
+    start_us: int
+    start_earliest_us: int
+    end_us: int | None = None
+    end_earliest_us: int | None = None
+    duration_min_s: float | None = None
+    duration_max_s: float | None = None
+    device: str = ""
+    path: tuple[str, ...] = ()
+    feeder: str | None = None
+    confidence: float = 0.0
+    phases: tuple[str, ...] = ()
+    dead: tuple[str, ...] = ()
+    alive: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
+    customers: tuple[int, int] | None = None
+    most: tuple[int, int] | None = None
+    by_phase: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    events: tuple[str, ...] = ()
+    nested: tuple[str, ...] = ()
+    reclosed: int = 0
+    locked_out: bool = False
+    critical: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    clock: ClockState = ClockState(None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class MeterStatus:
     """How one meter stands now. supply_by_phase is keyed by network phase (``l1 l2 l3``, or ``l1_l2`` ...)."""
@@ -210,4 +265,4 @@ class Trace:
     closing: Closing = ""
 
 
-Record = Reading | Event | Gap | Trace
+Record = Reading | Event | Gap | Trace | Incident

@@ -4,24 +4,27 @@ Reading it takes pydantic and what hangs on that, 20 MB: they are imported by th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from agent.detect.network import Network
 from agent.records import Reference, VoltageBasis
 from agent.secret import Secret
 from drivers.codec import Installation
 from drivers.line import LineConfig
 from drivers.model import MeterModel
 
-__all__ = ["InfluxSite", "Meter", "MqttSite", "Secret", "Site", "load_site"]
+__all__ = ["InfluxSite", "MainsSite", "Meter", "MqttSite", "Secret", "Site", "load_site"]
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
     """One meter of the site.
 
-    path:      names of the meters from the root of the feeder tree to this one, itself last
+    upstream:  the next meter above it in the network; path: names of the meters from the root to this one, itself last
+    node:      the node it stands on, by its own name if the site file names none; voltage_node: where its voltage is
+               taken, the same unless it hangs on the voltage transformer of a bus
     customers: least and most that are fed directly here; None if not said
     nominal_v: declared voltage on `basis`; limits: low and high in V, None = as the profile has them
     reference: what sags and swells are measured by, the declared voltage or one that slides
@@ -49,6 +52,8 @@ class Meter:
     watch_us: int | None
     publish_every_us: int
     watch_auto: bool = False
+    node: str = ""
+    voltage_node: str = ""
     vt_error_pct: float | None = 0.0
 
 
@@ -82,8 +87,23 @@ class InfluxSite:
 
 
 @dataclass(frozen=True, slots=True)
+class MainsSite:
+    """Who tells whether the gateway's own supply is there: exactly one of both. node: where that supply comes from.
+
+    sysfs: directory of a power supply; nut: name of the UPS, host and port of its server
+    """
+
+    sysfs: Path | None
+    nut: tuple[str, str, int] | None
+    node: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
-    """A checked site file. config_hash: 16 hex digits over the file's bytes and the maps it uses."""
+    """A checked site file. config_hash: 16 hex digits over the file's bytes and the maps it uses.
+
+    calendar: file of the times in which meters are tested or maintained
+    """
 
     file: Path
     name: str
@@ -99,6 +119,9 @@ class Site:
     mqtt: MqttSite | None
     influxdb: InfluxSite | None
     config_hash: str
+    network: Network = field(default_factory=Network)
+    mains: MainsSite | None = None
+    calendar: Path | None = None
 
 
 def load_site(path: Path, state_dir: Path | None = None) -> Site:

@@ -8,20 +8,22 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from agent.detect.network import Network
 from agent.errors import Finding, SiteError
-from agent.site import InfluxSite, Meter, MqttSite, Site
+from agent.site import InfluxSite, MainsSite, Meter, MqttSite, Site
+from agent.site_network import build_network, meter_path, network_rules, place_rules
 from agent.site_rules import (
     asks_watch,
     basis,
-    chain_to_root,
     check_rules,
     line_config,
     pace,
     resolve_models,
     wiring,
 )
-from agent.site_schema import MeterTable, SiteTable, Tables, parse_tables
+from agent.site_schema import MeterTable, Tables, parse_tables
 from agent.site_sinks import influx_site, mqtt_site
+from agent.site_values import as_toml
 from drivers.codec import Installation
 from drivers.model import MeterModel
 
@@ -33,7 +35,13 @@ def read_site(path: Path, state_dir: Path | None = None) -> Site:
     tables, findings = parse_tables(body)
     beside = path.absolute().parent
     models, missing = resolve_models(tables, beside)
-    findings += [*missing, *check_rules(tables, models)]
+    findings += [*missing, *check_rules(tables, models), *network_rules(tables), *_no_calendar(tables, beside)]
+    network = Network()
+    if not findings:
+        network = build_network(
+            tables, {name: _powered_by(tables.meters[name], model) for name, model in models.items()}
+        )
+        findings += place_rules(tables, network)
     mqtt, influxdb = _sinks(tables, beside, findings)
     site = tables.site
     if findings or site is None:
@@ -49,10 +57,13 @@ def read_site(path: Path, state_dir: Path | None = None) -> Site:
         profile=site.profile,
         clock=site.clock,
         lines=MappingProxyType({name: line_config(table) for name, table in tables.lines.items()}),
-        meters=MappingProxyType({name: _meter(name, tables, site, model) for name, model in models.items()}),
+        meters=MappingProxyType({name: _meter(name, tables, network, model) for name, model in models.items()}),
         mqtt=mqtt,
         influxdb=influxdb,
         config_hash=_config_hash(raw, models),
+        network=network,
+        mains=_mains(tables),
+        calendar=beside / site.calendar if site.calendar else None,
     )
 
 
@@ -102,25 +113,46 @@ def _sinks(tables: Tables, beside: Path, findings: list[Finding]) -> tuple[MqttS
     return mqtt, influxdb
 
 
-def _meter(name: str, tables: Tables, site: SiteTable, model: MeterModel) -> Meter:
-    table = tables.meters[name]
-    path = chain_to_root(name, tables.meters)
+def _no_calendar(tables: Tables, beside: Path) -> list[Finding]:
+    name = tables.site and tables.site.calendar
+    if not name or (beside / name).is_file():
+        return []
+    found = f"{as_toml(name)}, which is not there"
+    return [Finding("site.calendar", found, "a file beside the site file", "write that file, or remove the key")]
+
+
+def _mains(tables: Tables) -> MainsSite | None:
+    table = tables.mains
+    if table is None:
+        return None
+    return MainsSite(Path(table.sysfs) if table.sysfs else None, table.nut, table.node)
+
+
+def _powered_by(table: MeterTable, model: MeterModel) -> str:
+    return table.powered_by or model.powered_by
+
+
+def _meter(name: str, tables: Tables, network: Network, model: MeterModel) -> Meter:
+    table, site, placed = tables.meters[name], tables.site, network.meters[name]
+    path = meter_path(network, name)
+    assert site is not None  # noqa: S101 - without it there is a finding
     asked = pace(table, site, model)
     nominal_v = table.nominal_voltage or site.nominal_voltage
     assert nominal_v is not None  # noqa: S101 - a rule demands one of them
+    customers = network.nodes[placed.node].customers
     return Meter(
         name=name,
         line=table.line,
         unit=table.unit,
         model=model,
         installation=_installation(table),
-        feeder=_feeder(path, tables),
-        upstream=table.upstream or None,
+        feeder=placed.feeder,
+        upstream=path[-2] if len(path) > 1 else None,
         path=path,
-        customers=None if table.customers is None else (table.customers, table.customers),
+        customers=None if customers is None else (customers.total, customers.total),
         wiring=wiring(table, model),
         basis=basis(table, model),
-        powered_by=table.powered_by or model.powered_by,
+        powered_by=placed.powered_by,
         nominal_v=nominal_v,
         limits=table.limits,
         reference=table.reference or site.reference,
@@ -128,6 +160,8 @@ def _meter(name: str, tables: Tables, site: SiteTable, model: MeterModel) -> Met
         watch_us=asked.watch_us,
         publish_every_us=table.publish_every or site.publish_every,
         watch_auto=asks_watch(table, site) == "auto",
+        node=placed.node,
+        voltage_node=placed.voltage_node,
         vt_error_pct=_vt_error_pct(table),
     )
 
@@ -141,11 +175,6 @@ def _installation(table: MeterTable) -> Installation:
         phase_map=table.phase_map,
         direction=table.direction,
     )
-
-
-def _feeder(path: tuple[str, ...], tables: Tables) -> str | None:
-    """The meter's own, else that of the nearest meter above it that has one."""
-    return next((feeder for name in reversed(path) if (feeder := tables.meters[name].feeder)), None)
 
 
 def _config_hash(raw: bytes, models: Mapping[str, MeterModel]) -> str:

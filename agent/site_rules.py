@@ -136,12 +136,12 @@ def _ports(table: LineTable) -> Iterator[tuple[tuple[str, ...], str]]:
 def _references(tables: Tables) -> Iterator[Finding]:
     for name, table in tables.meters.items():
         if table.line not in tables.declared_lines:
-            yield _no_such(f"meters.{name}.line", table.line, tables.declared_lines, "line")
+            yield no_such(f"meters.{name}.line", table.line, tables.declared_lines, "line")
         if table.upstream and table.upstream not in tables.declared_meters:
-            yield _no_such(f"meters.{name}.upstream", table.upstream, tables.declared_meters, "meter")
+            yield no_such(f"meters.{name}.upstream", table.upstream, tables.declared_meters, "meter")
 
 
-def _no_such(where: str, name: str, known: Iterable[str], what: str) -> Finding:
+def no_such(where: str, name: str, known: Iterable[str], what: str) -> Finding:
     names = sorted(known)
     return Finding(where, as_toml(name), ", ".join(names) or "nothing yet", _hint(name, names, f"add the {what}"))
 
@@ -175,12 +175,6 @@ def _loops(meters: Mapping[str, MeterTable]) -> Iterator[Finding]:
         if up in chain:
             loop = " -> ".join([*chain[chain.index(up) :], up])
             yield Finding(f"meters.{up}.upstream", f"a loop: {loop}", "a tree", "let one of them have no upstream")
-
-
-def chain_to_root(name: str, meters: Mapping[str, MeterTable]) -> tuple[str, ...]:
-    """Names from the root of the feeder tree to this meter, itself last. The tree has no loop."""
-    up = meters[name].upstream
-    return (*chain_to_root(up, meters), name) if up else (name,)
 
 
 # IEC 61000-4-30: three-wire systems are judged line-to-line; two wires have no second line.

@@ -8,22 +8,33 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from agent.detect.network import Customers, NodeKind
 from agent.errors import Finding
 from agent.site_values import (
     DURATION_ALLOWED,
-    FILE_NAME,
-    LONGEST_FILE_NAME,
+    LIVES_ON_ALLOWED,
     NAME,
     NAME_ALLOWED,
     as_toml,
+    ascending,
     duration_us,
+    each_once,
     endpoint,
+    nut_server,
     ratio,
+    read_customers,
+    read_file_name,
+    read_group,
+    read_lives_on,
+    read_name,
+    read_upstream,
+    read_watch,
+    read_zone,
+    unlike,
 )
 
 
@@ -38,65 +49,31 @@ def _text(parse: Callable[[str], Any]) -> BeforeValidator:
     return BeforeValidator(validate)
 
 
-def _name(text: str) -> str:
-    if NAME.fullmatch(text) is None:
-        raise ValueError(text)
-    return text
-
-
-def _zone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (ZoneInfoNotFoundError, OSError) as error:
-        raise ValueError(text) from error
-    return text
-
-
-def _watch(text: str) -> int | Literal["auto", "max"]:
-    return text if text in ("auto", "max") else duration_us(text)  # type: ignore[return-value]
-
-
-def _upstream(text: str) -> str:
-    return text and _name(text)
-
-
-def _file_name(text: str) -> str:
-    """Tokens end in = and carry + and longer runs than people give their files: what looks like one is not shown."""
-    if not FILE_NAME.fullmatch(text) or (len(text) > LONGEST_FILE_NAME and "/" not in text):
-        raise ValueError("no file name")
-    return text
-
-
-def _permutation(value: tuple[str, str, str]) -> tuple[str, str, str]:
-    if len(set(value)) != len(value):
-        raise ValueError("a phase stands twice")
-    return value
-
-
-def _ascending(value: tuple[float, float]) -> tuple[float, float]:
-    if not 0 < value[0] < value[1]:
-        raise ValueError("low is not below high")
-    return value
-
-
 def _tcp(text: str) -> tuple[str, int]:
     return endpoint(text, 502)
 
 
 _FILE_ALLOWED = "the name of a file in $CREDENTIALS_DIRECTORY or beside the site file"
+_CALENDAR_ALLOWED = 'the name of a file beside the site file, as "calendar.toml"'
 _TCP_ALLOWED = '"HOST:PORT", as "10.20.0.11:502"'
 
-Name = Annotated[str, _text(_name), Field(description=NAME_ALLOWED)]
+Name = Annotated[str, _text(read_name), Field(description=NAME_ALLOWED)]
 Pace = Annotated[int, _text(duration_us), Field(ge=100_000, description='a duration of "100ms" or more, as "10s"')]
 Watch = Annotated[
-    int | Literal["auto", "max"], _text(_watch), Field(description=f'"auto", "max" or {DURATION_ALLOWED}')
+    int | Literal["auto", "max"], _text(read_watch), Field(description=f'"auto", "max" or {DURATION_ALLOWED}')
 ]
 Ratio = Annotated[float, _text(ratio), Field(description='primary over secondary, both above zero, as "10000/100"')]
 Volts = Annotated[float, Field(ge=1, le=1_000_000, description="a number of volts, 1 to 1000000, without quotes")]
-FileName = Annotated[str, _text(_file_name), Field(description=_FILE_ALLOWED)]
+FileName = Annotated[str, _text(read_file_name), Field(description=_FILE_ALLOWED)]
 Endpoint = Annotated[tuple[str, int], Field(description=_TCP_ALLOWED)]
 Flag = Annotated[bool, Field(description="true or false")]
 Text = Annotated[str, Field(min_length=1, description="a string that is not empty")]
+
+
+_NAMES_ALLOWED = 'names of nodes, each once, as ["F12"]'
+_GROUP_ALLOWED = 'a vector group, as "Dyn11" or "Yyn0": star to delta or zigzag has an odd clock number, others even'
+_CUSTOMERS_ALLOWED = "a count, 0 or more, or { l1 = 60, l2 = 61, l3 = 57, three_phase = 4 }"
+Names = Annotated[tuple[Name, ...], Field(strict=False, description=_NAMES_ALLOWED), AfterValidator(unlike)]
 
 
 def choice(*words: str | int) -> Any:
@@ -124,13 +101,14 @@ class SiteTable(Table):
     state_dir: Text = "/var/lib/lamplighter"
     nominal_voltage: Volts | None = None
     frequency: Annotated[Literal[50, 60], choice(50, 60)] = 50
-    time_zone: Annotated[str, _text(_zone), Field(description='an IANA time zone, as "Europe/Berlin"')] = "UTC"
+    time_zone: Annotated[str, _text(read_zone), Field(description='an IANA time zone, as "Europe/Berlin"')] = "UTC"
     profile: Annotated[Literal["iec", "gb", "ieee"], choice("iec", "gb", "ieee")] = "iec"
     reference: Annotated[Literal["declared", "sliding"], choice("declared", "sliding")] = "declared"
     clock: Annotated[Literal["auto", "trusted"], choice("auto", "trusted")] = "auto"
     poll: Pace = 10_000_000
     watch: Watch = "auto"
     publish_every: Pace = 10_000_000
+    calendar: Annotated[str | None, _text(read_file_name), Field(description=_CALENDAR_ALLOWED)] = None
 
 
 class LineTable(Table):
@@ -149,20 +127,19 @@ class LineTable(Table):
 
 
 class MeterTable(Table):
-    pillars = frozenset({"line", "unit", "model", "wiring", "basis", "nominal_voltage"})
+    pillars = frozenset({"line", "unit", "model", "wiring", "basis", "nominal_voltage", "node"})
 
     line: Name
     unit: Annotated[int, Field(description="1 to 247; on a tcp line also 255")]
-    model: Annotated[str, _text(_name), Field(description="the name of a model; see `lamplighter models`")]
+    model: Annotated[str, _text(read_name), Field(description="the name of a model; see `lamplighter models`")]
     feeder: Name | None = None
-    upstream: Annotated[str, _text(_upstream), Field(description="the name of another meter")] = ""
+    upstream: Annotated[str, _text(read_upstream), Field(description="the name of another meter")] = ""
     customers: Annotated[int | None, Field(ge=0, description="a count, 0 or more")] = None
+    node: Name | None = None
+    voltage_node: Name | None = None
     wiring: Annotated[Literal["3p4w", "3p3w", "1p2w"] | None, choice("3p4w", "3p3w", "1p2w")] = None
     basis: Annotated[Literal["ln", "ll", "le"] | None, choice("ln", "ll", "le")] = None
-    powered_by: Annotated[
-        Literal["self", "self:all", "self:l1", "self:l2", "self:l3", "dc", "ups"] | None,
-        choice("self", "self:all", "self:l1", "self:l2", "self:l3", "dc", "ups"),
-    ] = None
+    powered_by: Annotated[str | None, _text(read_lives_on), Field(description=LIVES_ON_ALLOWED)] = None
     vt: Ratio = 1.0
     vt_class: Annotated[Literal["0.1", "0.2", "0.5", "1", "3"] | None, choice("0.1", "0.2", "0.5", "1", "3")] = None
     ct: Ratio = 1.0
@@ -171,19 +148,47 @@ class MeterTable(Table):
     phase_map: Annotated[
         tuple[Phase, Phase, Phase],
         Field(strict=False, description=PHASE_MAP_ALLOWED),
-        AfterValidator(_permutation),
+        AfterValidator(each_once),
     ] = ("l1", "l2", "l3")
     direction: Annotated[Literal[1, -1], choice(1, -1)] = 1
     nominal_voltage: Volts | None = None
     limits: Annotated[
         tuple[float, float] | None,
         Field(strict=False, description="[low, high] in V, low below high, as [198.0, 235.4]"),
-        AfterValidator(lambda value: value and _ascending(value)),
+        AfterValidator(lambda value: value and ascending(value)),
     ] = None
     reference: Annotated[Literal["declared", "sliding"] | None, choice("declared", "sliding")] = None
     poll: Pace | None = None
     watch: Watch | None = None
     publish_every: Pace | None = None
+
+
+class NodeTable(Table):
+    pillars = frozenset({"kind", "parents"})
+
+    kind: Annotated[NodeKind, choice(*get_args(NodeKind))]
+    parents: Names = ()
+    alternates: Names = ()
+    vector_group: Annotated[str | None, _text(read_group), Field(description=_GROUP_ALLOWED)] = None
+    rated_kva: Annotated[float | None, Field(gt=0, description="a number of kVA above zero")] = None
+    critical: Text | None = None
+    customers: Annotated[Customers | None, BeforeValidator(read_customers), Field(description=_CUSTOMERS_ALLOWED)] = (
+        None
+    )
+
+
+class MainsTable(Table):
+    pillars = frozenset({"sysfs", "nut"})
+
+    sysfs: Annotated[str | None, Field(pattern="^/", description='a directory, as "/sys/class/power_supply/AC"')] = None
+    nut: Annotated[
+        tuple[str, str, int] | None, _text(nut_server), Field(description='"UPS@HOST:PORT", as "ups@127.0.0.1:3493"')
+    ] = None
+    node: Name | None = None
+
+    def kinds(self) -> tuple[str, ...]:
+        """The keys that say who is asked: exactly one is right."""
+        return tuple(kind for kind in ("sysfs", "nut") if getattr(self, kind) is not None)
 
 
 class SinkTable(Table):
@@ -222,11 +227,14 @@ class Tables:
     influxdb: InfluxTable | None = None
     lines: dict[str, LineTable] = field(default_factory=dict)
     meters: dict[str, MeterTable] = field(default_factory=dict)
+    nodes: dict[str, NodeTable] = field(default_factory=dict)
+    mains: MainsTable | None = None
     declared_lines: frozenset[str] = frozenset()
     declared_meters: frozenset[str] = frozenset()
+    declared_nodes: frozenset[str] = frozenset()
 
 
-_TOP = ("site", "lines", "meters", "mqtt", "influxdb")
+_TOP = ("site", "lines", "meters", "nodes", "mains", "mqtt", "influxdb")
 _SECRET_KEYS = ("password", "token", "key", "secret", "passphrase", "api_key", "client_key")
 _A_TABLE = "a table"
 AnyTable = TypeVar("AnyTable", bound=Table)
@@ -239,8 +247,12 @@ def parse_tables(raw: Mapping[str, Any]) -> tuple[Tables, list[Finding]]:
     tables.site = _table(SiteTable, raw.get("site", {}), "site", findings)
     tables.lines = _named(LineTable, raw.get("lines", {}), "lines", findings)
     tables.meters = _named(MeterTable, raw.get("meters", {}), "meters", findings)
+    tables.nodes = _named(NodeTable, raw.get("nodes", {}), "nodes", findings)
     tables.declared_lines = _keys(raw.get("lines"))
     tables.declared_meters = _keys(raw.get("meters"))
+    tables.declared_nodes = _keys(raw.get("nodes"))
+    if "mains" in raw:
+        tables.mains = _table(MainsTable, raw["mains"], "mains", findings)
     if "mqtt" in raw:
         tables.mqtt = _table(MqttTable, raw["mqtt"], "mqtt", findings)
     if "influxdb" in raw:
@@ -253,7 +265,7 @@ def _keys(value: object) -> frozenset[str]:
 
 
 def _named(kind: type[AnyTable], raw: object, where: str, findings: list[Finding]) -> dict[str, AnyTable]:
-    """``[lines.NAME]`` or ``[meters.NAME]``: tables by name."""
+    """``[lines.NAME]``, ``[meters.NAME]``, ``[nodes.NAME]``: tables by name."""
     if not isinstance(raw, dict):
         findings.append(Finding(where, as_toml(raw), f"tables, as [{where}.NAME]", "write it as a table"))
         return {}

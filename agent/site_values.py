@@ -3,6 +3,11 @@
 import json
 import re
 from fractions import Fraction
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from agent.detect.network import Customers
+from agent.detect.patterns import is_group
 
 _UNITS_US = {"ms": 1_000, "s": 1_000_000, "min": 60_000_000, "h": 3_600_000_000}
 _NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
@@ -54,3 +59,87 @@ def as_toml(value: object) -> str:
     listed = isinstance(value, str | list)
     text = json.dumps(value, ensure_ascii=False, default=str) if listed else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def read_name(text: str) -> str:
+    if NAME.fullmatch(text) is None:
+        raise ValueError(text)
+    return text
+
+
+def read_zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, OSError) as error:
+        raise ValueError(text) from error
+    return text
+
+
+def read_watch(text: str) -> int | Literal["auto", "max"]:
+    return text if text in ("auto", "max") else duration_us(text)  # type: ignore[return-value]
+
+
+def read_upstream(text: str) -> str:
+    return text and read_name(text)
+
+
+def read_file_name(text: str) -> str:
+    """Tokens end in = and carry + and longer runs than people give their files: what looks like one is not shown."""
+    if not FILE_NAME.fullmatch(text) or (len(text) > LONGEST_FILE_NAME and "/" not in text):
+        raise ValueError("no file name")
+    return text
+
+
+def each_once(value: tuple[str, str, str]) -> tuple[str, str, str]:
+    if len(set(value)) != len(value):
+        raise ValueError("a phase stands twice")
+    return value
+
+
+def ascending(value: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < value[0] < value[1]:
+        raise ValueError("low is not below high")
+    return value
+
+
+def nut_server(text: str) -> tuple[str, str, int]:
+    """``"ups@127.0.0.1:3493"`` -> name of the supply, host and port. ValueError if it is none."""
+    ups, at, server = text.partition("@")
+    if not at:
+        raise ValueError(text)
+    return read_name(ups), *endpoint(server, 3493)
+
+
+_ON_PHASES = ("l1", "l2", "l3", "three_phase")
+
+
+def read_customers(value: object) -> Customers:
+    """``182``, or ``{ l1 = 60, l2 = 61, l3 = 57, three_phase = 4 }``. ValueError if it is neither."""
+    counts = value if isinstance(value, dict) else {"unsplit": value}
+    if not counts or (isinstance(value, dict) and not set(value).issubset(_ON_PHASES)):
+        raise ValueError("not the phases")
+    if any(not isinstance(count, int) or isinstance(count, bool) or count < 0 for count in counts.values()):
+        raise ValueError("not a count")
+    return Customers(**counts)
+
+
+def unlike(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) != len(names):
+        raise ValueError("a name stands twice")
+    return names
+
+
+_LIVES_ON = ("self", "self:all", "self:l1", "self:l2", "self:l3", "dc", "ups")
+LIVES_ON_ALLOWED = ", ".join(f'"{word}"' for word in _LIVES_ON) + ' or "node:NAME"'
+
+
+def read_lives_on(text: str) -> str:
+    if text not in _LIVES_ON:
+        read_name(text.removeprefix("node:") if text.startswith("node:") else "")
+    return text
+
+
+def read_group(text: str) -> str:
+    if not is_group(text):
+        raise ValueError(text)
+    return text

@@ -1,4 +1,4 @@
-"""Readings, events, traces and statuses <-> the JSON objects of the contract. Encode stands beside decode.
+"""Readings, events, incidents, traces and statuses <-> the JSON objects of the contract. Encode stands beside decode.
 
 The journal, the MQTT topics, the local socket and `--json` all speak these objects; nothing else does.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agent.clock import parse_rfc3339, rfc3339
-from agent.records import ClockState, Event, MeterStatus, Reading, Trace
+from agent.records import ClockState, Event, Incident, MeterStatus, Reading, Trace
 from agent.trace_rows import LOST, QUESTIONABLE, samples
 
 _TIMES = ("start", "start_earliest", "end", "end_earliest", "reported")
@@ -19,6 +19,12 @@ _PLAIN = (
     "sag_energy_s", "unbalance_pct", "unbalance_method", "unbalance_nema_pct", "change_pct",
 )  # fmt: skip
 _LISTS = ("path", "evidence", "supersedes", "because", "channels", "phases")
+_INCIDENT_PLAIN = (
+    "id", "revision", "state", "cause", "node", "duration_min_s", "duration_max_s", "feeder", "confidence",
+)  # fmt: skip
+# Who is dead, alive and unknown is always said, even of nobody.
+_INCIDENT_SIDES = ("dead", "alive", "unknown")
+_INCIDENT_LISTS = ("path", "phases", "restored", "events", "nested", "critical", "alarms", "words")
 
 
 # NaN is no JSON. A value that is not available is absent, so one that comes this far is a ValueError.
@@ -91,6 +97,49 @@ def event_from_json(body: Mapping[str, Any]) -> Event:
     if "customers" in body:
         known["customers"] = tuple(body["customers"])
     return Event(**known)
+
+
+def incident_to_json(incident: Incident) -> dict[str, Any]:
+    """As of an event: what is not known is absent, and so are lists that hold nothing and counts of nothing."""
+    body: dict[str, Any] = {key: getattr(incident, key) for key in _INCIDENT_PLAIN}
+    body["device"] = incident.device or None
+    for key in _TIMES:
+        instant = getattr(incident, f"{key}_us")
+        body[key] = None if instant is None else rfc3339(instant)
+    for key in _INCIDENT_SIDES:
+        body[key] = list(getattr(incident, key))
+    for key in _INCIDENT_LISTS:
+        body[key] = list(getattr(incident, key)) or None
+    for key in ("customers", "most"):
+        bounds = getattr(incident, key)
+        body[key] = None if bounds is None else list(bounds)
+    body["by_phase"] = {phase: list(bounds) for phase, bounds in incident.by_phase.items()} or None
+    body["reclosed"] = incident.reclosed or None
+    body["locked_out"] = incident.locked_out or None
+    body["clock"] = {"synced": incident.clock.synced, "uncertainty_s": incident.clock.uncertainty_s}
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def incident_from_json(body: Mapping[str, Any]) -> Incident:
+    known: dict[str, Any] = {key: body[key] for key in _INCIDENT_PLAIN if key in body}
+    for key in _TIMES:
+        if key in body:
+            known[f"{key}_us"] = parse_rfc3339(body[key])
+    for key in (*_INCIDENT_SIDES, *_INCIDENT_LISTS):
+        known[key] = tuple(body.get(key, ()))
+    for key in ("customers", "most"):
+        if key in body:
+            known[key] = tuple(body[key])
+    known["by_phase"] = {phase: tuple(bounds) for phase, bounds in body.get("by_phase", {}).items()}
+    known["clock"] = ClockState(**body["clock"])
+    known |= {key: body[key] for key in ("device", "reclosed", "locked_out") if key in body}
+    return Incident(**known)
+
+
+def incidents_about(events: Iterable[Event], incidents: Iterable[Incident]) -> list[Incident]:
+    """Those of the incidents that one of the events is a part of, in their order."""
+    ids = {event.id for event in events}
+    return [incident for incident in incidents if not ids.isdisjoint(incident.events)]
 
 
 def trace_to_json(trace: Trace) -> dict[str, Any]:

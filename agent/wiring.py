@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from agent.detect.evidence import LATCHES, Latch
 from agent.detect.meter_log import MeterLog
 from agent.detect.thresholds import PROFILES, Rules
+from agent.outage import Steps
 from drivers.codec import Installation, published_name
 from drivers.encodings import ENCODINGS
 from drivers.model import MeterModel, Register
@@ -48,9 +49,11 @@ def channels_of(basis: str, wiring: str, installation: Installation) -> Channels
 
 
 def watched(model: MeterModel, basis: str, wiring: str) -> tuple[str, ...]:
-    """Terminal names of what is read as often as possible: the judged voltages, and the currents the map has."""
+    """Terminal names of what is read as often as possible: the judged voltages, and the currents the map has. Beside
+    voltages to earth, line-line ones, if it has all of them: they tell an earth fault from a sag."""
     currents = CURRENTS[:1] if wiring == "1p2w" else CURRENTS
-    return tuple(name for name in (*terminals_of(basis, wiring), *currents) if name in model.quantities)
+    lines = VOLTAGES_LL if basis == "le" and wiring != "1p2w" and set(VOLTAGES_LL) <= set(model.quantities) else ()
+    return tuple(name for name in (*terminals_of(basis, wiring), *currents, *lines) if name in model.quantities)
 
 
 def polled(model: MeterModel, basis: str, wiring: str) -> tuple[str, ...]:
@@ -87,6 +90,19 @@ def log_of(meter: "Meter", rules: Rules) -> MeterLog:
         lives_on_it=meter.powered_by in _LIVES_ON_IT or one_phase,
         made_by=f"{model.id} {fitted.vt:g} {' '.join(fitted.phase_map)}",
     )
+
+
+def counter_steps(meter: "Meter") -> Steps:
+    """The least by which its energy and its hour counter move, as published. Of a float only the meter's own display
+    tells: 0.01 kWh and 0.1 h are common."""
+    common = {"active_energy_import": 10.0, "operating_hours": 0.1}
+    found = {
+        row.quantity: row.multiply / row.divide
+        for row in meter.model.registers
+        if row.quantity in common and ENCODINGS[row.encoding].integer
+    }
+    steps, fitted = common | found, meter.installation
+    return Steps(steps["active_energy_import"] * fitted.vt * fitted.ct, steps["operating_hours"])
 
 
 def _latch(row: Register, installation: Installation) -> Latch | None:

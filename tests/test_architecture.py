@@ -22,12 +22,13 @@ IMPURE = {
     "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time",
 }  # fmt: skip
 PURE = (
-    "agent/budget.py", "agent/detect/*.py", "agent/overview.py", "agent/plot*.py", "agent/poll/*.py",
-    "agent/publish/line_protocol.py", "agent/publish/topics.py", "agent/records.py", "agent/replay.py",
-    "agent/site_rules.py", "agent/site_schema.py", "agent/site_values.py", "agent/tidied.py", "agent/trace_rows.py",
-    "agent/units.py", "agent/wire.py", "agent/wiring.py", "drivers/*.py", "drivers/modbus/*.py",
-    "simulators/feeder.py", "simulators/latches.py", "simulators/meter.py", "simulators/scenario.py",
-    "simulators/steps.py",
+    "agent/budget.py", "agent/detect/*.py", "agent/modes.py", "agent/network_tree.py",
+    "agent/outage.py", "agent/overview.py", "agent/plot*.py",
+    "agent/poll/*.py", "agent/publish/line_protocol.py", "agent/publish/topics.py", "agent/records.py",
+    "agent/replay.py", "agent/site_network.py", "agent/site_rules.py", "agent/site_schema.py", "agent/site_values.py",
+    "agent/tidied.py", "agent/trace_rows.py", "agent/units.py", "agent/wire.py", "agent/wiring.py", "drivers/*.py",
+    "drivers/modbus/*.py", "simulators/feeder.py", "simulators/grid*.py", "simulators/latches.py",
+    "simulators/meter.py", "simulators/scenario.py", "simulators/steps.py",
 )  # fmt: skip
 SHELL = {
     "agent/poll/place.py", "agent/poll/poller.py", "drivers/library.py", "drivers/line.py", "drivers/outbox.py",

@@ -4,23 +4,35 @@ import re
 import shutil
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from agent.mode_calendar import calendar_of
 from agent.site import load_site
-from agent.site_schema import InfluxTable, LineTable, MeterTable, MqttTable, SiteTable, Table
+from agent.site_schema import (
+    InfluxTable,
+    LineTable,
+    MainsTable,
+    MeterTable,
+    MqttTable,
+    NodeTable,
+    SiteTable,
+    Table,
+)
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 KINDS: dict[str, type[Table]] = {
     "site": SiteTable,
     "lines": LineTable,
     "meters": MeterTable,
+    "nodes": NodeTable,
+    "mains": MainsTable,
     "mqtt": MqttTable,
     "influxdb": InfluxTable,
 }
-_ROW = re.compile(r"(# )?(\w+) = (\"[^\"]*\"|\[[^\]]*\]|\S+)(?: +# (.*))?")
+_ROW = re.compile(r"(# )?(\w+) = (\"[^\"]*\"|\[[^\]]*\]|\{[^}]*\}|\S+)(?: +# (.*))?")
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,8 @@ REQUIRED: dict[str, dict[str, object]] = {
     "site": {"name": "a", "gateway": "b"},
     "lines": {},
     "meters": {"line": "l", "unit": 1, "model": "m"},
+    "nodes": {"kind": "bus"},
+    "mains": {},
     "mqtt": {},
     "influxdb": {},
 }
@@ -63,7 +77,7 @@ def copied(directory: Path, name: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in CONFIG.glob("*.toml")))
+@pytest.mark.parametrize("name", sorted(path.name for path in CONFIG.glob("*.toml") if path.name != "calendar.toml"))
 def test_every_example_is_sound(tmp_path: Path, name: str) -> None:
     assert load_site(copied(tmp_path, name)).meters
 
@@ -86,3 +100,14 @@ def test_the_default_it_shows_is_the_default(row: Row) -> None:
         return
     shown = {**REQUIRED[row.table], **tomllib.loads(f"{row.key} = {row.value}")}
     assert getattr(KINDS[row.table].model_validate(shown), row.key) == default
+
+
+def test_the_calendar_is_sound_beside_the_reference(tmp_path: Path) -> None:
+    """Also with every key that stands there commented out."""
+    site = load_site(copied(tmp_path, "reference.toml"))
+    text = (CONFIG / "calendar.toml").read_text(encoding="utf-8")
+    (tmp_path / "whole.toml").write_text(re.sub(r"(?m)^# (nodes|reason) =", r"\1 =", text), encoding="utf-8")
+    (entry,) = calendar_of(replace(site, calendar=CONFIG / "calendar.toml"))
+    assert (entry.meters, entry.mode) == (("tx1-incomer",), "maintenance")
+    (whole,) = calendar_of(replace(site, calendar=tmp_path / "whole.toml"))
+    assert set(whole.meters) == {"tx1-incomer", *site.network.meters_below("tx-17")}

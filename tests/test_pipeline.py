@@ -3,7 +3,7 @@
 import pytest
 from rigged import KEYS, SECOND, WALL, Rig
 
-from agent.pipeline import abandoned
+from agent.detect.ending import abandoned
 from agent.trace_rows import LOST, samples
 
 
@@ -111,7 +111,7 @@ def test_an_event_the_site_can_no_longer_continue_is_closed_without_an_end():
     rig = Rig()
     rig.answer(220, 221, 219)
     rig.answer(220, 88, 219)
-    left = abandoned(rig.kept.events[0], rig.clock)
+    left = abandoned(rig.kept.events[0], rig.clock.wall_us())
     assert (left.state, left.revision, left.end_us, left.duration_max_s) == ("closed", 2, None, None)
     assert "site file" in left.evidence[-1]
 

@@ -299,7 +299,7 @@ class TestOneKey:
             ("untit = 3", "meters.incomer.untit", "did you mean unit?"),
             ("zzz = 3", "meters.incomer.zzz", "remove it"),
             ("[sitee]\na = 1", "sitee", "did you mean site?"),
-            ('[nodes.tx]\nkind = "bus"', "nodes", ""),
+            ('[alarms.tx]\nkind = "bus"', "alarms", ""),
             ('[status]\nlisten = "127.0.0.1:8080"', "status", ""),
             ('[lines.safe]\ntls = "10.0.0.9:802"\ntcp = "10.0.0.9:802"', "lines.safe.tls", ""),
         ],

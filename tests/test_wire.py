@@ -2,13 +2,15 @@ import json
 from dataclasses import replace
 
 import pytest
-from samples import MIDNIGHT_US, trace
+from samples import MIDNIGHT_US, incident, trace
 
 from agent.records import ClockState, Event, MeterStatus, Reading
 from agent.trace_rows import GOOD, LOST, QUESTIONABLE, TraceSample, pack
 from agent.wire import (
     event_from_json,
     event_to_json,
+    incident_from_json,
+    incident_to_json,
     reading_from_json,
     reading_to_json,
     status_to_json,
@@ -54,6 +56,30 @@ def test_events_survive_the_round_trip():
     assert event_to_json(EVENT).keys().isdisjoint({"class", "direction", "i_before", "sag_energy_s"})
     for event in (EVENT, open_event, whole):
         assert event_from_json(json.loads(json.dumps(event_to_json(event)))) == event
+
+
+def test_an_incident_says_what_the_contract_names():
+    body = incident_to_json(incident())
+    named = ("id", "revision", "state", "cause", "node", "confidence", "dead", "alive", "unknown", "customers", "start")
+    assert set(named) <= body.keys()
+    assert (body["start"], body["start_earliest"]) == ("2026-11-23T00:00:00.000000Z", "2026-11-22T23:59:59.900000Z")
+    assert (body["customers"], body["by_phase"]["l1"]) == ([180, 240], [60, 80])
+    assert body.keys().isdisjoint({"end", "duration_min_s", "reclosed", "locked_out", "restored", "alarms", "nested"})
+    nobody = incident_to_json(incident(dead=(), alive=(), unknown=(), customers=None))
+    assert [nobody[side] for side in ("dead", "alive", "unknown")] == [[], [], []]
+    assert "customers" not in nobody
+
+
+def test_incidents_survive_the_round_trip():
+    closed = incident(
+        revision=7, state="closed", end_us=MIDNIGHT_US + 5, end_earliest_us=MIDNIGHT_US + 4, duration_min_s=0.0,
+        duration_max_s=1.5, restored=("tx1",), nested=("tx-18",), reclosed=3, locked_out=True, alarms=("voltage!",),
+        phases=("l2",), customers=(0, 0),
+    )  # fmt: skip
+    bare = incident(device="", path=(), feeder=None, by_phase={}, events=(), critical=(), words=(), most=None)
+    assert incident_to_json(closed)["customers"] == [0, 0]
+    for one in (incident(), closed, bare):
+        assert incident_from_json(json.loads(json.dumps(incident_to_json(one)))) == one
 
 
 def test_readings_survive_the_round_trip():

@@ -13,6 +13,11 @@ def test_the_judged_voltages_and_the_currents_are_watched():
     assert watched(SDM630, "ln", "1p2w") == ("voltage_l1", "current_l1")
 
 
+def test_beside_voltages_to_earth_the_line_line_voltages_are_watched():
+    assert watched(PM5000, "le", "3p3w")[-3:] == ("voltage_l1_l2", "voltage_l2_l3", "voltage_l3_l1")
+    assert watched(PM5000, "le", "1p2w") == ("voltage_l1", "current_l1")
+
+
 def test_what_is_not_watched_is_polled_and_nothing_twice():
     often, rest = watched(PM5000, "ln", "3p4w"), polled(PM5000, "ln", "3p4w")
     assert set(often).isdisjoint(rest)

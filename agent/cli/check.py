@@ -29,13 +29,16 @@ def check(
     line cannot carry what was asked, "got" says what it can, and how much of the looks is left out; another meter's
     read may make a look late by "lag". A sag to half the voltage that lasts as long as
     "sees all" cannot be missed while every look is answered; how many of the shorter ones are caught is said below.
+    The tree at the end is the network as the site file describes it: what is dead is localised on it.
 
     Example: lamplighter check site.toml --live
     """
+    from agent.mode_calendar import calendar_of
     from agent.overview import overview
     from agent.site import load_site
 
     loaded = load_site(site, state_dir)
+    calendar_of(loaded)
     if live:
         _refuse_beside_agent(loaded)
     told = overview(loaded)
@@ -44,6 +47,7 @@ def check(
         show.as_json(told | ({"live": found} if live else {}))
     else:
         _print(told)
+        _print_network(loaded)
         _print_live(found)
     if any(one["trouble"] for part in found.values() for one in part):
         raise typer.Exit(1)
@@ -68,7 +72,21 @@ def _print(told: Mapping[str, Any]) -> None:
         columns = ("meter", "unit", "model", "poll + watch reads", "watch asked", "got", "lag up to", "sees all")
         show.table(title, columns, [_row(meter, facts) for meter, facts in line["meters"].items()])
         _print_floors(line["meters"])
-    typer.echo(f"mqtt: {told['mqtt'] or 'off'}\ninfluxdb: {told['influxdb'] or 'off'}")
+    typer.echo(f"mqtt: {told['mqtt'] or 'off'}\ninfluxdb: {told['influxdb'] or 'off'}\nmains: {_mains(told['mains'])}")
+    typer.echo(f"calendar: {told['calendar'] or 'none'}\n")
+
+
+def _mains(mains: Mapping[str, Any] | None) -> str:
+    if mains is None:
+        return "nobody tells whether this gateway has them"
+    return f"{mains['asks']}, from node {mains['node']}" if mains["node"] else mains["asks"]
+
+
+def _print_network(site: "Site") -> None:
+    from agent.network_tree import network_tree
+
+    for line in network_tree(site.network):
+        typer.echo(line)
 
 
 def _print_floors(meters: Mapping[str, Any]) -> None:

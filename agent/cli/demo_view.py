@@ -22,7 +22,7 @@ SITE_KEYS: Mapping[str, str | float] = {"watch": "200ms", "poll": "2s", "publish
 
 _EVERY_S = 0.5
 # Rows of the screen that are neither a meter nor an event: titles, headings, rulers, words.
-_FRAME_ROWS = 14
+_FRAME_ROWS = 17
 _FEWEST_EVENTS = 3
 _MOST_EVENTS = 1000
 _MOST_READINGS = 1_000_000
@@ -39,8 +39,14 @@ class Story:
 
     async def events(self, limit: int = _MOST_EVENTS) -> list[dict[str, Any]]:
         """Youngest first, as their latest revisions stand."""
-        found: Any = await self._answers["events"]({"limit": limit})
-        return list(found["events"])
+        return list((await self._found(limit))["events"])
+
+    async def incidents(self) -> list[dict[str, Any]]:
+        """Those that the events belong to."""
+        return list((await self._found(_MOST_EVENTS))["incidents"])
+
+    async def _found(self, limit: int) -> Any:
+        return await self._answers["events"]({"limit": limit})
 
     def happening(self) -> str:
         """What the simulation is doing to the substation right now, in words."""
@@ -75,6 +81,7 @@ class Story:
             "readings": len(readings),
             "events_by_kind": dict(Counter(event["kind"] for event in events if event["state"] != "retracted")),
             "events": events,
+            "incidents": await self.incidents(),
         }
 
 
@@ -106,6 +113,7 @@ async def _screen(story: Story, height: int) -> "Group":
         f"[dim]The simulation's truth now:[/dim] {story.happening()}",
         show.rich_table("meters", _COLUMNS, meters),
         show.rich_table("events, the youngest first", show.EVENT_COLUMNS, events),
+        "\n".join(line for told in (await story.incidents())[:1] for line in show.incident_lines(told)),
         f"[dim]{show.NOT_ISOLATION}[/dim]",
     )
 
@@ -147,6 +155,7 @@ async def _stopped(stop: asyncio.Event) -> bool:
 def print_summary(told: Mapping[str, Any]) -> None:
     typer.echo()
     show.table("events", show.EVENT_COLUMNS, [show.event_row(event) for event in reversed(told["events"])])
+    show.incidents(told["incidents"])
     kinds = ", ".join(f"{count} {kind}" for kind, count in told["events_by_kind"].items()) or "none"
     typer.echo(f"{told['readings']} readings of {told['meters']} meters; events: {kinds}")
     typer.echo(show.NOT_ISOLATION)

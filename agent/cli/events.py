@@ -30,6 +30,8 @@ def events(
 ) -> None:
     """List events, the youngest first, as their latest revisions stand.
 
+    Events with one cause on the network are one incident: what, where, who and how sure, in three lines each.
+
     Bounds, not guesses: an event lasted at least and at most so long; a sag went at least so deep ("at most 62 %"
     remained). The running agent is asked; without one, its journal is read.
 
@@ -48,28 +50,34 @@ def events(
         typer.echo("--svg draws one event: name it with --plot ID", err=True)
         raise typer.Exit(2)
     show.refuse_unknown("--kind", kind, get_args(Kind))
-    found = _find(loaded, limit=limit, meter=meter, kind=kind)
+    told = _find(loaded, limit=limit, meter=meter, kind=kind)
+    found = told["events"]
     if meter is not None and not found:
         show.refuse_unknown("--meter", meter, loaded.meters)  # one that is gone may have left events
     if json:
-        show.as_json({"events": found})
+        show.as_json(told)
         return
+    show.incidents(told["incidents"])
     show.table("events", show.EVENT_COLUMNS, [show.event_row(event) for event in found])
-    if show.may_be_dead(found):
+    if told["incidents"] or show.may_be_dead(found):
         typer.echo(show.NOT_ISOLATION)
 
 
-def _find(site: "Site", *, limit: int, meter: str | None, kind: str | None) -> list[dict[str, Any]]:
+def _find(site: "Site", *, limit: int, meter: str | None, kind: str | None) -> dict[str, Any]:
     from agent.journal.view import view
     from agent.status.socket import NotRunningError, ask
-    from agent.wire import event_to_json
+    from agent.wire import event_to_json, incident_to_json, incidents_about
 
     try:
-        found: list[dict[str, Any]] = ask(site.state_dir, "events", limit=limit, meter=meter, kind=kind)["events"]
-        return found
+        told: dict[str, Any] = ask(site.state_dir, "events", limit=limit, meter=meter, kind=kind)
     except NotRunningError:
         with view(site.state_dir) as kept:
-            return [event_to_json(event) for event in kept.events(limit=limit, meter=meter, kind=kind)]
+            found = kept.events(limit=limit, meter=meter, kind=kind)
+            about = incidents_about(found, kept.incidents(limit=1000))
+        told = {"events": [event_to_json(one) for one in found], "incidents": [incident_to_json(one) for one in about]}
+    if "error" in told:
+        raise OSError(told["error"])
+    return told
 
 
 def _plot(site: "Site", id_: str, svg: Path | None, *, json: bool) -> None:

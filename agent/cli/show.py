@@ -17,8 +17,16 @@ _STYLES = {
     "dead": "bold red", "lost": "bold red", "supply_loss": "bold red", "phase_loss": "bold red", "open": "bold",
     "partial": "yellow", "suspect": "yellow", "sag": "yellow", "swell": "yellow", "comms_loss": "magenta",
     "undervoltage": "yellow", "overvoltage": "yellow", "unbalance": "yellow", "chatter": "magenta",
-    "unknown": "dim", "retracted": "dim",
+    "unknown": "dim", "retracted": "dim", "earth_fault": "bold red", "neutral_fault": "bold red",
+    "backfeed": "bold red", "gateway_outage": "magenta", "mains_loss": "magenta", "vt_failure": "yellow",
+    "stale_data": "yellow", "test": "bold yellow", "maintenance": "bold yellow",
 }  # fmt: skip
+
+# Kinds by which a reader may take something for dead.
+_NOT_LIVE = (
+    "supply_loss", "phase_loss", "comms_loss", "backfeed", "vt_failure", "stale_data", "gateway_outage", "mains_loss",
+    "earth_fault", "neutral_fault",
+)  # fmt: skip
 
 Row = Sequence[str]
 EVENT_COLUMNS = ("start (UTC)", "meter", "kind", "state", "lasted", "voltage", "phases", "cause")
@@ -70,6 +78,32 @@ def moment(text: str | None) -> str:
     return "-" if text is None else text.replace("T", " ")[:23]
 
 
+def incidents(told: Sequence[Mapping[str, Any]]) -> None:
+    """Each in three lines; nothing where there are none."""
+    for incident in told:
+        typer.echo("\n".join(incident_lines(incident)) + "\n")
+
+
+def incident_lines(incident: Mapping[str, Any]) -> list[str]:
+    """An incident, as the JSON of the contract, as a dispatcher reads it: what and where, who and since when, how sure
+    and what next."""
+    words = [*incident.get("words", ())] or _plain_words(incident)
+    mark = {"open": "INCIDENT", "closed": "incident, over", "retracted": "incident, taken back"}[incident["state"]]
+    return [f"{mark}: {words[0]}", *(f"  {line}" for line in words[1:])]
+
+
+def _plain_words(incident: Mapping[str, Any]) -> list[str]:
+    """Of an incident that says nothing in words: its figures."""
+    device = f" ({incident['device']})" if "device" in incident else ""
+    count = "an unknown number of" if "customers" not in incident else " to ".join(map(str, incident["customers"]))
+    voices = ", ".join(f"{len(incident[side])} {side}" for side in ("dead", "alive", "unknown"))
+    return [
+        f"{incident['cause']} at {incident['node']}{device}",
+        f"{count} customers, since {moment(incident['start'])} UTC",
+        f"{incident['confidence']:.0%} sure; meters: {voices}",
+    ]
+
+
 def event_row(event: Mapping[str, Any]) -> Row:
     """One event, as the JSON of the contract, in the columns of EVENT_COLUMNS."""
     return (
@@ -104,7 +138,7 @@ def _size(event: Mapping[str, Any]) -> str:
 
 def may_be_dead(events: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a list of events speaks of a feeder that is, or may be, dead."""
-    return any(event["kind"] in ("supply_loss", "phase_loss", "comms_loss") for event in events)
+    return any(event["kind"] in _NOT_LIVE for event in events)
 
 
 def looks_dead(values: Mapping[str, float]) -> bool:

@@ -8,7 +8,7 @@ import typer
 from agent.cli import show
 from agent.cli.options import AsJson, SitePath, StateDir
 
-METER_COLUMNS = ("meter", "supply", "phases", "comms", "last good (UTC)", "open events")
+METER_COLUMNS = ("meter", "supply", "phases", "comms", "mode", "last good (UTC)", "open events")
 
 
 def status(site: SitePath, json: AsJson = False, state_dir: StateDir = None) -> None:
@@ -31,6 +31,9 @@ def status(site: SitePath, json: AsJson = False, state_dir: StateDir = None) -> 
 def _print(told: Mapping[str, Any]) -> None:
     synced = {True: "synchronised", False: "NOT synchronised", None: "no time source to ask"}[told["clock"]["synced"]]
     typer.echo(f"site {told['site']}, gateway {told['gateway']}, {show.moment(told['time'])} UTC, clock {synced}\n")
+    if told["supply"] is not None:
+        typer.echo(_supply(told["supply"]) + "\n")
+    show.incidents(told["incidents"])
     show.table("meters", METER_COLUMNS, [meter_row(meter) for meter in told["meters"]])
     lines = [(name, line["state"], _counts(line["counters"]), _trouble(line)) for name, line in told["lines"].items()]
     show.table("lines", ("line", "state", "exchanges", "trouble"), lines)
@@ -42,7 +45,7 @@ def _print(told: Mapping[str, Any]) -> None:
             typer.echo(f"line {name}, seen of how often meters renew their values: {learnt}\n")
     sinks = [(name, _words(facts)) for name, facts in told["sinks"].items()]
     show.table("sinks", ("sink", "progress"), sinks)
-    if any(meter["supply"] in ("dead", "partial") for meter in told["meters"]):
+    if told["incidents"] or any(meter["supply"] in ("dead", "partial") for meter in told["meters"]):
         typer.echo(show.NOT_ISOLATION)
 
 
@@ -50,7 +53,17 @@ def meter_row(meter: Mapping[str, Any]) -> show.Row:
     """One meter's status, as the JSON of the contract, in the columns of METER_COLUMNS."""
     phases = " ".join(f"{phase} {supply}" for phase, supply in meter["supply_by_phase"].items())
     last_good = show.moment(meter.get("last_good"))
-    return meter["meter"], meter["supply"], phases, meter["comms"], last_good, " ".join(meter["open_events"])
+    events = " ".join(meter["open_events"])
+    return meter["meter"], meter["supply"], phases, meter["comms"], meter["mode"], last_good, events
+
+
+def _supply(told: Mapping[str, Any]) -> str:
+    """The gateway's own supply in a line."""
+    if told["lost_since"] is not None:
+        return f"the gateway runs on its battery: its own supply is lost since {show.moment(told['lost_since'])} UTC"
+    return (
+        f"the gateway's own supply is not known: {told['trouble']}" if told["trouble"] else "the gateway has its supply"
+    )
 
 
 def _counts(counters: Mapping[str, int]) -> str:

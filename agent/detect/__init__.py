@@ -7,6 +7,11 @@ Pure: values and instants in, changes out; no clock, no I/O, no task.
     table       the conditions judged at every look: when each kind begins, ends, is enclosed, takes another's place
     tracks      one open event, its bounds and extremes
     voltage     runs them: sag, swell, supply_loss, phase_loss
+    faults      voltage circuits, earth faults and broken neutrals, which look like sags and losses; their conditions in
+                `fault_rows`, how sure they are in `suspicion`, geometry in `displaced`, words in `fault_words`;
+                `residual`: earth faults by the residual voltage
+    stale       values that are no longer measured; `counters`: energies that stand still
+    bay         a feeder whose voltage is the bus's: is its current gone?
     blocks      looks gathered into means of blocks and minutes
     slow        the conditions judged every minute: undervoltage, overvoltage, unbalance (formulas in `unbalance`)
     rapid       rapid_change: a step from one steady voltage to another
@@ -22,6 +27,10 @@ Pure: values and instants in, changes out; no clock, no I/O, no task.
     ring, recorder   full-rate samples around events
     evidence    what the meter's own registers latch, and what a change of them means; `meter_log`: reads in, findings
                 out; `merging`: the event a finding belongs to; `own_words`, `log_state`: as words, and for the journal
+    network     nodes and the meters on them: who feeds whom; `localise`: which nodes explain who is dead;
+                `patterns`: one phase gone, one conductor open above a transformer
+    looks       whether enough meters were looked at to speak of the network; `mode_ends`: what outlasts a test;
+                `incidents`: faults over time, `cases`: one of them, `incident_words`: in words
     book        changes -> revisions of ``agent.records.Event``
     resume      ... and back after a restart
 

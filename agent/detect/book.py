@@ -16,8 +16,9 @@ from agent.detect.changes import Change, Detector, Span
 from agent.detect.chatter import Chatter
 from agent.detect.children import Children
 from agent.detect.comms import COMMS_INITIAL, CommsState
-from agent.detect.ending import Across, ended, less_sure
+from agent.detect.ending import Across, ended, is_away, less_sure
 from agent.detect.evidence import Finding
+from agent.detect.faults import KINDS
 from agent.detect.merging import Known, Memory
 from agent.detect.meter_log import Told
 from agent.detect.opening import BY_LOOK, BY_MINUTE, MeterFacts, judged, opened, taking_over
@@ -31,6 +32,8 @@ __all__ = ["Book", "MeterFacts", "Resumed", "WallClock", "id_maker", "orphans"]
 
 _UNSEEN = "no look at the voltages showed it"
 _STATES: dict[str, State] = {"open": "open", "update": "open", "close": "closed", "retract": "retracted"}
+# Of these a meter has tracks of their own: see `agent.detect.faults`.
+_FAULTS: frozenset[Kind] = KINDS | {"stale_data"}
 
 
 class WallClock(Protocol):
@@ -55,6 +58,7 @@ class Resumed:
     orphans: tuple[Event, ...]
     slow: tuple[Track, ...] = ()
     reference_v: float | None = None
+    faults: tuple[Track, ...] = ()
 
 
 def id_maker(gateway: str, epoch: str) -> Callable[[], str]:
@@ -75,6 +79,7 @@ class Book:
         self._facts = facts
         self._clock = clock
         self._next_id = next_id
+        self.mode = facts.mode
         self._open: dict[tuple[Detector, int], Event] = {}
         self._across: dict[str, Across] = {}
         self._children = Children()
@@ -168,7 +173,7 @@ class Book:
             earlier = earlier.over_by(last_us, now_us)
         self.earlier = earlier
         silences = [event for event in mine if event.kind == "comms_loss"][:1]
-        judged_kinds = BY_LOOK | BY_MINUTE.keys()
+        judged_kinds = BY_LOOK | BY_MINUTE.keys() | _FAULTS
         by_kind = {event.kind: event for event in mine if event.kind in judged_kinds and crossed_of(event, rules)}
         keys = {event.id: key for key, event in enumerate(by_kind.values(), 1)}
         self._open |= {("voltage", keys[event.id]): event for event in by_kind.values()}
@@ -192,6 +197,7 @@ class Book:
             orphans=tuple(event for event in mine if event.id not in self._across),
             slow=tuple(track for track in tracks if track.kind in BY_MINUTE),
             reference_v=next((track.reference_v for track in by_look), None),
+            faults=tuple(track for track in tracks if track.kind in _FAULTS),
         )
 
     def _resume_chatter(self, events: Iterable[Event]) -> None:
@@ -288,13 +294,13 @@ class Book:
     def _first(self, change: Change, watch_s: float | None) -> Event:
         """The event before its first revision: what never changes. One that takes over takes over the start."""
         event = opened(self._facts, change, self._next_id(), self._clock.wall_us, self._clock.state)
-        event = event if watch_s is None else replace(event, watch_s=watch_s)
+        event = replace(event, mode=self.mode, watch_s=event.watch_s if watch_s is None else watch_s)
         if change.detector != "voltage":
             return event
         parent = None if change.parent is None else self._open["voltage", change.parent].id
         event = judged(event, change, self._facts, parent)
-        for key in change.supersedes:
-            old = self._open["voltage", key]
+        replaced = [self._open["voltage", key] for key in change.supersedes]
+        for old in sorted(replaced, key=lambda one: one.start_us, reverse=True):  # the earliest start stays
             event = taking_over(event, old)
             if old.id in self._across:
                 self._across[event.id] = self._across[old.id]
@@ -307,7 +313,8 @@ class Book:
         if away is None:
             return sized(event, change, self._facts.rules)
         # The pause that a restart makes is told in words of its own: the detector cannot know when it began.
-        event = sized(event, replace(change, unseen_us=0), self._facts.rules)
+        said = replace(event, evidence=tuple(words for words in event.evidence if not is_away(words)))
+        event = sized(said, replace(change, unseen_us=0), self._facts.rules)
         return replace(event, evidence=(*event.evidence, away.words(event.clock)))
 
     def _ended(self, event: Event, span: Span, watched_us: int | None = None) -> Event:

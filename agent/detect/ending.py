@@ -21,6 +21,7 @@ from agent.records import ClockState, Event
 
 _AWAY = "the agent restarted inside it"
 _BY_WALL = "times across the restart rest on the wall clock"
+_GONE = "no longer observed: the site file changed between two runs of the agent; the end is not known"
 _NO_LONGEST = "how long it lasted at most is not known"
 
 
@@ -47,6 +48,11 @@ class Across:
         if self.backwards:
             return f"{said}, which was set back: {_NO_LONGEST}"
         return said if clock.uncertainty_s is not None else f"{said}, of unknown uncertainty: {_NO_LONGEST}"
+
+
+def is_away(words: str) -> bool:
+    """Of a restart, as `Across.words` says it: the next revision says it anew."""
+    return words.startswith(_AWAY)
 
 
 def ended(
@@ -95,3 +101,12 @@ def less_sure(one: ClockState, other: ClockState) -> ClockState:
     if one.uncertainty_s is None or other.uncertainty_s is None:
         return ClockState(synced, None)
     return ClockState(synced, max(one.uncertainty_s, other.uncertainty_s))
+
+
+def abandoned(orphan: Event, now_us: int) -> Event:
+    """An event that this site file can no longer continue: what was seen stays true, its end is not known. now_us: UTC.
+
+    Retracting it was rejected: the beginning was measured. Leaving it open was, too: nobody would ever close it.
+    """
+    evidence = (*orphan.evidence, _GONE)
+    return replace(orphan, state="closed", revision=orphan.revision + 1, reported_us=now_us, evidence=evidence)

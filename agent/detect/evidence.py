@@ -13,7 +13,8 @@
                                                                                        the voltage it measures, else -
     restart_count             it counted                     the meter started anew    -
     power_failure_duration    it is another                  for how long              -
-    operating_hours           it fell behind the clock       the meter stood still     -
+    operating_hours           it fell behind the clock       the meter stood still     supply_loss in a silence, if the
+                                                                                       meter lives on what it measures
     active_energy_import      it went back by over 1 %       another meter, or reset   -
 
     -    words for the silence in which it moved; without one a line in the log
@@ -133,6 +134,11 @@ class Finding:
     @property
     def until_us(self) -> int:
         return max(move.until_us for move in self.moves)
+
+    @property
+    def stood(self) -> bool:
+        """An hour counter says that the meter did not run all the time."""
+        return any(move.latch.row.how == "hours" for move in self.moves)
 
     @property
     def counters(self) -> frozenset[str]:

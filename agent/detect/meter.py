@@ -1,33 +1,41 @@
 """All that is judged from the voltages of one meter, in one place: the quiet path first, then the detectors in turn.
 
     look in band, nothing open     appended to a list, nothing more; once per 64 looks or minute their means are taken
-    any other look                 `voltage` (sag, swell, supply and phase loss), `around` (currents, missing energy)
+    any other look                 `faults` (what is no sag and no loss), then `voltage` (sag, swell, supply and phase
+                                   loss), `around` (currents, missing energy)
     means of 64 looks              `rapid` (steps between steady states), `sliding` (the reference)
+                                   and compared with those before: `stale`
     means of a minute              `slow` (under- and overvoltage, unbalance)
 
 The detectors share one row of keys, so that an event of one may enclose or take over an event of another.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from agent.detect import rapid, voltage
 from agent.detect.around import Around
-from agent.detect.blocks import LOOKS, MINUTE_US, SPACING_US, Block, Minutes, block_of, stands_for_us
-from agent.detect.changes import Change
+from agent.detect.blocks import LOOKS, MINUTE_US, SPACING_US, Block, Minutes, block_of
+from agent.detect.changes import Change, Span
+from agent.detect.faults import Faults
+from agent.detect.residual import Residual
 from agent.detect.sliding import Sliding
-from agent.detect.slow import ENCLOSES, SLOW_TABLE, Slow
+from agent.detect.slow import SLOW_TABLE, Slow
+from agent.detect.stale import Stale
+from agent.detect.table import Indices
 from agent.detect.thresholds import Rules
 from agent.detect.tracking import Bounds
 from agent.detect.tracks import Track
 from agent.detect.voltage import Look, VoltageState
-from agent.detect.watched import longest_pause_us
 from agent.records import Kind
 
 _LEAST_REST_US = 10_000_000
 # Looks that outlive their block, to compare an event with: a second of them whose windows cannot reach into it.
 _CLEAN_US = 1_000_000
+# Ordinary looks that a fault is compared with.
+_LOOKED_BACK = 16
+# Power that any meter counts: of its noise floor in one phase at the nominal voltage.
+_COUNTED = 10
 _TAKES = {kind: row.kind for row in SLOW_TABLE for kind in row.replaces}
 
 
@@ -41,7 +49,11 @@ class MeterDetector:
         self._state = voltage.INITIAL
         self._slow = Slow()
         self._rapid = rapid.UNKNOWN
+        self._floor_a = floor_a
         self._around = Around(rules, floor_a)
+        self._faults = Faults(floor_a)
+        self.stale = Stale(_COUNTED * floor_a * rules.nominal_v)
+        self._residual = Residual()
         self._minutes = Minutes(len(rules.channels))
         self._looks: list[Look] = []
         self._kept = 2 + (rules.reach_us + _CLEAN_US) // SPACING_US
@@ -51,15 +63,27 @@ class MeterDetector:
         self._last: Look | None = None
         self._due_us = 0
         self._resumed_us: int | None = None
+        self._heard: tuple[float | None, ...] | None = None
         self._calm = False
         self._judge_by(rules)
 
-    def resume(self, state: VoltageState, slow: Sequence[Track], reference_v: float | None = None) -> None:
+    def resume(
+        self,
+        state: VoltageState,
+        slow: Sequence[Track],
+        reference_v: float | None = None,
+        faults: Sequence[Track] = (),
+    ) -> None:
         """Go on inside events of an earlier run, before the first look. reference_v: theirs, where it slides."""
         for track in slow:
             for kind in (kind for kind, taker in _TAKES.items() if taker == track.kind):
                 state = voltage.shut_for(state, kind, track.crossed)
         self._state, self._slow = state, Slow(slow)
+        by_kind = {track.kind: track for track in faults}
+        self.stale = Stale(_COUNTED * self._floor_a * self.rules.nominal_v, by_kind.pop("stale_data", None))
+        if self.rules.basis == "ll":
+            self._residual = Residual(by_kind.pop("earth_fault", None))
+        self._faults = Faults(self._floor_a, by_kind.values())
         tracks = state.tracking.open if state.tracking is not None else ()
         self._resumed_us = min((track.span.start_boot_us for track in tracks), default=None)
         if self._sliding is not None and reference_v is not None:
@@ -87,6 +111,22 @@ class MeterDetector:
         return voltage.open_kinds(self._state)
 
     @property
+    def faults(self) -> frozenset[Kind]:
+        """Kinds of the open faults that are neither sag nor loss."""
+        return self._faults.kinds | ({"earth_fault"} if self._residual else set())
+
+    @property
+    def current_gone(self) -> Span | None:
+        """Since when every phase's current is gone; known where the voltage is another's (`agent.detect.bay`)."""
+        return None
+
+    @property
+    def heard(self) -> tuple[float | None, ...] | None:
+        """What stands for the voltages of the last look in an open fault: None of a failed circuit, line-line voltage
+        where the star point has moved; None where they stand for themselves."""
+        return self._heard
+
+    @property
     def open_tracks(self) -> tuple[Track, ...]:
         """Of every open event, as it stands."""
         tracking = self._state.tracking
@@ -95,7 +135,7 @@ class MeterDetector:
     @property
     def is_ordinary(self) -> bool:
         """The last look had every channel, and all of them in band."""
-        return self._calm or voltage.is_ordinary(self._state)
+        return self._calm or (voltage.is_ordinary(self._state) and not self._attentive)
 
     def full_set(self, power_w: float | None, lines: tuple[float, float, float] | None) -> None:
         """What a full set tells: total active power; line-line voltages, where those to neutral are judged."""
@@ -103,6 +143,29 @@ class MeterDetector:
             self._around.power_w = power_w if power_w is not None else self._around.power_w
         if lines is not None and not self.open_kinds:
             self._minutes.add_lines(lines)
+        if lines is not None and not self._calm:
+            self._faults.read_lines(lines)
+
+    def full_values(self, values: Mapping[str, float], now_us: int) -> tuple[Change, ...]:
+        """All values of a full set that arrived at now_us: do they still move, is there a residual voltage?"""
+        changes = self.stale.full_set(values, self._last, now_us, self.rules, self._next_key)
+        residual_v = values.get("voltage_residual")
+        if residual_v is not None and self._last is not None and self.rules.basis == "ll":
+            changes += self._residual.read(residual_v, self._last, now_us, self.rules, self._next_key)
+        if self._attentive:
+            self._wake()
+        return changes
+
+    def after_silence(self, silent_us: int) -> None:
+        """The meter answers again, after so long."""
+        self.stale.after_silence(silent_us)
+        if self._attentive:
+            self._wake()
+
+    @property
+    def _attentive(self) -> bool:
+        """Every look counts, also one in band."""
+        return bool(self._faults) or self.stale.attends
 
     def look(self, look: Look, wall_us: int) -> tuple[Change, ...]:
         """Judge one look, in the order of requests. wall_us: UTC at its reply, for the minute it belongs to."""
@@ -121,24 +184,26 @@ class MeterDetector:
                 if len(self._looks) < LOOKS and now_us < self._minutes.end_us:
                     return ()
                 self._state = VoltageState(look, None, self._state.next_key)
-                self._note_pauses((*self._before[-1:], *self._looks))
+                self._slow.note_pauses((*self._before[-1:], *self._looks), self.rules)
                 return self._settle(look, wall_us)
         return self._attend(look, wall_us)
 
     def _attend(self, look: Look, wall_us: int) -> tuple[Change, ...]:
-        if self._calm:
-            self._state = VoltageState(self._last, None, self._state.next_key)
         if self._last is not None:
-            self._note_pauses((*(self._looks if self._calm else ()), self._last, look))
+            self._slow.note_pauses((*(self._looks if self._calm else ()), self._last, look), self.rules)
+        self._wake()
         before = self._state
-        self._state, changes = voltage.step(before, look, self.rules)
+        faults, look = self._faulted(look)
+        self._state, changes = voltage.step(self._state, look, self.rules)
         if look.questionable or all(volts is None for volts in look.volts):
-            return changes
-        changes = self._linked(changes)
+            return faults + changes
+        changes = self._slow.enclosing(changes)
         self._around.look(look, changes, self.rules)
         if changes:
             changes = self._around.told(changes, look, self.rules, self._clean_looks(before), self._last)
-        changes += self._shut_looks(before, look)
+        changes = faults + changes + self._shut_looks(before, look)
+        if self.stale.attends:
+            changes += self.stale.look(look, self._last, self.rules, self._next_key)
         if _unsettled(before) != _unsettled(self._state):
             self._cut(look, wall_us)
         else:
@@ -146,17 +211,29 @@ class MeterDetector:
             if len(self._looks) >= LOOKS or look.received_boot_us >= self._minutes.end_us:
                 changes += self._settle(look, wall_us)
         self._last = look
-        self._calm = voltage.is_ordinary(self._state)
+        self._calm = voltage.is_ordinary(self._state) and not self._attentive
         return changes
 
-    def _note_pauses(self, looks: Iterable[Look]) -> None:
-        """What lasts was not watched while nobody looked."""
-        if not self._slow.tracks:
-            return
-        longest_us = max(stands_for_us(self.rules), longest_pause_us(self.rules, 0))
-        for one, following in pairwise(looks):
-            if following.sent_boot_us - one.sent_boot_us > longest_us:
-                self._slow.unseen(one.sent_boot_us, following.sent_boot_us, self.rules.reach_us)
+    def _wake(self) -> None:
+        """Leave the quiet path, with what it has put by."""
+        if self._calm:
+            self._state = VoltageState(self._last, None, self._state.next_key)
+            self._faults.after((*self._before, *self._looks)[-_LOOKED_BACK:])
+            self._calm = False
+
+    def _faulted(self, look: Look) -> tuple[tuple[Change, ...], Look]:
+        """What the faults make of a look, and the look as the other detectors are to hear it."""
+        if look.questionable or all(volts is None for volts in look.volts):
+            return (), look
+        changes = self._faults.judge(look, self.rules, self._next_key, self._taken_by_fault)
+        heard = self._faults.heard(look, self.rules)
+        self._heard = heard.volts if self._faults else None
+        self._around.told([change for change in changes if change.action == "retract"], look, self.rules)
+        return changes, heard
+
+    def _taken_by_fault(self, kinds: Collection[Kind], since_us: int | None, channels: Indices) -> Sequence[Track]:
+        self._state, taken = voltage.without(self._state, kinds, since_us, channels)
+        return taken
 
     def _keep(self, look: Look) -> None:
         if look.received_boot_us >= self._due_us:
@@ -168,18 +245,6 @@ class MeterDetector:
         if not any(_unsettled(before)):
             self._clean = (*self._before, *self._looks)
         return self._clean
-
-    def _linked(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
-        """What opens inside an under- or overvoltage has it as its parent."""
-        slow = self._slow.tracks
-        if not slow:
-            return changes
-        return tuple(
-            replace(change, parent=slow[ENCLOSES[change.kind]].key)
-            if change.action == "open" and change.parent is None and ENCLOSES.get(change.kind) in slow
-            else change
-            for change in changes
-        )
 
     def _shut_looks(self, before: VoltageState, look: Look) -> tuple[Change, ...]:
         """The conditions that were taken over by a slow event: those that go on deepen it, those that ended may end
@@ -206,12 +271,17 @@ class MeterDetector:
         since_us = self._before[-1].received_boot_us if self._before else None
         if not self._looks:
             self._looks.append(look)
+        stale = self.stale.block(self._looks, self.rules, self._next_key)
         block = block_of(self._looks, since_us, self.rules)
         self._before, self._looks = self._looks[-self._kept :], []
         self._minutes.add(block)
-        changes: tuple[Change, ...] = ()
+        if look.lines is not None and not self.open_kinds and not self._faults:
+            self._minutes.add_lines(look.lines)
+        if stale:
+            self._wake()
+        changes = stale
         if voltage.is_ordinary(self._state):
-            changes = self._of_block(block)
+            changes += self._of_block(block)
         else:
             self._rapid = rapid.UNKNOWN
         if look.received_boot_us >= self._minutes.end_us:

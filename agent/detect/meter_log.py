@@ -5,6 +5,9 @@
     new         told at once          waits                                    told
     waiting     told at once          waits, for a minute at most              told
 
+An hour counter that stood still in a silence of its meter tells of a loss of supply, if the meter lives on what it
+measures: that is told beside the words for the silence.
+
 A meter may count a sag when it begins, and the sag may go on: the next looks tell. A look that shows every voltage in
 band, and whose window reaches back no further than the read, bounds the end of what polling did not see: had it gone
 on for longer, that window would have been full of it. Likewise the last look before the read before bounds the
@@ -12,7 +15,7 @@ beginning of what is counted at its end.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.detect import log_state
 from agent.detect.evidence import Finding, Latch, Latches, Read, findings
@@ -102,6 +105,8 @@ class MeterLog:
             if known(finding) or finding.kind == "comms_loss" or _past(finding, seeing, now_us):
                 seen_us = finding.until_us if seeing.look is None else seeing.look.received_boot_us
                 told.append(Told(finding, max(seen_us, finding.until_us)))
+                if self._lives_on_it and finding.stood and known(finding):
+                    told.append(replace(told[-1], finding=replace(finding, kind="supply_loss")))
             else:
                 waiting.append(finding)
         self._waiting = tuple(waiting)

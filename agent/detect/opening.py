@@ -13,6 +13,8 @@ from agent.records import ClockState, Event, Kind, Mode
 # What is judged look by look, by the reference; and what minute by minute, with the kinds whose place it takes.
 BY_LOOK: frozenset[Kind] = frozenset(row.kind for row in TABLE)
 BY_MINUTE: dict[Kind, frozenset[Kind]] = {row.kind: frozenset(row.replaces) for row in SLOW_TABLE}
+# Nobody is without supply because a voltage is not known, displaced or old.
+_NO_CUSTOMERS: frozenset[Kind] = frozenset({"vt_failure", "earth_fault", "stale_data"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,7 @@ def judged(event: Event, change: Change, facts: MeterFacts, parent: str | None) 
         reference=rules.reference if change.kind in BY_LOOK else "declared",
         accuracy_pct=facts.accuracy.known_pct,
         window_s=rules.window_us / 1e6,
-        customers=facts.customers,
+        customers=None if change.kind in _NO_CUSTOMERS else facts.customers,
     )
 
 

@@ -13,15 +13,19 @@ from agent.detect.words import evidence
 from agent.records import Event, Kind
 
 _RISES: frozenset[Kind] = frozenset({"swell", "overvoltage"})
+# Their voltages are not known, or say nothing of the supply; and what they were told with stays as it was.
+_UNSIZED: frozenset[Kind] = frozenset({"vt_failure", "earth_fault", "stale_data"})
+_OWN_WORDS = _UNSIZED | {"neutral_fault"}
 # They begin and end far below 90 %: nothing says that the voltage around them was normal.
 _DEEP: frozenset[Kind] = frozenset({"supply_loss", "phase_loss"})
 
 
 def sized(event: Event, change: Change, rules: Rules) -> Event:
     """With the extremes, figures and words of this change."""
-    # Currents from before a restart are not gathered anew: what they said stays true.
-    side = () if change.side else tuple(words for words in event.evidence if is_reason(words))
-    event = replace(event, evidence=(*evidence(change, rules), *side))
+    if change.evidence or change.kind not in _OWN_WORDS:
+        # Currents from before a restart are not gathered anew: what they said stays true.
+        side = () if change.side else tuple(words for words in event.evidence if is_reason(words))
+        event = replace(event, evidence=(*evidence(change, rules), *side))
     if change.detector != "voltage":
         return replace(event, because=change.because)
     volts = dict(zip(rules.channels, change.extremes, strict=True))
@@ -42,10 +46,14 @@ def _figured(event: Event, change: Change) -> Event:
         return replace(
             event, unbalance_pct=figure.percent, unbalance_method=figure.name, unbalance_nema_pct=figure.nema
         )
+    if change.kind in _UNSIZED:
+        return event
     reference_v = event.reference_v or 1.0
-    if change.kind in _RISES:
+    if change.kind in _RISES or change.kind == "neutral_fault":
         peak_v = max(event.extreme_by_channel.values())
-        return replace(event, peak_v=peak_v, peak_pct=100 * peak_v / reference_v)
+        event = replace(event, peak_v=peak_v, peak_pct=100 * peak_v / reference_v)
+    if change.kind in _RISES:
+        return event
     residual_v = min(event.extreme_by_channel.values())
     return replace(event, residual_v=residual_v, residual_pct=100 * residual_v / reference_v)
 

@@ -29,14 +29,16 @@ sag would have, if every voltage is then within the limit; any other with its mi
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import pairwise
 
-from agent.detect.blocks import Minute, Volts
+from agent.detect.blocks import Minute, Volts, stands_for_us
 from agent.detect.changes import Change, Figure, Span
 from agent.detect.table import Indices
 from agent.detect.thresholds import Rules
 from agent.detect.tracks import Track, change
 from agent.detect.unbalance import figure_of
-from agent.detect.watched import Watched
+from agent.detect.voltage import Look
+from agent.detect.watched import Watched, longest_pause_us
 from agent.records import Kind
 
 # Of the nominal voltage: what a class 0.5 meter cannot tell must not open and close an event every minute.
@@ -196,6 +198,26 @@ class Slow:
             return ()
         del self.tracks[kind]
         return (_closed(track, now_us, track.last_bad_us),)
+
+    def enclosing(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """What opens inside an under- or overvoltage has it as its parent."""
+        if not self.tracks:
+            return changes
+        return tuple(
+            replace(change, parent=self.tracks[ENCLOSES[change.kind]].key)
+            if change.action == "open" and change.parent is None and ENCLOSES.get(change.kind) in self.tracks
+            else change
+            for change in changes
+        )
+
+    def note_pauses(self, looks: Iterable[Look], rules: Rules) -> None:
+        """What lasts was not watched while nobody looked."""
+        if not self.tracks:
+            return
+        longest_us = max(stands_for_us(rules), longest_pause_us(rules, 0))
+        for one, following in pairwise(looks):
+            if following.sent_boot_us - one.sent_boot_us > longest_us:
+                self.unseen(one.sent_boot_us, following.sent_boot_us, rules.reach_us)
 
     def deepen(self, kind: Kind, volts: Volts, bound_us: int) -> None:
         """A look at which the condition that was taken over went on."""

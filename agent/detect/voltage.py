@@ -12,9 +12,9 @@ Good and bad are per row: a look in a sag is a good look for a swell. A channel 
 read at the last good look counts from when it was last read good.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from agent.detect import dips
 from agent.detect.changes import Change
@@ -25,6 +25,8 @@ from agent.detect.tracks import Instants, Track, begun, carried, change, taken_o
 from agent.detect.watched import longest_pause_us, part_proven
 from agent.records import Kind
 
+_T = TypeVar("_T")
+
 Amps = tuple[float | None, float | None, float | None]
 
 
@@ -33,13 +35,15 @@ Amps = tuple[float | None, float | None, float | None]
 class Look(NamedTuple):
     """One reading of the wired voltages. volts: in the order of `Rules.channels`, finite, None if not available;
     questionable: it may be another request's answer or a meter just booting, so it proves nothing; amps: the
-    currents read with them, of the network phases l1, l2, l3."""
+    currents read with them, of the network phases l1, l2, l3; lines: line-line voltages, where others are judged and
+    these read with them."""
 
     sent_boot_us: int
     received_boot_us: int
     volts: tuple[float | None, ...]
     questionable: bool = False
     amps: Amps = (None, None, None)
+    lines: tuple[float, float, float] | None = None
 
 
 class VoltageState(NamedTuple):
@@ -97,6 +101,36 @@ def given_back(state: VoltageState, kind: Kind, ended: Bounds) -> VoltageState:
         return state
     shut = frozenset(one for one in tracking.shut if one[0] != kind)
     return state._replace(tracking=replace(tracking, shut=shut, freed=ended, freed_on=channels))
+
+
+def without(
+    state: VoltageState, kinds: Collection[Kind], since_us: int | None, channels: Indices
+) -> tuple[VoltageState, tuple[Track, ...]]:
+    """The state without its open events of these kinds that began at since_us or later (None: whenever), which were
+    something else; and without the last words of these channels, which have no voice until they are heard again."""
+    tracking = state.tracking
+    if tracking is None:
+        return state, ()
+    taken = tuple(
+        track
+        for track in tracking.open
+        if track.kind in kinds and (since_us is None or track.span.start_boot_us >= since_us)
+    )
+    left = tuple(track for track in tracking.open if track not in taken)
+    tracking = replace(
+        tracking,
+        open=left,
+        volts=_silenced(tracking.volts, channels),
+        low_since=_silenced(tracking.low_since, channels),
+        alive_since=_silenced(tracking.alive_since, channels),
+        heard=_silenced(tracking.heard, channels),
+        dips=_silenced(tracking.dips, channels),
+    )
+    return state._replace(tracking=tracking), taken
+
+
+def _silenced(values: tuple[_T | None, ...], channels: Indices) -> tuple[_T | None, ...]:
+    return tuple(None if i in channels else value for i, value in enumerate(values))
 
 
 def shut_kinds(state: VoltageState) -> frozenset[Kind]:

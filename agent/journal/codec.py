@@ -1,4 +1,5 @@
-"""Chunks: a run of readings <-> one compressed, checksummed blob, and so a part of a trace; events <-> text. Pure.
+"""Chunks: a run of readings <-> one compressed, checksummed blob, and so a part of a trace; events and incidents <->
+text. Pure.
 
 A chunk stores the number of its codec, so that a denser code can follow and old chunks stay readable. A new codec
 needs a new schema version: an older agent must refuse the file rather than take such chunks for damaged.
@@ -11,9 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.journal.entries import Entry
-from agent.records import Event, Reading, Record, Trace
+from agent.records import Event, Incident, Reading, Record, Trace
 from agent.trace_rows import count
-from agent.wire import event_from_json, event_to_json, reading_from_json, reading_to_json
+from agent.wire import (
+    event_from_json,
+    event_to_json,
+    incident_from_json,
+    incident_to_json,
+    reading_from_json,
+    reading_to_json,
+)
 
 JSON_ZLIB = 1
 # A line of JSON with what the part says of itself, then its rows as they are (agent.trace_rows).
@@ -93,6 +101,17 @@ def decode_event(body: bytes, crc32: int) -> Event:
     return event_from_json(json.loads(body))
 
 
+def encode_incident(incident: Incident) -> bytes:
+    return json.dumps(incident_to_json(incident), separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def decode_incident(body: bytes, crc32: int) -> Incident:
+    """ChunkError if the bytes are not what was written."""
+    if zlib.crc32(body) != crc32:
+        raise ChunkError("incident: checksum differs")
+    return incident_from_json(json.loads(body))
+
+
 _TRACE_HEAD = ("event", "also", "meter", "kind", "start_us", "part", "columns", "offset_us", "follows", "closing")
 
 
@@ -118,6 +137,8 @@ def record_text(record: Record) -> str:
         body: dict[str, Any] = reading_to_json(record)
     elif isinstance(record, Event):
         body = event_to_json(record)
+    elif isinstance(record, Incident):
+        body = incident_to_json(record)
     elif isinstance(record, Trace):
         body = {"trace": record.event, "meter": record.meter, "part": record.part, "samples": count(record)}
     else:

@@ -17,7 +17,7 @@ from agent.errors import StateHeldError
 log = logging.getLogger(__name__)
 
 FILE_NAME = "journal.sqlite3"
-SCHEMA = 2
+SCHEMA = 3
 APPLICATION_ID = 0x4C414D50  # "LAMP"
 PAGE_BYTES = 4096
 # The answer to a lock that is still there after this is that somebody else has the file open.
@@ -57,6 +57,21 @@ _MORE_TRACES = """
 CREATE INDEX trace_meter ON trace (meter, to_us, from_us);
 INSERT INTO meta VALUES ('trace_bytes', 0), ('traces_evicted', 0);
 """
+
+# Schema 3.
+_INCIDENTS = """
+CREATE TABLE incident (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, revision INTEGER NOT NULL, latest INTEGER NOT NULL,
+  state TEXT NOT NULL, start_us INTEGER NOT NULL, end_us INTEGER, crc32 INTEGER NOT NULL, body TEXT NOT NULL);
+"""
+_MORE_INCIDENTS = """
+CREATE INDEX incident_latest ON incident (id) WHERE latest;
+CREATE INDEX incident_start ON incident (start_us) WHERE latest;
+"""
+# Schema -> the tables it lacks, and what belongs to them.
+_LACKS = {
+    1: ((_TRACES, _MORE_TRACES), (_INCIDENTS, _MORE_INCIDENTS)),
+    2: ((_INCIDENTS, _MORE_INCIDENTS),),
+}
 
 
 class JournalVersionError(OSError):
@@ -122,8 +137,9 @@ def connect_readonly(path: Path) -> sqlite3.Connection:
             if _is_empty(db):
                 raise none_yet  # killed in its first start, before there was anything to keep
             _check_owner(db, path)
-            if _pragma(db, "user_version") == 1:  # a look changes nothing: the tables it lacks are there for now only
-                db.executescript(_TRACES.replace("CREATE TABLE", "CREATE TEMP TABLE"))
+            for tables, _ in _LACKS.get(_pragma(db, "user_version"), ()):
+                # A look changes nothing: the tables an older file lacks are there for now only.
+                db.executescript(tables.replace("CREATE TABLE", "CREATE TEMP TABLE"))
             db.execute("PRAGMA query_only=ON")
         except sqlite3.DatabaseError as error:
             raise OSError(f"{path}: {_damage(error)}; the agent moves it aside when it starts") from error
@@ -172,16 +188,18 @@ def _is_empty(db: sqlite3.Connection) -> bool:
 def _create(db: sqlite3.Connection) -> None:
     # One transaction: a cut during the first start leaves an empty file, never half a schema.
     header = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA};"
-    db.executescript(
-        f"BEGIN IMMEDIATE; {_SCHEMA} {_TRACES} {_MORE_TRACES} {header} COMMIT; PRAGMA wal_checkpoint(TRUNCATE);"
-    )
+    since = " ".join(part for parts in _LACKS[1] for part in parts)
+    db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {since} {header} COMMIT; PRAGMA wal_checkpoint(TRUNCATE);")
 
 
 def _migrate(db: sqlite3.Connection) -> None:
-    """From schema 1, which knows no traces. One transaction, as above: a cut leaves either schema whole."""
-    if _pragma(db, "user_version") == 1:
+    """From schema 1, which knows no traces, or 2, which knows no incidents. One transaction, as above: a cut leaves
+    either schema whole."""
+    lacks = _LACKS.get(_pragma(db, "user_version"))
+    if lacks:
         header = f"PRAGMA user_version={SCHEMA};"
-        db.executescript(f"BEGIN IMMEDIATE; {_TRACES} {_MORE_TRACES} {header} COMMIT; PRAGMA wal_checkpoint(TRUNCATE);")
+        since = " ".join(part for parts in lacks for part in parts)
+        db.executescript(f"BEGIN IMMEDIATE; {since} {header} COMMIT; PRAGMA wal_checkpoint(TRUNCATE);")
 
 
 def _check_owner(db: sqlite3.Connection, path: Path) -> None:

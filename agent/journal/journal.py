@@ -20,11 +20,11 @@ from agent.journal.entries import Batch, DeadLetter, Entry, JournalStats, Lane, 
 from agent.journal.file import FILE_NAME
 from agent.journal.hold import hold
 from agent.journal.lanes import Position
-from agent.journal.reader import EventQuery, Reader, around, latest, pick
+from agent.journal.reader import EventQuery, Reader, around, latest, latest_incidents, pick
 from agent.journal.store import Found, Store
 from agent.journal.tail import Tail
 from agent.journal.writer import CallLater, Writer
-from agent.records import Event, Gap, Reading, Record, Trace
+from agent.records import Event, Gap, Incident, Reading, Record, Trace
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,8 @@ class Journal:
 
     epoch: names this run. (gateway, epoch, seq) is unique for ever; seq alone is not, because a kill takes back
     the seqs of readings that were sent before they were durable.
+    last_us: UTC of the youngest entry of the runs before, None in an empty journal; left_clean: the last one ended in
+    order, with everything stored
     """
 
     def __init__(
@@ -56,7 +58,10 @@ class Journal:
     ) -> None:  # fmt: skip
         self.epoch = epoch
         self._open_events = found.open_events
+        self._open_incidents = found.open_incidents
         self._kept = found.kept
+        self.last_us = found.last_us
+        self.left_clean = found.clean
         self._tail = Tail(found.head)
         self._positions = {sink: lanes.rejoin(found.positions.get(sink, Position()), found.head) for sink in sinks}
         self._group_s = group_s
@@ -130,9 +135,11 @@ class Journal:
         While the disk takes nothing the future stays pending and the event is tried again; it is cancelled if the
         agent stops before it could be stored.
         """
-        promise = self._writer.promise(self._append(event))
-        self._writer.now()
-        return promise
+        return self._at_once(event)
+
+    def add_incident(self, incident: Incident) -> asyncio.Future[None]:
+        """As `add_event`."""
+        return self._at_once(incident)
 
     def add_trace(self, trace: Trace) -> int:
         """Its seq. Fetched at once; durable within a second, or with an event of the same turn."""
@@ -142,6 +149,10 @@ class Journal:
         self._writer.within(TRACE_S, "trace")
         return seq
 
+    def commit_now(self) -> None:
+        """What waits is stored in the next turn of the loop, not with its group: the power may go any moment."""
+        self._writer.now()
+
     def keep(self, name: str, text: str) -> None:
         """A text for the next run, one for each name. Durable with an event of the same turn, or within 30 s."""
         self._writer.keep(name, text)
@@ -150,6 +161,11 @@ class Journal:
     def kept(self, name: str) -> str | None:
         """What the last run kept under this name."""
         return self._kept.get(name)
+
+    def _at_once(self, record: Event | Incident) -> asyncio.Future[None]:
+        promise = self._writer.promise(self._append(record))
+        self._writer.now()
+        return promise
 
     def _append(self, record: Record) -> int:
         self._writer.check()
@@ -224,6 +240,16 @@ class Journal:
     def open_events(self) -> tuple[Event, ...]:
         """The events that were open when this run began: their highest revisions, in order of start."""
         return self._open_events
+
+    def open_incidents(self) -> tuple[Incident, ...]:
+        """Likewise the incidents."""
+        return self._open_incidents
+
+    async def incidents(self, *, limit: int = 100, since_us: int | None = None) -> tuple[Incident, ...]:
+        """The highest revision of each incident, youngest start first; since_us as of `events`."""
+        pending = [entry.record for entry in self._tail.entries() if isinstance(entry.record, Incident)]
+        stored = await self._writer.ask(lambda reader: reader.latest_incidents(limit, since_us))
+        return latest_incidents((*stored, *pending), limit, since_us)
 
     async def events(
         self, *, limit: int = 100, since_us: int | None = None, meter: str | None = None, kind: str | None = None

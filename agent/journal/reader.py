@@ -5,18 +5,21 @@ Synchronous; a Reader lives in the thread of its connection.
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
-from agent.journal.codec import Chunk, ChunkError, decode, decode_event, decode_trace
-from agent.journal.entries import Entry, JournalStats, Range, SinkStats
-from agent.journal.lanes import Position, clamp, unsent
+from agent.journal.codec import Chunk, ChunkError, decode, decode_event, decode_incident, decode_trace
+from agent.journal.entries import Entry, Range
+from agent.journal.figures import Figures, time_us
+from agent.journal.lanes import Position, clamp
 from agent.journal.retention import Row, Table
-from agent.records import Event, Gap, Reading, Record, Trace
+from agent.records import Event, Gap, Incident, Reading, Trace
 from agent.trace_rows import AFTER_US, BEFORE_US, span_us
+
+T = TypeVar("T")
 
 # Two sinks in two places each, in windows much smaller than a chunk.
 CACHED_CHUNKS = 4
@@ -27,11 +30,13 @@ _OLDEST: dict[Table, str] = {
     "WHERE seq_lo >= ?1 AND seq_lo < ?2 AND seq_hi < ?2 ORDER BY seq_lo LIMIT ?3",
     "event": "SELECT seq, seq, length(body) + 80 FROM event WHERE seq >= ? AND seq < ? "
     "AND NOT (latest AND state = 'open') ORDER BY seq LIMIT ?",
+    "incident": "SELECT seq, seq, length(body) + 80 FROM incident WHERE seq >= ? AND seq < ? "
+    "AND NOT (latest AND state = 'open') ORDER BY seq LIMIT ?",
     "gap": "SELECT seq, seq, 60 FROM gap WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?",
     "trace": "SELECT seq, seq, size FROM trace WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?",
 }
 OLDEST = """SELECT min(seq) FROM (SELECT min(seq_lo) AS seq FROM chunk UNION ALL SELECT min(seq) FROM event
-UNION ALL SELECT min(seq) FROM gap UNION ALL SELECT min(seq) FROM trace)"""
+UNION ALL SELECT min(seq) FROM gap UNION ALL SELECT min(seq) FROM trace UNION ALL SELECT min(seq) FROM incident)"""
 # The chunk that contains lo may begin before it.
 _CHUNKS = """SELECT seq_lo, seq_hi FROM chunk
 WHERE seq_lo >= coalesce((SELECT max(seq_lo) FROM chunk WHERE seq_lo <= :lo), 0)
@@ -40,6 +45,23 @@ _LATEST = """SELECT CAST(body AS BLOB), crc32 FROM event WHERE latest
 AND (:since IS NULL OR end_us IS NULL OR end_us >= :since)
 AND (:meter IS NULL OR meter = :meter) AND (:kind IS NULL OR kind = :kind)
 ORDER BY start_us DESC, seq DESC LIMIT :limit"""
+_LATEST_INCIDENTS = """SELECT CAST(body AS BLOB), crc32 FROM incident WHERE latest
+AND (:since IS NULL OR end_us IS NULL OR end_us >= :since) ORDER BY start_us DESC, seq DESC LIMIT :limit"""
+_OPEN_INCIDENTS = """SELECT CAST(body AS BLOB), crc32 FROM incident
+WHERE latest AND state = 'open' ORDER BY start_us, seq"""
+_YOUNGEST = """SELECT max(seq) FROM (SELECT max(seq_hi) AS seq FROM chunk UNION ALL SELECT max(seq) FROM event
+UNION ALL SELECT max(seq) FROM gap UNION ALL SELECT max(seq) FROM trace UNION ALL SELECT max(seq) FROM incident)"""
+# What is told in revisions, each a row of its own.
+_TOLD: dict[Table, tuple[str, Callable[[bytes, int], Event | Incident]]] = {
+    "event": (
+        "SELECT seq, CAST(body AS BLOB), crc32 FROM event WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?",
+        decode_event,
+    ),
+    "incident": (
+        "SELECT seq, CAST(body AS BLOB), crc32 FROM incident WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?",
+        decode_incident,
+    ),
+}
 # A part covers some 10 s; a meter that is hardly read may need an hour for one.
 _LONGEST_PART_US = 3_600_000_000
 _UNSENT_TRACES = 1000
@@ -71,42 +93,6 @@ class Page:
     damaged: tuple[Row, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """The file in figures. oldest: lowest seq kept; events: ids, not revisions; dead: dead letters by sink."""
-
-    oldest: int | None
-    events: int
-    gaps: int
-    size_bytes: int
-    note: str
-    dead: dict[str, int]
-    trace_bytes: int
-    traces_evicted: int
-
-    def stats(
-        self, *, epoch: str, head: int, sinks: Mapping[str, SinkStats],
-        uncommitted: int = 0, cap_bytes: int | None = None, commits: int = 0, error: str = "",
-    ) -> JournalStats:  # fmt: skip
-        return JournalStats(
-            epoch=epoch, head=head, oldest=self.oldest, uncommitted=uncommitted, events=self.events, gaps=self.gaps,
-            size_bytes=self.size_bytes, cap_bytes=cap_bytes, commits=commits, error=error, note=self.note, sinks=sinks,
-            trace_bytes=self.trace_bytes, traces_evicted=self.traces_evicted,
-        )  # fmt: skip
-
-    def sink(self, name: str, position: Position, head: int, oldest: Record | None, traces: int) -> SinkStats:
-        """oldest: the first record the sink lacks; traces: how many parts of traces."""
-        kept = self.oldest or 0
-        return SinkStats(
-            live=position.live,
-            backlog=(position.backlog_lo, position.backlog_hi),
-            rows=sum(max(0, hi - max(lo, kept)) for lo, hi in unsent(position, head)),
-            oldest_us=None if oldest is None else time_us(oldest),
-            dead_letters=self.dead.get(name, 0),
-            traces=traces,
-        )
-
-
 class Reader:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -119,7 +105,8 @@ class Reader:
             return Page(tuple(self._traces(within, limit, damaged)), tuple(damaged))
         with closing(self._readings(within, damaged)) as readings:
             found = list(islice(readings, limit))
-        found += self._events(within, limit, damaged)
+        found += self._told("event", within, limit, damaged)
+        found += self._told("incident", within, limit, damaged)
         found += self._gaps(within, limit)
         found.sort(key=lambda entry: entry.seq)
         return Page(tuple(found[:limit]), tuple(damaged))
@@ -151,14 +138,14 @@ class Reader:
         with closing(self._db.execute(sql, wanted)) as rows:
             return rows.fetchall()
 
-    def _events(self, within: Range, limit: int, damaged: list[Row]) -> list[Entry]:
-        sql = "SELECT seq, CAST(body AS BLOB), crc32 FROM event WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?"
+    def _told(self, table: Table, within: Range, limit: int, damaged: list[Row]) -> list[Entry]:
+        sql, decoded = _TOLD[table]
         found = []
         for seq, body, crc32 in self._all(sql, (*within, limit)):
             try:
-                found.append(Entry(seq, decode_event(body, crc32)))
+                found.append(Entry(seq, decoded(body, crc32)))
             except ChunkError:
-                damaged.append(Row("event", seq, seq, 0))
+                damaged.append(Row(table, seq, seq, 0))
         return found
 
     def _gaps(self, within: Range, limit: int) -> list[Entry]:
@@ -192,12 +179,17 @@ class Reader:
 
     def event(self, id_: str) -> tuple[Event, ...]:
         """The highest revision of one event; nothing where it is not known or damaged."""
-        return tuple(_sound(self._all("SELECT CAST(body AS BLOB), crc32 FROM event WHERE latest AND id = ?", (id_,))))
+        sql = "SELECT CAST(body AS BLOB), crc32 FROM event WHERE latest AND id = ?"
+        return tuple(_sound(self._all(sql, (id_,)), decode_event))
 
     def open_events(self) -> tuple[Event, ...]:
         """The highest revision of each event, where it says open, in order of start. Damaged ones are left out."""
         sql = "SELECT CAST(body AS BLOB), crc32 FROM event WHERE latest AND state = 'open' ORDER BY start_us, seq"
-        return tuple(_sound(self._all(sql)))
+        return tuple(_sound(self._all(sql), decode_event))
+
+    def open_incidents(self) -> tuple[Incident, ...]:
+        """Likewise of incidents."""
+        return tuple(_sound(self._all(_OPEN_INCIDENTS), decode_incident))
 
     def kept(self) -> dict[str, str]:
         """What the last run kept, by name."""
@@ -206,7 +198,11 @@ class Reader:
     def latest_events(self, query: EventQuery) -> tuple[Event, ...]:
         """The highest revision of each event, youngest start first."""
         wanted = {"since": query.since_us, "meter": query.meter, "kind": query.kind, "limit": query.limit}
-        return tuple(_sound(self._all(_LATEST, wanted)))
+        return tuple(_sound(self._all(_LATEST, wanted), decode_event))
+
+    def latest_incidents(self, limit: int, since_us: int | None = None) -> tuple[Incident, ...]:
+        """The highest revision of each incident, youngest start first; since_us: still going on then, or later."""
+        return tuple(_sound(self._all(_LATEST_INCIDENTS, {"since": since_us, "limit": limit}), decode_incident))
 
     def readings_before(self, seq: int, meter: str | None, chunks: int) -> tuple[list[Reading], int | None]:
         """Readings of a meter (or of all) in the `chunks` chunks below seq, youngest first, and where to go on."""
@@ -249,9 +245,22 @@ class Reader:
         found = self._all(
             "SELECT max(seq) FROM (SELECT max(seq_hi) + 1 AS seq FROM chunk UNION ALL SELECT max(seq) + 1 FROM event "
             "UNION ALL SELECT max(seq) + 1 FROM gap UNION ALL SELECT max(seq) + 1 FROM trace "
+            "UNION ALL SELECT max(seq) + 1 FROM incident "
             "UNION ALL SELECT max(seq_lo) FROM epoch UNION ALL SELECT 1)"
         )[0]
         return int(found[0])
+
+    def last_us(self) -> int | None:
+        """UTC of the youngest entry; None where there is none, or none that can be read."""
+        seq = self._all(_YOUNGEST)[0][0]
+        if seq is None:
+            return None
+        found = self.read((seq, seq + 1), 1).entries or self.read((seq, seq + 1), 1, traces=True).entries
+        return time_us(found[0].record) if found else None
+
+    def clean(self) -> bool:
+        """Whether the last run ended in order."""
+        return self._all("SELECT v FROM meta WHERE k = 'clean'") == [(1,)]
 
     def epoch(self) -> str:
         """The newest epoch, empty before the first."""
@@ -275,11 +284,13 @@ class Reader:
         return int((pages - free) * size)
 
 
-def time_us(record: Record) -> int:
-    """UTC microseconds at which a record was made."""
-    if isinstance(record, Trace):
-        return span_us(record)[1]
-    return record.reported_us if isinstance(record, Event) else record.time_us
+def latest_incidents(told: Iterable[Incident], limit: int, since_us: int | None = None) -> tuple[Incident, ...]:
+    """The highest revision of each incident among several sources, youngest start first."""
+    by_id: dict[str, Incident] = {}
+    for incident in sorted(told, key=lambda incident: incident.revision):
+        by_id[incident.id] = incident
+    found = [one for one in by_id.values() if since_us is None or one.end_us is None or one.end_us >= since_us]
+    return tuple(sorted(found, key=lambda incident: incident.start_us, reverse=True)[:limit])
 
 
 def latest(events: Iterable[Event], query: EventQuery) -> tuple[Event, ...]:
@@ -312,9 +323,9 @@ def pick(entries: Iterable[Entry], meter: str | None) -> Iterator[Reading]:
             yield entry.record
 
 
-def _sound(rows: Sequence[tuple[bytes, int]]) -> Iterator[Event]:
+def _sound(rows: Sequence[tuple[bytes, int]], decoded: Callable[[bytes, int], T]) -> Iterator[T]:
     for body, crc32 in rows:
         try:
-            yield decode_event(body, crc32)
+            yield decoded(body, crc32)
         except ChunkError:
             continue

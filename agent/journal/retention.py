@@ -1,8 +1,9 @@
 """What goes first when the file is full. Pure.
 
 Order: traces every sink has, oldest first; then readings every sink has; then the oldest traces, sent or not; then the
-oldest readings; then events every sink has; then the oldest events. What some sink still lacked becomes a gap record in
-the same transaction. Traces have a share of the file and no more: beyond it they go, however much room there is.
+oldest readings; then events and incidents every sink has; then the oldest of them. What some sink still lacked becomes
+a gap record in the same transaction. Traces have a share of the file and no more: beyond it they go, however much room
+there is.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -19,7 +20,7 @@ SLICE = 50
 # Of 512 MiB these are 64: some 15 000 parts, or 5 000 ordinary sags at 20 Hz.
 TRACE_SHARE = 0.125
 
-Table = Literal["chunk", "event", "gap", "trace"]
+Table = Literal["chunk", "event", "incident", "gap", "trace"]
 Place = tuple[tuple[Table, ...], Range]
 
 
@@ -101,8 +102,8 @@ def choose(
         *((("chunk",), within) for within in sent.ranges),
         traces,
         (("chunk",), (0, head)),
-        *((("event", "gap"), within) for within in sent.ranges),
-        (("event",), (0, head)),
+        *((("event", "incident", "gap"), within) for within in sent.ranges),
+        (("event", "incident"), (0, head)),
     ]
     for places, need in (([traces], trace_need_bytes), (order, need_bytes - trace_need_bytes)):
         for row in (row for tables, within in places for row in oldest(tables, within)):

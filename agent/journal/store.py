@@ -7,15 +7,15 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from agent.journal.codec import TRACE_ZLIB, Chunk, encode, encode_event, encode_trace, runs
+from agent.journal.codec import TRACE_ZLIB, Chunk, encode, encode_event, encode_incident, encode_trace, runs
 from agent.journal.entries import DeadLetter, Entry
 from agent.journal.file import PAGE_BYTES, open_file
 from agent.journal.lanes import Position, clamp
 from agent.journal.reader import OLDEST, Reader
 from agent.journal.retention import LOW, SLICE, Eviction, Row, choose, excess_bytes, sent_by, trace_excess_bytes
-from agent.records import Event, Gap, Reading, Trace
+from agent.records import Event, Gap, Incident, Reading, Trace
 from agent.trace_rows import span_us
 
 T = TypeVar("T")
@@ -25,16 +25,31 @@ DEAD_LETTERS = 1000
 DEAD_BODY_CHARS = 1000
 # A row of a part of a trace beside its body.
 TRACE_ROW_BYTES = 120
+# What a new revision takes the place of, and what it may not take the place of.
+_LATEST = {
+    "event": (
+        "UPDATE event SET latest = 0 WHERE id = ? AND latest AND revision <= ?",
+        "SELECT 1 FROM event WHERE id = ? AND latest",
+    ),
+    "incident": (
+        "UPDATE incident SET latest = 0 WHERE id = ? AND latest AND revision <= ?",
+        "SELECT 1 FROM incident WHERE id = ? AND latest",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a start found. head: next seq to give out; positions: of every sink ever known; kept: by name."""
+    """What a start found. head: next seq to give out; positions: of every sink ever known; kept: by name; last_us: UTC
+    of the youngest entry; clean: the run before ended in order, with everything stored."""
 
     head: int
     positions: dict[str, Position]
     open_events: tuple[Event, ...]
     kept: dict[str, str] = field(default_factory=dict)
+    open_incidents: tuple[Incident, ...] = ()
+    last_us: int | None = None
+    clean: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,7 @@ class Store:
         self._head = 1  # the next seq that is not durable
         self._stored: dict[str, Position] = {}
         self._lost_below = 0
+        self._was_clean = True
 
     def start(self, now_us: int) -> Found:
         """Open (recover, create) and begin the epoch. OSError if the storage does not work."""
@@ -80,7 +96,10 @@ class Store:
         except sqlite3.Error as error:
             raise OSError(f"{self._path}: {error}; is the disk full, read-only or failing?") from error
         reader = Reader(db)
-        return Found(self._head, dict(self._stored), reader.open_events(), reader.kept())
+        return Found(
+            self._head, dict(self._stored), reader.open_events(), reader.kept(), reader.open_incidents(),
+            reader.last_us(), self._was_clean,
+        )  # fmt: skip
 
     def _open(self, now_us: int) -> tuple[sqlite3.Connection, str]:
         with ExitStack() as undo:
@@ -88,6 +107,7 @@ class Store:
             undo.callback(db.close)
             reader = Reader(db)
             self._head, self._stored = reader.head(), reader.positions()
+            self._was_clean = reader.clean()
             with transaction(db):
                 _begin_epoch(db, self._head, self._epoch, self._gateway, now_us)
                 if note:
@@ -220,6 +240,7 @@ def _evict(db: sqlite3.Connection, evictions: Sequence[Eviction]) -> None:
     delete = {
         "chunk": "DELETE FROM chunk WHERE seq_lo = ?",
         "event": "DELETE FROM event WHERE seq = ?",
+        "incident": "DELETE FROM incident WHERE seq = ?",
         "gap": "DELETE FROM gap WHERE seq = ?",
         "trace": "DELETE FROM trace WHERE seq = ?",
     }
@@ -245,6 +266,8 @@ def _insert(db: sqlite3.Connection, chunks: Sequence[Chunk], entries: Sequence[E
     for entry in entries:
         if isinstance(entry.record, Event):
             _insert_event(db, entry.seq, entry.record)
+        elif isinstance(entry.record, Incident):
+            _insert_incident(db, entry.seq, entry.record)
         elif isinstance(entry.record, Gap):
             _insert_gap(db, entry.seq, entry.record)
         elif isinstance(entry.record, Trace):
@@ -269,8 +292,7 @@ def _insert_gap(db: sqlite3.Connection, seq: int, gap: Gap) -> None:
 
 def _insert_event(db: sqlite3.Connection, seq: int, event: Event) -> None:
     """The highest revision of an id is `latest`, in whatever order they come."""
-    db.execute("UPDATE event SET latest = 0 WHERE id = ? AND latest AND revision <= ?", (event.id, event.revision))
-    latest = db.execute("SELECT 1 FROM event WHERE id = ? AND latest", (event.id,)).fetchone() is None
+    latest = _is_latest(db, "event", event)
     body = encode_event(event)
     db.execute(
         "INSERT INTO event (seq, id, revision, latest, state, kind, meter, start_us, end_us, crc32, body) "
@@ -278,6 +300,24 @@ def _insert_event(db: sqlite3.Connection, seq: int, event: Event) -> None:
         (seq, event.id, event.revision, latest, event.state, event.kind, event.meter, event.start_us, event.end_us,
          zlib.crc32(body), body.decode()),
     )  # fmt: skip
+
+
+def _insert_incident(db: sqlite3.Connection, seq: int, incident: Incident) -> None:
+    latest = _is_latest(db, "incident", incident)
+    body = encode_incident(incident)
+    db.execute(
+        "INSERT INTO incident (seq, id, revision, latest, state, start_us, end_us, crc32, body) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (seq, incident.id, incident.revision, latest, incident.state, incident.start_us, incident.end_us,
+         zlib.crc32(body), body.decode()),
+    )  # fmt: skip
+
+
+def _is_latest(db: sqlite3.Connection, table: Literal["event", "incident"], told: Event | Incident) -> bool:
+    """Whether none of its id is stored with a higher revision; those with a lower one are the latest no more."""
+    overtaken, higher = _LATEST[table]
+    db.execute(overtaken, (told.id, told.revision))
+    return db.execute(higher, (told.id,)).fetchone() is None
 
 
 def _put_positions(db: sqlite3.Connection, positions: Mapping[str, Position]) -> None:

@@ -10,7 +10,7 @@ from agent.journal.file import FILE_NAME, connect_readonly
 from agent.journal.hold import hold
 from agent.journal.lanes import Position, unsent
 from agent.journal.reader import EventQuery, Reader, around
-from agent.records import Event, Reading, Record, Trace
+from agent.records import Event, Incident, Reading, Record, Trace
 
 LOOK_BACK_CHUNKS = 1000
 
@@ -25,6 +25,9 @@ class View:
         self, *, limit: int = 100, since_us: int | None = None, meter: str | None = None, kind: str | None = None
     ) -> tuple[Event, ...]:
         return self._reader.latest_events(EventQuery(limit, since_us, meter, kind))
+
+    def incidents(self, *, limit: int = 100, since_us: int | None = None) -> tuple[Incident, ...]:
+        return self._reader.latest_incidents(limit, since_us)
 
     def readings(self, meter: str | None, limit: int) -> tuple[Reading, ...]:
         return tuple(self._reader.readings_before(2**62, meter, LOOK_BACK_CHUNKS)[0][:limit])

@@ -55,6 +55,7 @@ class Window:
     _primed: bool = False
     _questionable: bool = False
     _flags: set[str] = field(default_factory=set)
+    _mark: str = ""
     _put_by: list[Mapping[str, float]] = field(default_factory=list)
     _stats: dict[str, _Stats] = field(default_factory=dict)
     _latest: dict[str, float] = field(default_factory=dict)
@@ -117,11 +118,25 @@ class Window:
         """Mark the open interval."""
         self._flags.add(flag)
 
+    def mark(self, flag: str) -> None:
+        """Mark the open interval and all that follow; the open one keeps the mark of before, too. Empty: no more."""
+        self._mark = flag
+        self._flags |= self._marks()
+
+    def _marks(self) -> set[str]:
+        return {self._mark} if self._mark else set()
+
     def flush(self, now_us: int) -> Reading | None:
         """The reading of an interval whose end has passed, if anything was read in it."""
         if not self._primed or self._start_us is None or now_us < self._end_us:
             return None
         return self._close(self._end_us)
+
+    def cut(self, now_us: int) -> Reading | None:
+        """The reading of what was read so far; the next one goes on from here."""
+        if not self._primed or self._start_us is None:
+            return None
+        return self._close(min(now_us, self._end_us))
 
     def _begin(self, sent_us: int, at_us: int) -> int:
         """Intervals follow each other without a hole; after a silence they begin anew on the grid."""
@@ -157,5 +172,5 @@ class Window:
             max={quantity: stats.high for quantity, stats in self._stats.items()},
         )
         self._start_us, self._last_us, self._questionable = None, end_us, False
-        self._stats, self._latest, self._flags = {}, {}, set()
+        self._stats, self._latest, self._flags = {}, {}, self._marks()
         return reading

@@ -20,7 +20,7 @@ from agent.publish.forwarder import ACCEPT, Verdict
 from agent.publish.influx_rules import Answer, meaning, retry_after_s, words_of
 from agent.publish.line_protocol import LineEncoder
 from agent.publish.tls import client_context, explain
-from agent.records import Event, Gap, Reading, Trace
+from agent.records import Event, Gap, Incident, Reading, Trace
 from agent.site import InfluxSite
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class InfluxSink:
     """Writes one gateway's entries to one bucket. `send` and `rest` are what the forwarder calls.
 
     hold:   says why nothing may be written now (a clock that is not set), None to go ahead
-    newest: latest revisions of events known from before: an older one from the backlog must not overwrite a newer
-            one that was sent live
+    newest: latest revisions of events and incidents known from before: an older one from the backlog must not overwrite
+            a newer one that was sent live
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class InfluxSink:
         encoder: LineEncoder,
         *,
         hold: Callable[[], str | None] = lambda: None,
-        newest: Iterable[Event] = (),
+        newest: Iterable[Event | Incident] = (),
         timeout_s: float = _ANSWER_S,
         pause_s: float = _PAUSE_S,
     ) -> None:
@@ -92,7 +92,7 @@ class InfluxSink:
         except SinkError as error:
             why = str(error)
         for index, entry in enumerate(entries):
-            if isinstance(entry.record, Event) and verdicts.get(index) == ACCEPT:
+            if isinstance(entry.record, Event | Incident) and verdicts.get(index) == ACCEPT:
                 self._remember(entry.record)
         return [verdicts.get(index, Verdict("keep", why)) for index in range(len(entries))]
 
@@ -104,7 +104,7 @@ class InfluxSink:
         """The rows to write; what cannot be written at all gets its verdict here."""
         top = dict(self._revisions)
         for entry in entries:
-            if isinstance(entry.record, Event):
+            if isinstance(entry.record, Event | Incident):
                 top[entry.record.id] = max(entry.record.revision, top.get(entry.record.id, 0))
         rows = []
         for index, entry in enumerate(entries):
@@ -116,7 +116,8 @@ class InfluxSink:
             if lines:
                 rows.append(_Row(index, b"\n".join(lines)))
             else:
-                verdicts[index] = ACCEPT  # a part of a trace in which every reply was lost
+                # A part of a trace in which every reply was lost, or an incident's revision that another overtook.
+                verdicts[index] = ACCEPT
         return rows
 
     def _lines(self, entry: Entry, top: dict[str, int]) -> list[bytes]:
@@ -127,6 +128,8 @@ class InfluxSink:
                 return [self._encoder.gap(gap)]
             case Trace() as trace:
                 return self._encoder.trace(trace)
+            case Incident() as incident:
+                return [] if incident.revision < top[incident.id] else [self._encoder.incident(incident)]
             case event:
                 overtaken = event.revision < top[event.id]
                 return [self._encoder.event_log(event)] + ([] if overtaken else [self._encoder.event(event)])
@@ -216,8 +219,8 @@ class InfluxSink:
     def _pause(self, seconds: float) -> None:
         self._not_before_s = _now_s() + seconds
 
-    def _remember(self, event: Event) -> None:
-        self._revisions[event.id] = max(event.revision, self._revisions.pop(event.id, 0))
+    def _remember(self, told: Event | Incident) -> None:
+        self._revisions[told.id] = max(told.revision, self._revisions.pop(told.id, 0))
         if len(self._revisions) > _EVENTS_REMEMBERED:
             del self._revisions[next(iter(self._revisions))]
 

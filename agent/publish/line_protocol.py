@@ -1,4 +1,4 @@
-"""Readings, events, traces and gaps -> InfluxDB line protocol, precision ns. Pure.
+"""Readings, events, incidents, traces and gaps -> InfluxDB line protocol, precision ns. Pure.
 
 One type per field for ever: numbers are floats, instants integers (microseconds since 1970, ``*_us``), truths
 booleans, everything else strings. A second write of the same row changes nothing: same tags, same nanosecond.
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.records import CLASSES, Event, Gap, Reading, Trace
+from agent.records import CLASSES, Event, Gap, Incident, Reading, Trace
 from agent.trace_rows import LOST, QUESTIONABLE, row_struct
 
 ABSENT = "none"  # what a tag says that has nothing to say: InfluxDB knows no empty tag
@@ -26,6 +26,11 @@ _TEXTS = (
     "config", "direction", "unbalance_method",
 )  # fmt: skip
 _LISTS = ("path", "evidence", "supersedes", "because", "channels", "phases")
+_INCIDENT_NUMBERS = ("revision", "confidence", "duration_min_s", "duration_max_s", "reclosed")
+_INCIDENT_TEXTS = ("id", "state", "cause", "node", "device")
+_INCIDENT_LISTS = (
+    "path", "phases", "dead", "alive", "unknown", "restored", "events", "nested", "critical", "alarms",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,11 @@ class LineEncoder:
         # id and revision added, not hashed together: successive revisions of one event differ for certain.
         tail = _hash(event.id) + event.revision
         return self._event_point("event_log", event, _ns(event.reported_us, tail))
+
+    def incident(self, incident: Incident) -> bytes:
+        """The one `incident` point of an incident, at its start, as that of an event. It has a node, and no meter."""
+        at_ns = _ns(incident.start_us, _hash(incident.id))
+        return self._point("incident", (None, incident.feeder), _incident_fields(incident), at_ns)
 
     def trace(self, trace: Trace) -> list[bytes]:
         """A `trace` point for each sample that came, at its own instant; a lost one is a hole.
@@ -133,6 +143,23 @@ def _event_fields(event: Event) -> list[str]:
     fields.append(_truth("clock_synced", event.clock.synced))
     fields.append(_number("clock_uncertainty_s", event.clock.uncertainty_s))
     fields.append(_truth("open_at_start", event.open_at_start))
+    return fields
+
+
+def _incident_fields(incident: Incident) -> list[str]:
+    fields = [_number(key, getattr(incident, key)) for key in _INCIDENT_NUMBERS]
+    fields += [_instant(key, getattr(incident, key)) for key in _INSTANTS]
+    fields += [_text(key, getattr(incident, key)) for key in _INCIDENT_TEXTS]
+    fields += [_text(key, ",".join(getattr(incident, key))) for key in _INCIDENT_LISTS]
+    fields.append(_text("words", " ".join(incident.words)))
+    counted = {"customers": incident.customers, "most": incident.most}
+    counted |= {f"customers_{phase}": bounds for phase, bounds in incident.by_phase.items()}
+    for key, bounds in counted.items():
+        low, high = bounds or (None, None)
+        fields += [_number(f"{key}_min", low), _number(f"{key}_max", high)]
+    fields.append(_truth("locked_out", incident.locked_out))
+    fields.append(_truth("clock_synced", incident.clock.synced))
+    fields.append(_number("clock_uncertainty_s", incident.clock.uncertainty_s))
     return fields
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from agent.journal.entries import Entry
 from agent.publish.forwarder import ACCEPT, Verdict
-from agent.publish.topics import Message, event_message, reading_message, trace_message
-from agent.records import Event, MeterStatus, Reading, Trace
+from agent.publish.topics import Message, event_message, incident_message, reading_message, trace_message
+from agent.records import Event, Incident, MeterStatus, Reading, Trace
 
 # CONNACK codes that another attempt in a second will not change.
 # MQTT 5.0, table 3-1; paho translates the codes of 3.1.1 to these.
@@ -54,6 +54,8 @@ def encode(prefix: str, entry: Entry) -> Message | Verdict:
                 return reading_message(prefix, reading, entry.text(reading))
             case Event() as event:
                 return event_message(prefix, event)
+            case Incident() as incident:
+                return incident_message(prefix, incident)
             case Trace() as trace:
                 return trace_message(prefix, trace)
     except ValueError as error:

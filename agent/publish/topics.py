@@ -1,15 +1,15 @@
-"""Readings, events, traces, statuses and the gateway's own state -> MQTT topics and JSON bytes. Pure.
+"""Readings, events, incidents, traces, statuses and the gateway's own state -> MQTT topics and JSON bytes. Pure.
 
 Every topic starts with the prefix ``lamplighter/{site}/{gateway}``. Retained are `state` and each meter's
-`status`: what somebody who comes late must know. Readings and events are said once.
+`status`: what somebody who comes late must know. Readings, events and incidents are said once.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 from agent.clock import rfc3339
-from agent.records import Event, MeterStatus, Reading, Trace
-from agent.wire import compact, event_to_json, reading_text, status_to_json, trace_to_json
+from agent.records import Event, Incident, MeterStatus, Reading, Trace
+from agent.wire import compact, event_to_json, incident_to_json, reading_text, status_to_json, trace_to_json
 
 GatewayState = Literal["online", "offline"]
 
@@ -59,6 +59,11 @@ def event_message(prefix: str, event: Event) -> Message:
     """Under its meter; events of a line or of the whole gateway directly under the gateway."""
     own = f"{event.meter}/event" if event.scope == "meter" and event.meter else "event"
     return Message(f"{prefix}/{own}", compact(event_to_json(event)))
+
+
+def incident_message(prefix: str, incident: Incident) -> Message:
+    """Of the whole gateway: an incident has a node, and many meters."""
+    return Message(f"{prefix}/incident", compact(incident_to_json(incident)))
 
 
 def trace_message(prefix: str, trace: Trace) -> Message:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from agent import wire
 from agent.clock import rfc3339
 from agent.overview import floors
+from agent.records import Mode
 from agent.status.socket import Answer
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ _MOST = 1000
 
 
 def answers(app: "App") -> dict[str, Answer]:
-    """By question: `status` everything at a glance, `readings` the latest of each meter, `events`, one event with its
-    `trace`, and `journal`."""
+    """By question: `status` everything at a glance, `readings` the latest of each meter, `events` and the incidents of
+    the same time, one event with its `trace`, and `journal`; `mode` marks a meter."""
 
     sight = Sight(app)
 
@@ -34,6 +35,10 @@ def answers(app: "App") -> dict[str, Answer]:
             ],
             "lines": {name: _line(app, name) for name in app.lines},
             "sinks": {name: asdict(progress) for name, progress in app.sinks.items()},
+            "supply": _supply(app),
+            "incidents": [
+                wire.incident_to_json(each) for each in await app.journal.incidents(limit=_MOST) if each.state == "open"
+            ],
         }
 
     async def readings(question: Mapping[str, Any]) -> object:
@@ -52,7 +57,11 @@ def answers(app: "App") -> dict[str, Answer]:
             meter=_optional(question.get("meter"), str),
             kind=_optional(question.get("kind"), str),
         )
-        return {"events": [wire.event_to_json(event) for event in found]}
+        about = wire.incidents_about(found, await app.journal.incidents(limit=_MOST))
+        return {
+            "events": [wire.event_to_json(event) for event in found],
+            "incidents": [wire.incident_to_json(each) for each in about],
+        }
 
     async def trace(question: Mapping[str, Any]) -> object:
         event = await app.journal.event(str(question.get("id")))
@@ -64,7 +73,40 @@ def answers(app: "App") -> dict[str, Answer]:
     async def journal(_: Mapping[str, Any]) -> object:
         return asdict(await app.journal.stats())
 
-    return {"status": status, "readings": readings, "events": events, "trace": trace, "journal": journal}
+    async def mode(question: Mapping[str, Any]) -> object:
+        return _mode(app, question)
+
+    return {
+        "status": status, "readings": readings, "events": events, "trace": trace, "journal": journal, "mode": mode,
+    }  # fmt: skip
+
+
+def _supply(app: "App") -> dict[str, object] | None:
+    """The gateway's own supply, where there is somebody to ask about it."""
+    source, since = app.gateway.source, app.gateway.mains.lost_since
+    if source is None:
+        return None
+    lost_since = None if since is None else rfc3339(app.clock.wall_us(since.latest_us))
+    return {"lost_since": lost_since, "trouble": source.trouble, "words": source.words}
+
+
+def _mode(app: "App", question: Mapping[str, Any]) -> object:
+    meter, word = str(question.get("meter")), question.get("mode")
+    mode: Mode | None = next((one for one in get_args(Mode) if one == word), None)
+    until_us, for_us = (_optional(question.get(key), int) for key in ("until_us", "for_us"))
+    now_us = app.clock.wall_us()
+    if meter not in app.site.meters:
+        return {"error": f"METER: found {meter}; allowed: {', '.join(app.site.meters)}; name one of these"}
+    if mode is None:
+        return {"error": f"MODE: found {word}; allowed: {', '.join(get_args(Mode))}; name one of these"}
+    if for_us is not None:
+        until_us = now_us + for_us
+    if until_us is not None and until_us <= now_us:
+        return {"error": f"--until: found {rfc3339(until_us)}; allowed: after {rfc3339(now_us)}; name a later time"}
+    standing = app.gateway.set_mode(meter, mode, until_us)
+    until = None if standing.until_us is None else rfc3339(standing.until_us)
+    body = {"meter": meter, "mode": standing.mode, "until": until, "reason": standing.reason}
+    return {key: value for key, value in body.items() if value}
 
 
 def _line(app: "App", name: str) -> dict[str, object]:

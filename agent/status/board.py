@@ -10,10 +10,12 @@ class Board:
     """The latest reading of each meter, and where to ask for its status.
 
     changed: set whenever a status differs from before in more than `last_good`; who waits on it clears it.
+    shown:   what is made of a status before anybody sees it: what the desk knows beside its meter
     """
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()
+        self.shown: Callable[[MeterStatus], MeterStatus] = lambda status: status
         self._readings: dict[str, Reading] = {}
         self._sources: list[Callable[[], MeterStatus]] = []
 
@@ -21,7 +23,7 @@ class Board:
         self._sources.append(source)
 
     def statuses(self) -> tuple[MeterStatus, ...]:
-        return tuple(source() for source in self._sources)
+        return tuple(self.shown(source()) for source in self._sources)
 
     @property
     def readings(self) -> Mapping[str, Reading]:

@@ -1,7 +1,8 @@
 """The running agent answers the command line over a UNIX socket in its state directory.
 
 One question a connection: a JSON object in a line, ``{"ask": "status"}``; one JSON object in a line back.
-Read-only: there is no question that changes anything. The directory is the owner's alone, and so is the socket.
+No question changes what is measured, or how; `mode` marks what is measured of a meter. The directory is the owner's
+alone, and so is the socket.
 """
 
 import asyncio

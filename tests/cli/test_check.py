@@ -90,3 +90,127 @@ def test_live_prints_tables_for_people(lamplighter: CommandLine, site_file: Path
     assert done.code == 1
     assert "meters, asked once" in done.out
     assert "servers: none" in done.out
+
+
+NETWORK = """
+customers = 3
+[meters.bay]
+line = "cabinet"
+unit = 2
+model = "schneider-pm5000"
+node = "F12"
+voltage_node = "bus"
+[meters.clinic]
+line = "cabinet"
+unit = 3
+model = "eastron-sdm630"
+node = "clinic"
+powered_by = "node:bus"
+[nodes.bus]
+kind = "bus"
+[nodes.F12]
+kind = "feeder"
+parents = ["bus"]
+[nodes.tx-17]
+kind = "transformer"
+parents = ["F12"]
+vector_group = "Dyn11"
+rated_kva = 630
+customers = { l1 = 60, l2 = 61, l3 = 57, three_phase = 4 }
+[nodes.genset]
+kind = "bus"
+[nodes.clinic]
+kind = "key"
+parents = ["tx-17"]
+alternates = ["genset"]
+critical = "hospital"
+customers = 1
+[nodes.pumps]
+kind = "service"
+parents = ["tx-17", "genset"]
+[mains]
+nut = "ups@127.0.0.1"
+node = "tx-17"
+"""
+TREE = """\
+network: 7 nodes, 186 customers; in brackets what a lineman looks at
+bus  bus (bus); 183 customers below
+└─ F12  feeder (feeder breaker); 183 customers below
+   │  meter bay: lives on an auxiliary supply, voltage taken at bus
+   └─ tx-17  transformer Dyn11 630 kVA (transformer fuse); 183 customers, 182 of them here (l1 60, l2 61, l3 57, \
+three-phase 4)
+      ├─ clinic  key (service fuse or transfer switch); 1 customer; or fed from genset; critical: hospital; its meter \
+lives on the voltage of node bus
+      └─ pumps  service (service fuse)
+genset  bus (bus)
+└─ pumps (drawn above)
+main  service (service fuse); 3 customers; its meter lives on the voltage it measures
+"""
+
+
+@pytest.fixture
+def networked(site_file: Path) -> Path:
+    site_file.write_text(site_file.read_text(encoding="utf-8") + NETWORK, encoding="utf-8")
+    return site_file
+
+
+def test_it_draws_the_network(lamplighter: CommandLine, networked: Path) -> None:
+    done = lamplighter("check", networked)
+    assert done.code == 0
+    assert done.out.endswith(TREE)
+    assert "mains: ups@127.0.0.1:3493, from node tx-17\ncalendar: none\n" in done.out
+
+
+def test_the_network_is_there_for_programs(lamplighter: CommandLine, networked: Path) -> None:
+    told = json.loads(lamplighter("check", networked, "--json").out)
+    rows = {row["node"]: row for row in told["network"]}
+    assert next(iter(rows)) == "bus"
+    assert rows["clinic"] == {
+        "node": "clinic", "kind": "key", "device": "service fuse or transfer switch", "declared": True,
+        "parents": ["tx-17"], "alternates": ["genset"], "feeder": "F12", "vector_group": None, "rated_kva": None,
+        "critical": "hospital",
+        "customers": {"l1": 0, "l2": 0, "l3": 0, "three_phase": 0, "unsplit": 1, "total": 1}, "customers_below": 1,
+        "meters": [{"meter": "clinic", "voltage_node": "clinic", "powered_by": "node:bus"}],
+    }  # fmt: skip
+    assert (rows["tx-17"]["vector_group"], rows["tx-17"]["rated_kva"], rows["F12"]["customers"]) == ("Dyn11", 630, None)
+    assert rows["F12"]["meters"] == [{"meter": "bay", "voltage_node": "bus", "powered_by": "dc"}]
+    assert told["mains"] == {"asks": "ups@127.0.0.1:3493", "node": "tx-17"}
+
+
+def test_a_network_with_mistakes_is_refused_with_all_of_them(lamplighter: CommandLine, networked: Path) -> None:
+    text = networked.read_text(encoding="utf-8").replace('parents = ["bus"]', 'parents = ["tx-17"]')
+    networked.write_text(text.replace('voltage_node = "bus"', 'voltage_node = "buss"'), encoding="utf-8")
+    done = lamplighter("check", networked)
+    assert done.code == 2
+    assert "nodes.F12.parents: found a loop: F12 -> tx-17 -> F12; allowed: no node above itself" in done.err
+    assert 'meters.bay.voltage_node: found "buss"; allowed: F12, bus, ' in done.err
+    assert "did you mean bus?" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_wrong_calendar_is_refused_with_where_and_what(lamplighter: CommandLine, site_file: Path) -> None:
+    text = site_file.read_text(encoding="utf-8").replace("[lines", 'calendar = "calendar.toml"\n[lines', 1)
+    site_file.write_text(text, encoding="utf-8")
+    calendar = site_file.with_name("calendar.toml")
+    calendar.write_text('[[mode]]\nmeters = ["mian"]\nmode = "test"\nfrom = "2026-11-23T08:00"\n', encoding="utf-8")
+    done = lamplighter("check", site_file)
+    assert (done.code, done.out) == (2, "")
+    first, second = done.err.splitlines()
+    assert first.startswith(f'{calendar}: mode[1].meters: found "mian"; allowed: names of meters in the site file; ')
+    assert second.startswith(f"{calendar}: mode[1].until: found nothing; allowed: a time as")
+    calendar.write_text("", encoding="utf-8")
+    assert lamplighter("check", site_file).code == 0
+
+
+@pytest.mark.parametrize(("content", "trouble"), [("1", ""), ("0", ""), ("?", "found '?'; allowed: 0, 1 or 2")])
+def test_live_asks_for_the_gateways_own_supply(
+    lamplighter: CommandLine, site_file: Path, content: str, trouble: str
+) -> None:
+    (site_file.parent / "online").write_text(content)
+    with site_file.open("a", encoding="utf-8") as file:
+        file.write(f'[mains]\nsysfs = "{site_file.parent}"\n')
+    live = json.loads(lamplighter("check", site_file, "--live", "--json").out)["live"]
+    (asked,) = live["servers"]
+    assert (asked["server"], asked["address"]) == ("mains", str(site_file.parent))
+    assert asked["trouble"].endswith(trouble)
+    assert bool(asked["trouble"]) is bool(trouble)

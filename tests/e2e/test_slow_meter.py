@@ -78,7 +78,8 @@ async def test_the_agent_learns_it_says_it_and_widens_the_bounds_of_its_events(t
             await until("event", lambda: app.board.statuses()[0].open_events, 5)
             (event,) = await app.journal.events(limit=1)
             assert event.start_us - event.start_earliest_us >= 0.8 * REAL_S * 1e6
-            assert event.watch_s == pytest.approx(MAP_S, rel=0.5)
+            # A look that came late makes the next one come soon after it.
+            assert 0 < event.watch_s < 1.5 * MAP_S
         finally:
             stop.set()
             await running

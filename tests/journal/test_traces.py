@@ -273,7 +273,7 @@ async def test_a_journal_from_before_there_were_traces_opens_with_everything_in_
         assert (len(await journal.readings(None, 100)), len(await journal.events())) == (40, 2)
         assert (await lane(journal, "live"))[0].seq == 32
         journal.add_trace(trace())
-    assert query(tmp_path, "PRAGMA user_version") == [(2,)]
+    assert query(tmp_path, "PRAGMA user_version") == [(3,)]
     async with opened(tmp_path) as journal:
         assert [entry.record for entry in await lane(journal)] == [trace()]
 

@@ -12,7 +12,7 @@ from typing import Any
 import certs
 import pytest
 import servers
-from samples import MIDNIGHT_US, entries, event, reading, trace
+from samples import MIDNIGHT_US, entries, event, incident, reading, trace
 from scripted_http import STORED, Reply, lines, scripted
 
 from agent.errors import SinkError
@@ -115,6 +115,20 @@ async def test_an_old_revision_from_the_backlog_does_not_overwrite_a_newer_one(d
     (point,) = database.influx.query("SELECT state FROM event")
     assert point["state"] == "closed"
     assert len(database.influx.query("SELECT state FROM event_log")) == 2
+
+
+async def test_an_incident_is_one_point_that_only_younger_revisions_overwrite(database: Database) -> None:
+    half = incident(revision=2, customers=(90, 120))
+    async with sink_of(database.shim.url) as sink:
+        assert actions(await sink.send(entries(incident(), half))) == ["accept", "accept"]
+        assert actions(await sink.send(entries(incident()))) == ["accept"]
+    async with sink_of(database.shim.url, newest=[half]) as after_restart:
+        await after_restart.send(entries(incident()))
+    (point,) = database.influx.query("SELECT * FROM incident")
+    assert (point["id"], point["node"], point["customers_min"], point["customers_max"]) == ("in-1", "tx-17", 90, 120)
+    assert (point["feeder"], point["meter"], point["dead"]) == ("F12", "none", "tx1,tx2")
+    assert point["time"] // 1000 == MIDNIGHT_US
+    assert database.influx.query("SELECT * FROM event_log") == []
 
 
 async def test_a_trace_comes_back_sample_by_sample_and_again_changes_nothing(database: Database) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import servers
-from samples import MIDNIGHT_US, event, reading, trace
+from samples import MIDNIGHT_US, event, incident, reading, trace
 
 from agent.publish.line_protocol import LineEncoder
 from agent.records import ClockState, Event, Gap, Reading
@@ -105,6 +105,26 @@ def test_a_gap_is_told() -> None:
         b"gateway,feeder=none,gateway=gw-01,meter=none,site=dashi "
         b'dropped=10.0,dropped_reason="evicted: \\"full\\"" 1795392000000000010'
     )
+
+
+def test_an_incident_is_one_point_at_its_start_that_revisions_share() -> None:
+    line = ENCODER.incident(incident())
+    assert line.startswith(b"incident,feeder=F12,gateway=gw-01,meter=none,site=dashi ")
+    assert _time(line) // 1000 == MIDNIGHT_US
+    for field in (
+        b'id="in-1"', b"revision=1.0", b'state="open"', b'cause="supply_loss"', b'node="tx-17"', b"confidence=0.75",
+        b'dead="tx1,tx2"', b'alive="tx0"', b'unknown="tx3"', b"customers_min=180.0", b"customers_max=240.0",
+        b"most_max=240.0", b"customers_l1_min=60.0", b"start_earliest_us=1795391999900000i", b"locked_out=false",
+        b'device="transformer fuse"', b'nested=""', b"reclosed=0.0", b"clock_uncertainty_s=0.5",
+    ):  # fmt: skip
+        assert field in line
+    over = incident(revision=4, state="closed", customers=(0, 0), end_us=MIDNIGHT_US + 7, dead=(), nested=("tx-18",))
+    last = ENCODER.incident(over)
+    assert _time(last) == _time(line)
+    assert all(
+        field in last for field in (b'dead=""', b"customers_max=0.0", b'nested="tx-18"', b"end_us=1795392000000007i")
+    )
+    assert _time(ENCODER.incident(incident(id="in-2"))) != _time(line)
 
 
 def test_each_sample_of_a_trace_is_a_point_at_its_own_instant_and_a_lost_one_is_none() -> None:

@@ -1,5 +1,5 @@
 import pytest
-from samples import MIDNIGHT_US, entries, event, reading, status, trace
+from samples import MIDNIGHT_US, entries, event, incident, reading, status, trace
 
 from agent.publish.forwarder import ACCEPT
 from agent.publish.mqtt_rules import encode, essence, judge
@@ -10,10 +10,10 @@ MESSAGE = Message("lamplighter/dashi/gw-01/tx1/event", b"{}")
 
 
 def test_readings_and_events_become_messages_and_a_gap_is_passed_over() -> None:
-    encoded = [encode("p", entry) for entry in entries(reading(), event(), trace(), Gap(1, 2, "full", 0))]
-    topics = ["p/tx1/reading", "p/tx1/event", "p/tx1/trace"]
+    encoded = [encode("p", entry) for entry in entries(reading(), event(), trace(), incident(), Gap(1, 2, "full", 0))]
+    topics = ["p/tx1/reading", "p/tx1/event", "p/tx1/trace", "p/incident"]
     assert [one.topic for one in encoded if isinstance(one, Message)] == topics
-    assert encoded[3] == ACCEPT
+    assert encoded[4] == ACCEPT
 
 
 def test_what_cannot_be_written_as_json_is_rejected_with_the_reason() -> None:

@@ -1,12 +1,13 @@
 import json
 
 import pytest
-from samples import MIDNIGHT_US, event, reading, status, trace
+from samples import MIDNIGHT_US, event, incident, reading, status, trace
 
 from agent.detect.ring import ROWS
 from agent.publish.topics import (
     Session,
     event_message,
+    incident_message,
     reading_message,
     state_message,
     status_message,
@@ -42,6 +43,16 @@ def test_a_reading_goes_to_its_meter_and_is_not_retained() -> None:
 def test_an_event_speaks_utf8() -> None:
     message = event_message(PREFIX, event(evidence=("Phase L1 – 40 % während",)))
     assert "– 40 % während".encode() in message.payload
+
+
+def test_an_incident_stands_under_the_gateway_and_is_said_once() -> None:
+    message = incident_message(PREFIX, incident())
+    assert (message.topic, message.retain) == ("lamplighter/dashi/gw-01/incident", False)
+    body = json.loads(message.payload)
+    named = ("id", "revision", "state", "cause", "node", "confidence", "dead", "alive", "unknown", "customers")
+    assert [body[key] for key in named] == [
+        "in-1", 1, "open", "supply_loss", "tx-17", 0.75, ["tx1", "tx2"], ["tx0"], ["tx3"], [180, 240],
+    ]  # fmt: skip
 
 
 def test_a_status_is_retained() -> None:

@@ -53,7 +53,7 @@ def alignments(quick: bool, said: list[str]) -> Part:
 
 
 def random_events(quick: bool, said: list[str]) -> Part:
-    noise, recall, count = Noise(1), Recall(), 500 if quick else 20_000
+    noise, recall, count = Noise(1), Recall(), 2_000 if quick else 20_000
     for seed in range(count):
         try_event(seed, noise, recall)
         yield seed / count

@@ -113,13 +113,15 @@ class Pm5000(HandMeter):
         super().__init__(unit)
         self.put(3, 2999, bytes(2 * 300))
         self.volts(229.5, 230.5, 231.5)
-        self.put(3, 2999, struct.pack(">3f", 100.0, 101.0, 102.0))
         self.put(3, 3059, struct.pack(">f", 68.5))  # kW
         self.put(3, 3109, struct.pack(">f", 49.98))
         self.put(3, 3203, struct.pack(">q", 9_876_543_210))
 
     def volts(self, *volts: float) -> None:
+        """Where there is no voltage, no current flows: else it would be the voltage circuit that failed."""
         self.put(3, 3027, struct.pack(">3f", *volts))
+        amps = (amps if one else 0.0 for one, amps in zip(volts, (100.0, 101.0, 102.0), strict=True))
+        self.put(3, 2999, struct.pack(">3f", *amps))
 
 
 def crc16(frame: bytes) -> bytes:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests meet and this machine lacks: mosquitto, InfluxDB 1.6.7, nginx-light, libmodbus and the like.
+# Installs what the tests meet and this machine lacks: mosquitto, InfluxDB 1.6.7, nginx-light, NUT, libmodbus and the like.
 set -eu
 
 PATH="$PATH:/usr/sbin:/sbin"
@@ -11,6 +11,7 @@ need mosquitto mosquitto
 need mosquitto_sub mosquitto-clients
 need influxd influxdb
 need nginx nginx-light
+need upsd nut-server
 need openssl openssl
 need gcc gcc
 [ -e /usr/include/modbus/modbus.h ] || missing="$missing libmodbus-dev"

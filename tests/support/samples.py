@@ -1,9 +1,9 @@
-"""Readings, events, traces and statuses as the sinks get them."""
+"""Readings, events, incidents, traces and statuses as the sinks get them."""
 
 from typing import Any
 
 from agent.journal.entries import Entry
-from agent.records import ClockState, Event, MeterStatus, Reading, Record, Trace
+from agent.records import ClockState, Event, Incident, MeterStatus, Reading, Record, Trace
 from agent.trace_rows import GOOD, TraceSample, pack
 
 # 2026-11-23T00:00:00Z
@@ -33,6 +33,20 @@ def event(**changes: Any) -> Event:
         "extreme_by_channel": {"voltage_l1": 92.25}, "customers": (180, 182), "clock": ClockState(True, 0.5),
     }  # fmt: skip
     return Event(**(known | changes))
+
+
+def incident(**changes: Any) -> Incident:
+    known: dict[str, Any] = {
+        "id": "in-1", "revision": 1, "state": "open", "reported_us": MIDNIGHT_US + 60_000_000, "cause": "supply_loss",
+        "node": "tx-17", "start_us": MIDNIGHT_US, "start_earliest_us": MIDNIGHT_US - 100_000,
+        "device": "transformer fuse", "path": ("F12", "tx-17"), "feeder": "F12", "confidence": 0.75,
+        "dead": ("tx1", "tx2"), "alive": ("tx0",),
+        "unknown": ("tx3",), "customers": (180, 240), "most": (180, 240), "by_phase": {"l1": (60, 80), "l2": (60, 80)},
+        "events": ("ev-1", "ev-2"), "critical": ("hospital",), "clock": ClockState(True, 0.5),
+        "words": ("No supply below tx-17 on F12: transformer fuse.", "180 to 240 customers since 00:00:00.",
+                  "Sure to 75 %: two meters say so, one is silent. No voltage measured is not proof of isolation."),
+    }  # fmt: skip
+    return Incident(**(known | changes))
 
 
 def trace(part: int = 1, count: int = 3, **changes: Any) -> Trace:

@@ -1,0 +1,163 @@
+"""After a boot: when the gateway was dark, and which meters had no supply meanwhile. What is so is judged in `outage`.
+
+resume -> gateway_outage (at once, or once the clock is right) -> the first counters of each meter that have moved
+       -> supply_loss, inferred, because of the outage
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from agent.clock import Clock
+from agent.outage import Boot, Counters, Dark, Sign, Steps, dark, has_moved, stood_still
+from agent.records import Event, Kind, Sample
+
+log = logging.getLogger("lamplighter.outage")
+
+# A meter that has not moved a counter by then tells nothing about the outage any more.
+_PATIENCE_US = 3_600_000_000
+_FLOAT = 2.0**-23  # what a float32 register resolves
+_CUT = "the gateway was without power: this is another boot than that of the last sign of life"
+_STOPPED = "the gateway was down between two boots; the agent had been stopped in order before"
+_NOT_ISOLATION = "no voltage measured is not proof of isolation"
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A meter as the run before left it. steps: of its counters; because: ids of its open events then."""
+
+    counters: Counters
+    steps: Steps
+    because: tuple[str, ...] = ()
+
+
+class DarkSite:
+    """tell: takes an event; blank: an event of that kind, of a meter or of the whole gateway (None), with an id and
+    what is known of the place."""
+
+    def __init__(
+        self, clock: Clock, boot_id: str, tell: Callable[[Event], object], blank: Callable[[Kind, str | None], Event]
+    ) -> None:
+        self._clock = clock
+        self._boot_id = boot_id
+        self._tell = tell
+        self._blank = blank
+        self._sign: Sign | None = None
+        self._clean = True
+        self._outage: Event | None = None
+        self._found: Dark | None = None
+        self._before: dict[str, Before] = {}
+        self._moved: dict[str, tuple[Counters, int]] = {}
+        self._first: dict[str, Counters] = {}
+        self._until_us = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is still to be found out."""
+        return self._sign is not None
+
+    @property
+    def outage(self) -> Event | None:
+        """The gateway_outage of this boot, as told last."""
+        return self._outage
+
+    @staticmethod
+    def concerns(boot_id: str, clock: Clock, sign: Sign | None) -> bool:
+        """Whether the gateway was down since the run before."""
+        return sign is not None and Boot(boot_id, clock.wall_us(0), clock.state).is_new(sign)
+
+    def resume(self, sign: Sign, before: Mapping[str, Before], *, clean: bool, open_: Event | None = None) -> None:
+        """sign: the last of the run before; clean: it was stopped in order; open_: a gateway_outage that it left open,
+        because the clock was never set."""
+        self._sign, self._clean, self._outage = sign, clean, open_
+        self._before = dict(before)
+        self._until_us = self._clock.boot_us() + _PATIENCE_US
+        if open_ is None and not clean and not self._boot().is_placed(sign):
+            self._begin(sign)
+        self.tick()
+
+    def tick(self) -> None:
+        """Once a second."""
+        sign, boot = self._sign, self._boot()
+        if sign is None:
+            return
+        if self._found is None and boot.is_placed(sign):
+            self._found = dark(sign, boot, clean=self._clean)
+            self._end(self._found)
+        if self._found is not None:
+            for meter in tuple(self._moved):
+                self._judge(meter, self._found)
+        if self._found is not None and (not self._before or self._clock.boot_us() > self._until_us):
+            self._sign = None
+
+    def seen(self, sample: Sample) -> None:
+        """A sample of a meter, while something waits."""
+        before, values = self._before.get(sample.meter), sample.values
+        if before is None or sample.meter in self._moved or sample.quality != "good":
+            return
+        now = Counters(0, 0.0, values.get("active_energy_import"), values.get("operating_hours"))
+        if now.energy_wh is None and now.hours_h is None:
+            return
+        first = self._first.setdefault(sample.meter, now)
+        # A cache may hold a later answer than the last that was kept: what it says does not move.
+        if has_moved(before.counters, now) and has_moved(first, now):
+            self._moved[sample.meter] = now, sample.received_boot_us
+            if self._found is not None:
+                self._judge(sample.meter, self._found)
+
+    def _boot(self) -> Boot:
+        return Boot(self._boot_id, self._clock.wall_us(0), self._clock.state)
+
+    def _begin(self, sign: Sign) -> None:
+        """What is known while this boot has no place on the wall clock."""
+        self._say(replace(
+            self._blank("gateway_outage", None), revision=1, basis="inferred", reported_us=self._clock.wall_us(),
+            start_us=sign.at_us + sign.within_us, start_earliest_us=sign.at_us, evidence=(_CUT,),
+            clock=self._clock.state,
+        ))  # fmt: skip
+
+    def _end(self, found: Dark) -> None:
+        """Its end is this boot: it is told as soon as that has its place on the wall clock."""
+        event = self._outage
+        if event is None:
+            event = replace(
+                self._blank("gateway_outage", None), basis="inferred", start_us=found.start_us,
+                start_earliest_us=found.start_earliest_us, evidence=(_STOPPED if self._clean else _CUT,),
+            )  # fmt: skip
+        self._say(replace(
+            event, revision=event.revision + 1, state="closed", reported_us=self._clock.wall_us(),
+            end_us=max(found.end_us, event.start_us), end_earliest_us=found.end_earliest_us,
+            duration_min_s=found.duration_min_s, duration_max_s=found.duration_max_s, clock=self._clock.state,
+        ))  # fmt: skip
+
+    def _judge(self, meter: str, found: Dark) -> None:
+        before = self._before.pop(meter)
+        now, at_boot_us = self._moved.pop(meter)
+        now = replace(now, at_us=self._clock.wall_us(at_boot_us))
+        stood = stood_still(before.counters, now, _resolved(before), found)
+        log.info("outage.meter meter=%s verdict=%s", meter, "supply_loss" if stood else "no supply_loss to be proven")
+        if stood is None or self._outage is None:
+            return
+        then = before.counters
+        first_us, lived_us = then.at_us - round(then.window_s * 1e6), stood.lived_us
+        start_us, end_earliest_us = min(now.at_us, then.at_us + lived_us), max(first_us, now.at_us - lived_us)
+        passed_us = now.at_us - then.at_us
+        self._tell(replace(
+            self._blank("supply_loss", meter), revision=1, state="closed", basis="inferred",
+            reported_us=self._clock.wall_us(), start_us=start_us, start_earliest_us=first_us,
+            end_us=now.at_us, end_earliest_us=end_earliest_us,
+            duration_min_s=max(0.0, (passed_us - lived_us) / 1e6 - found.slack_s),
+            duration_max_s=(now.at_us - first_us) / 1e6 + found.slack_s,
+            because=(self._outage.id, *before.because), evidence=(stood.words, _NOT_ISOLATION),
+            clock=self._clock.state,
+        ))  # fmt: skip
+
+    def _say(self, event: Event) -> None:
+        self._outage = event
+        log.info("event.%s id=%s kind=%s scope=gateway", event.state, event.id, event.kind)
+        self._tell(event)
+
+
+def _resolved(before: Before) -> Steps:
+    """A float32 that counts for years moves in greater steps than its map says."""
+    return replace(before.steps, energy_wh=max(before.steps.energy_wh, (before.counters.energy_wh or 0.0) * _FLOAT))

@@ -1,0 +1,183 @@
+"""The desk's hand on silences: which are held back, under which ids others know them, what of it outlives a restart."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from agent.clock import Clock
+from agent.detect.desk_events import About, Teller
+from agent.detect.line_loss import LineLoss, Ruling
+from agent.detect.register import Register
+from agent.detect.supply_evidence import Seen
+from agent.detect.tracking import Bounds
+from agent.records import Event
+from agent.wire import event_from_json, event_to_json
+
+# Of so many silences it is remembered that a line's stands for them.
+_REMEMBERED = 4096
+_GONE = "no longer observed: the site file changed between two runs of the agent; the end is not known"
+
+
+class LineDesk:
+    """All lines of a site. Those with one unit have no event of their own."""
+
+    def __init__(self, about: Mapping[str, About], teller: Teller, clock: Clock) -> None:
+        self._teller, self._clock = teller, clock
+        self._line_of = {name: one.line for name, one in about.items()}
+        units: dict[str, list[str]] = {}
+        for name, line in self._line_of.items():
+            units.setdefault(line, []).append(name)
+        self._losses = {line: LineLoss(names) for line, names in units.items() if len(names) > 1}
+        self._held: dict[str, list[Event]] = {}  # revisions that were not told, by id
+        self._own: dict[str, bool] = {}  # told as their units' own: whether it is open
+        self._stood: dict[str, str] = {}  # by id of a silence: the line's event that stands for it
+        self._open: dict[str, Event] = {}  # by line
+        self._last: dict[str, str] = {}  # by line: id of its last loss
+        self._back: dict[str, Bounds] = {}  # by meter: the end of its last silence that a line's stood for
+
+    @property
+    def held(self) -> tuple[Event, ...]:
+        """The latest revision of each silence that is held back."""
+        return tuple(revisions[-1] for revisions in self._held.values())
+
+    @property
+    def waits(self) -> bool:
+        return bool(self._held or self._open)
+
+    @property
+    def dead(self) -> tuple[str, ...]:
+        return tuple(self._open)
+
+    @property
+    def all_ids(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*(event.id for event in self._open.values()), *self._stood.values())))
+
+    def ids_by_meter(self) -> dict[str, str]:
+        """The line's event, for each meter that is silent with it."""
+        return {name: self._open[line].id for name, line in self._line_of.items() if line in self._open}
+
+    def back(self, meter: str) -> Bounds | None:
+        return self._back.get(meter)
+
+    def as_told(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """Ids as others know them: a line's for those it stands for; nothing for what nobody was told."""
+        known = []
+        for id_ in ids:
+            if id_ in self._held:
+                line = self._line_of.get(self._held[id_][-1].meter or "", "")
+                known += [self._open[line].id] if line in self._open else []
+            else:
+                known.append(self._stood.get(id_, id_))
+        return tuple(dict.fromkeys(known))
+
+    def named(self, event: Event) -> Event:
+        """With the ids that others know."""
+        because = self.as_told(event.because)
+        return event if because == event.because else replace(event, because=because)
+
+    def held_back(self, event: Event) -> bool:
+        """Whether this revision of a silence goes no further for now."""
+        line = self._line_of.get(event.meter or "", "")
+        loss = self._losses.get(line)
+        if loss is None:
+            return False
+        if event.id in self._own:
+            self._own[event.id] = event.state == "open"
+            return False
+        if event.id in self._stood:
+            return False  # over, and untold: only what the unit's own registers say of it comes later, and is news
+        revisions = self._held.setdefault(event.id, [])
+        revisions.append(event)
+        from_wall_us = self._clock.from_wall_us
+        if len(revisions) == 1:
+            start_us = from_wall_us(event.start_us)
+            loss.hold(
+                event.id, event.meter or "", Bounds(start_us - event.start_us + event.start_earliest_us, start_us)
+            )
+        if event.state == "retracted":
+            del self._held[event.id]
+            loss.over(event.id, None)
+        elif event.end_us is not None and event.end_earliest_us is not None:
+            end_us = from_wall_us(event.end_us)
+            ended = Bounds(end_us - event.end_us + event.end_earliest_us, end_us)
+            self._back[event.meter or ""] = ended
+            loss.over(event.id, ended)
+        return True
+
+    def judge(self, seen: Mapping[str, Seen], now_us: int) -> list[Event]:
+        """What is to be told now."""
+        told: list[Event] = []
+        for line, loss in self._losses.items():
+            if (loss.held or loss.began is not None) and all(unit in seen for unit in loss.units):
+                told += self._ruled(line, loss, loss.judge(seen, now_us), now_us)
+        return told
+
+    def _ruled(self, line: str, loss: LineLoss, ruling: Ruling, now_us: int) -> list[Event]:
+        told: list[Event] = []
+        if ruling.began is not None:
+            event = self._teller.line_lost(line, ruling.began, now_us, len(loss.units), never_heard=ruling.never_heard)
+            self._open[line] = event
+            told.append(event)
+        event_ = self._open.get(line)
+        if ruling.ended is not None and event_ is not None:
+            start_us = self._clock.from_wall_us(event_.start_us)
+            since = Bounds(start_us - event_.start_us + event_.start_earliest_us, start_us)
+            told.append(self._teller.closed(event_, since, ruling.ended, now_us, "a unit of the line answers again"))
+            del self._open[line]
+        if event_ is not None:
+            self._last[line] = event_.id
+        for id_ in ruling.stands:
+            self._stood[id_] = self._last[line]
+            self._held.pop(id_, None)
+        for id_ in ruling.tell:
+            revisions = self._held.pop(id_, [])
+            self._tell_as_own(id_, any(event.state == "open" for event in revisions[-1:]))
+            told += revisions
+        while len(self._stood) > _REMEMBERED:
+            del self._stood[next(iter(self._stood))]
+        return told
+
+    def _tell_as_own(self, id_: str, open_: bool) -> None:
+        """Remembered while it is open; of those that are over the latest."""
+        self._own[id_] = open_
+        if len(self._own) > _REMEMBERED:
+            over = (known for known, is_open in self._own.items() if not is_open)
+            self._own.pop(next(over, id_))
+
+    # -- over a restart ------------------------------------------------------------------------------------
+
+    def to_keep(self) -> str:
+        return json.dumps({"held": [event_to_json(event) for event in self.held]}, separators=(",", ":"))
+
+    def resume(self, register: Register, kept: str | None) -> list[Event]:
+        """Take up the lines that were dead and the silences that were held back. Returns what is to be told: losses of
+        lines that this site has no longer."""
+        gone = []
+        for event in list(register.open.values()):
+            if event.kind != "comms_loss":
+                continue
+            if event.scope == "meter":
+                self._own[event.id] = True
+            elif event.line in self._losses:
+                self._open[event.line] = event
+                self._last[event.line] = event.id
+                self._losses[event.line].began = register.since(event)
+            else:
+                gone.append(_abandoned(event))
+        for event in _kept(kept):
+            loss = self._losses.get(self._line_of.get(event.meter or "", ""))
+            if loss is not None and event.id not in self._own:
+                self.held_back(event)
+        return gone
+
+
+def _abandoned(event: Event) -> Event:
+    return replace(event, state="closed", revision=event.revision + 1, evidence=(*event.evidence, _GONE))
+
+
+def _kept(text: str | None) -> list[Event]:
+    """Nothing where the text is another version's."""
+    try:
+        return [event_from_json(body) for body in json.loads(text or "{}").get("held", ())]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []

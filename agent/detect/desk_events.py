@@ -1,0 +1,116 @@
+"""The events that no single meter tells: a line's silence, a supply loss that follows from others, voltage below a dead
+node. Their revisions, in the shape of all events. Pure."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from agent.detect.book import WallClock
+from agent.detect.supply_evidence import Verdict
+from agent.detect.tracking import Bounds
+from agent.records import ClockState, Event, Kind
+
+# Reasons are told one after the other; the oldest go.
+_REASONS = 8
+_NEVER = "already there at the first request: the true start is earlier and not known"
+_BACKFEED = (
+    "voltage where everything that may feed it is measured dead: somebody feeds in. That no such voltage is seen "
+    "elsewhere means nothing"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What every event of a meter says of it."""
+
+    line: str
+    feeder: str | None = None
+    path: tuple[str, ...] = ()
+    customers: tuple[int, int] | None = None
+
+
+class Teller:
+    """Makes revisions. about: by meter; profile, config: of the site."""
+
+    def __init__(
+        self, about: Mapping[str, About], profile: str, config: str, clock: WallClock, next_id: Callable[[], str]
+    ) -> None:
+        self._about = about
+        self._profile, self._config = profile, config
+        self._clock = clock
+        self._next_id = next_id
+        self._resumed: set[str] = set()
+
+    def resumed(self, ids: Collection[str]) -> None:
+        """Events of an earlier run: durations across the restart rest on the wall clock."""
+        self._resumed.update(ids)
+
+    def line_lost(self, line: str, began: Bounds, now_us: int, units: int, *, never_heard: bool) -> Event:
+        words = (f"every unit of the line is silent: {units}", *((_NEVER,) if never_heard else ()))
+        event = self._first("comms_loss", began, now_us)
+        return replace(event, scope="line", line=line, evidence=words, open_at_start=never_heard)
+
+    def inferred(self, meter: str, verdict: Verdict, since: Bounds, now_us: int, parent: str | None = None) -> Event:
+        event = self._of_meter("supply_loss", meter, since, now_us)
+        customers = self._about[meter].customers
+        return replace(
+            event, basis="inferred", evidence=(verdict.reason,), because=verdict.because, customers=customers,
+            parent=parent,
+        )  # fmt: skip
+
+    def backfeed(self, meter: str, since: Bounds, now_us: int, because: Sequence[str]) -> Event:
+        event = self._of_meter("backfeed", meter, since, now_us)
+        return replace(event, basis="inferred", evidence=(_BACKFEED,), because=tuple(because))
+
+    def revised(self, event: Event, now_us: int, why: str, because: Sequence[str] | None = None) -> Event:
+        reasons = event.evidence if why in event.evidence[-1:] else (*event.evidence, why)
+        return replace(
+            event,
+            revision=event.revision + 1,
+            reported_us=self._clock.wall_us(now_us),
+            evidence=reasons[-_REASONS:] if why else event.evidence,
+            because=event.because if because is None else tuple(because),
+            clock=self._clock.state,
+        )
+
+    def retracted(self, event: Event, now_us: int, why: str) -> Event:
+        return replace(self.revised(event, now_us, why), state="retracted")
+
+    def closed(self, event: Event, since: Bounds, ended: Bounds, now_us: int, why: str) -> Event:
+        """since, ended: on the boot clock."""
+        slack_s = 0.0
+        if event.id in self._resumed:
+            slack_s = (event.clock.uncertainty_s or 0.0) + (self._clock.state.uncertainty_s or 0.0)
+        earliest_us = min(max(ended.earliest_us, since.earliest_us), ended.latest_us)
+        shortest_us = max(0, earliest_us - since.latest_us)
+        longest_us = max(shortest_us, ended.latest_us - since.earliest_us)
+        return replace(
+            self.revised(event, now_us, why),
+            state="closed",
+            end_us=self._clock.wall_us(ended.latest_us),
+            end_earliest_us=self._clock.wall_us(earliest_us),
+            duration_min_s=max(0.0, shortest_us / 1e6 - slack_s),
+            duration_max_s=longest_us / 1e6 + slack_s,
+        )
+
+    def _of_meter(self, kind: Kind, meter: str, since: Bounds, now_us: int) -> Event:
+        about = self._about[meter]
+        event = self._first(kind, since, now_us)
+        return replace(event, meter=meter, line=about.line, feeder=about.feeder, path=about.path)
+
+    def _first(self, kind: Kind, since: Bounds, now_us: int) -> Event:
+        start_us = self._clock.wall_us(since.latest_us)
+        state: ClockState = self._clock.state
+        return Event(
+            id=self._next_id(),
+            kind=kind,
+            revision=1,
+            state="open",
+            scope="meter",
+            basis="measured",
+            reported_us=self._clock.wall_us(now_us),
+            start_us=start_us,
+            start_earliest_us=start_us - (since.latest_us - since.earliest_us),
+            clock=state,
+            profile=self._profile,
+            config=self._config,
+        )

@@ -1,0 +1,138 @@
+"""The events of a site as the desk needs them: what is open, what is lately over, by meter, on the boot clock. Pure."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+
+from agent.detect.cases import RECLOSE_US, Loss
+from agent.detect.inferred import Known
+from agent.detect.surroundings import Open
+from agent.detect.tracking import Bounds
+from agent.records import Event, Kind
+
+# What keeps a meter from being back in band. An evening's undervoltage was there before, and goes on after.
+TROUBLES: frozenset[Kind] = frozenset({"sag", "swell", "supply_loss", "phase_loss", "earth_fault", "neutral_fault"})
+# What faults are made of.
+_LOSSES: frozenset[Kind] = frozenset(
+    {"supply_loss", "phase_loss", "sag", "undervoltage", "earth_fault", "neutral_fault"}
+)  # fmt: skip
+# What is over is remembered for the desk's own purposes: reclosing, causes that ended, currents at the beginning.
+_REMEMBERED = 2048
+# The longest averaging window and age of a register together.
+_WINDOW_US = 5_000_000
+
+
+class Register:
+    """from_wall_us: UTC -> boot clock, by today's wall clock. The instants of an event are placed once."""
+
+    def __init__(self, from_wall_us: Callable[[int], int]) -> None:
+        self._from_wall_us = from_wall_us
+        self.open: dict[str, Event] = {}
+        self._over: OrderedDict[str, Event] = OrderedDict()
+        self._since: dict[str, tuple[int, int, Bounds]] = {}
+        self._ended: dict[str, tuple[int, Bounds]] = {}
+        self.counted: dict[str, Bounds] = {}  # what began in a test and outlasts it, by id: when the test ended
+
+    def note(self, event: Event) -> None:
+        """Its latest revision."""
+        self.since(event)
+        self.ended(event)
+        if event.state == "open":
+            self.open[event.id] = event
+            return
+        self.open.pop(event.id, None)
+        self._over[event.id] = event
+        self._over.move_to_end(event.id)
+        while len(self._over) > _REMEMBERED:
+            id_, _ = self._over.popitem(last=False)
+            self._since.pop(id_, None)
+            self._ended.pop(id_, None)
+            self.counted.pop(id_, None)
+
+    def event(self, id_: str) -> Event | None:
+        return self.open.get(id_) or self._over.get(id_)
+
+    def since(self, event: Event) -> Bounds:
+        known = self._since.get(event.id)
+        if known is None or known[:2] != (event.start_us, event.start_earliest_us):
+            start_us = self._from_wall_us(event.start_us)
+            bounds = Bounds(start_us - (event.start_us - event.start_earliest_us), start_us)
+            known = self._since[event.id] = (event.start_us, event.start_earliest_us, bounds)
+        return known[2]
+
+    def ended(self, event: Event) -> Bounds | None:
+        if event.end_us is None or event.end_earliest_us is None:
+            return None
+        known = self._ended.get(event.id)
+        if known is None or known[0] != event.end_us:
+            end_us = self._from_wall_us(event.end_us)
+            known = self._ended[event.id] = (
+                event.end_us,
+                Bounds(end_us - (event.end_us - event.end_earliest_us), end_us),
+            )
+        return known[1]
+
+    def known(self, id_: str) -> Known | None:
+        event = self.event(id_)
+        return None if event is None else Known(event.state, self.ended(event))
+
+    def of_meter(self, kind: Kind, basis: str) -> Mapping[str, Open]:
+        """The open event of this kind of each meter that has one."""
+        return {
+            event.meter: Open(event.id, self.since(event))
+            for event in self.open.values()
+            if event.kind == kind and event.basis == basis and event.meter is not None
+        }
+
+    def mains(self) -> Open | None:
+        lost = (event for event in self.open.values() if event.kind == "mains_loss")
+        return next((Open(event.id, self.since(event)) for event in lost), None)
+
+    def silences(self) -> dict[str, str]:
+        """By meter: the id of its own open silence."""
+        own = (event for event in self.open.values() if event.kind == "comms_loss" and event.scope == "meter")
+        return {event.meter: event.id for event in own if event.meter is not None}
+
+    def troubled(self) -> frozenset[str]:
+        known = (event.meter for event in self.open.values() if event.kind in TROUBLES)
+        return frozenset(meter for meter in known if meter is not None)
+
+    def losses(self, now_us: int) -> dict[str, list[Loss]]:
+        """By meter, oldest first: open, or over for less than what may still be the same fault."""
+        found: dict[str, list[Loss]] = {}
+        for event in (*self._lately(now_us), *self.open.values()):
+            loss = self.loss(event)
+            if loss is not None:
+                found.setdefault(loss.meter, []).append(loss)
+        return found
+
+    def loss(self, event: Event) -> Loss | None:
+        """None where it is none, or counts nowhere."""
+        tested = event.mode != "normal"
+        counts = event.basis != "meter_log" and (not tested or event.id in self.counted)  # a log tells what was over
+        if event.kind not in _LOSSES or event.meter is None or not counts:
+            return None
+        since = self.counted[event.id] if tested else self.since(event)
+        began_us = since.latest_us if tested else self._began_us(event, since)
+        inferred = event.basis == "inferred"
+        return Loss(
+            event.id, event.kind, event.meter, since, self.ended(event), event.state, began_us, inferred, tested
+        )
+
+    def _began_us(self, event: Event, since: Bounds) -> int:
+        """A window that is half full shows a sag first."""
+        around = None if event.parent is None else self.event(event.parent)
+        if around is None or around.kind != "sag":
+            return since.latest_us
+        sag_us = self.since(around).latest_us
+        return sag_us if since.latest_us - sag_us <= _WINDOW_US else since.latest_us
+
+    def lately(self, now_us: int, for_us: int = RECLOSE_US) -> Iterator[Event]:
+        """Open, or over for no longer than that."""
+        yield from self.open.values()
+        yield from self._lately(now_us, for_us)
+
+    def _lately(self, now_us: int, for_us: int = 4 * RECLOSE_US) -> Iterator[Event]:
+        for event in self._over.values():
+            ended = self.ended(event)
+            if event.state == "retracted" or (ended is not None and ended.latest_us >= now_us - for_us):
+                yield event

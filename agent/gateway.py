@@ -1,0 +1,186 @@
+"""What concerns the gateway itself, put together: its supply, its own outages, and the modes of its meters.
+
+Everything is judged in `mains_watch`, `dark_site` and `modes`; here the journal and the site meet them.
+"""
+
+import logging
+import os
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from agent.clock import Clock
+from agent.dark_site import Before, DarkSite
+from agent.detect.book import id_maker
+from agent.journal.journal import Journal
+from agent.mains import mains_of
+from agent.mains_watch import KEPT as ALIVE
+from agent.mains_watch import MainsWatch, watch_mains
+from agent.modes import KEPT as MODES
+from agent.modes import Modes, Planned, Standing
+from agent.outage import Sign, counters_before, sign_of
+from agent.records import Event, Kind, Mode, Reading, Sample
+from agent.site import Site
+from agent.wiring import channels_of, counter_steps
+
+log = logging.getLogger("lamplighter.gateway")
+
+# Of each meter, to know what it drew: five minutes of readings.
+_READINGS_BACK = 30
+_NEVER_SET = "the clock was never set after it, and the gateway went down again: when it ended is not known"
+
+
+class Pipeline(Protocol):
+    """What is needed of a meter's."""
+
+    def set_mode(self, mode: Mode) -> None: ...
+
+    def hold_fast(self) -> None: ...
+
+
+def boot_id(environ: Mapping[str, str] = os.environ, file: Path = Path("/proc/sys/kernel/random/boot_id")) -> str:
+    """Names this boot of the machine; empty where nobody says it. The service manager says it where /proc is hidden."""
+    told = environ.get("LAMPLIGHTER_BOOT_ID", "")
+    try:
+        return (told or file.read_text("ascii")).strip().replace("-", "")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _calendar_of(site: Site) -> tuple[Planned, ...]:
+    if site.calendar is None:
+        return ()
+    from agent.mode_calendar import calendar_of  # what reads TOML and knows time zones stays out of most gateways
+
+    return calendar_of(site)
+
+
+class Gateway:
+    """tell: takes the events; pipelines: of all meters."""
+
+    def __init__(
+        self, site: Site, clock: Clock, journal: Journal, tell: Callable[[Event], object],
+        pipelines: Mapping[str, Pipeline], *, boot: str | None = None,
+    ) -> None:  # fmt: skip
+        self._site = site
+        self._clock = clock
+        self._journal = journal
+        self._tell = tell
+        self._pipelines = pipelines
+        self._boot_id = boot_id() if boot is None else boot
+        self._next_id = id_maker(site.gateway, f"{journal.epoch}-g")
+        self.modes = Modes(site.meters, _calendar_of(site))
+        self.source = None if site.mains is None else mains_of(site.mains)
+        self.mains = MainsWatch(
+            clock, journal, tell, lambda: self._blank("mains_loss", None), boot_id=self._boot_id,
+            hold_fast=self._hold_fast, age_us=0 if self.source is None else self.source.age_us,
+        )  # fmt: skip
+        self.dark = DarkSite(clock, self._boot_id, tell, self._blank)
+
+    async def resume(self) -> None:
+        """Go on from what the run before left: its modes, its mains_loss, and what was between it and this run."""
+        self.modes.resume(self._journal.kept(MODES))
+        self._apply_modes()
+        sign = sign_of(self._journal.kept(ALIVE), self._journal.last_us)
+        mine = [event for event in self._journal.open_events() if event.scope == "gateway"]
+        for event in (event for event in mine if event.kind == "mains_loss"):
+            if self.source is None:
+                self._close_unknown(event, "no longer observed: the site file names no supply any more")
+            else:
+                self.mains.resume(event, sign)
+        outages = [event for event in mine if event.kind == "gateway_outage"]
+        await self._resume_dark(sign, outages[-1] if outages else None)
+        self.mains.sign()
+
+    def tick(self) -> None:
+        """Once a second."""
+        self._apply_modes()
+        if self.dark.waits:
+            self.dark.tick()
+        self.mains.sign()
+
+    def seen(self, sample: Sample) -> None:
+        """Every sample, after its pipeline had it."""
+        if self.dark.waits:
+            self.dark.seen(sample)
+
+    async def watch(self) -> None:
+        """The child that asks the supply."""
+        if self.source is not None:
+            await watch_mains(self.source, self.mains, self._clock)
+
+    def set_mode(self, meter: str, mode: Mode, until_us: int | None) -> Standing:
+        """By hand. KeyError: no such meter."""
+        now_us = self._clock.wall_us()
+        standing = self.modes.set(meter, mode, now_us, until_us)
+        log.info("mode.set meter=%s mode=%s until_us=%s", meter, mode, until_us)
+        self._journal.keep(MODES, self.modes.to_keep(now_us))
+        self._journal.commit_now()
+        self._apply_modes()
+        return standing
+
+    def _apply_modes(self) -> None:
+        for meter, mode in self.modes.changed(self._clock.wall_us()).items():
+            log.info("mode.is meter=%s mode=%s", meter, mode)
+            self._pipelines[meter].set_mode(mode)
+
+    async def _resume_dark(self, sign: Sign | None, open_: Event | None) -> None:
+        if sign is not None and self.dark.concerns(self._boot_id, self._clock, sign):
+            if open_ is not None:
+                self._close_unknown(open_, _NEVER_SET)
+            self.dark.resume(sign, await self._before(), clean=self._journal.left_clean)
+        elif open_ is not None:  # the agent was restarted before the clock was set
+            within_us = open_.start_us - open_.start_earliest_us
+            then = Sign(open_.start_earliest_us, within_us, "", open_.clock)
+            self.dark.resume(then, {}, clean=False, open_=open_)
+
+    async def _before(self) -> dict[str, Before]:
+        """What the meters said last, of those whose supply may be judged by it."""
+        told: dict[str, list[Reading]] = defaultdict(list)
+        for reading in await self._journal.readings(None, _READINGS_BACK * len(self._site.meters)):
+            told[reading.meter].append(reading)
+        opened = self._journal.open_events()
+        lost = {event.meter for event in opened if event.kind == "supply_loss"}  # their own bounds are better
+        found = {}
+        for name, meter in self._site.meters.items():
+            before = counters_before(told[name])
+            if before is not None and name not in lost:
+                because = tuple(event.id for event in opened if event.meter == name and event.kind == "comms_loss")
+                found[name] = Before(before, counter_steps(meter), because)
+        return found
+
+    def _hold_fast(self) -> None:
+        for pipeline in self._pipelines.values():
+            pipeline.hold_fast()
+
+    def _close_unknown(self, event: Event, why: str) -> None:
+        self._tell(
+            replace(
+                event,
+                revision=event.revision + 1,
+                state="closed",
+                reported_us=self._clock.wall_us(),
+                evidence=(*event.evidence, why),
+            )
+        )
+
+    def _blank(self, kind: Kind, meter: str | None) -> Event:
+        """An event with an id and its place, before its first revision."""
+        now_us, site = self._clock.wall_us(), self._site
+        event = Event(
+            id=self._next_id(), kind=kind, revision=0, state="open", scope="gateway" if meter is None else "meter",
+            basis="measured", reported_us=now_us, start_us=now_us, start_earliest_us=now_us, profile=site.profile,
+            config=site.config_hash,
+        )  # fmt: skip
+        if meter is None:
+            node = site.mains.node if site.mains else None
+            network = site.network
+            return replace(event, path=network.path(node), feeder=network.feeder_of(node)) if node else event
+        place = site.meters[meter]
+        return replace(
+            event, meter=meter, line=place.line, feeder=place.feeder, path=place.path, customers=place.customers,
+            phases=channels_of(place.basis, place.wiring, place.installation).phases,
+            mode=self.modes.standing(meter, now_us).mode,
+        )  # fmt: skip

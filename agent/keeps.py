@@ -1,0 +1,19 @@
+"""What those who make records need of the journal, or of who stands before it."""
+
+from typing import Protocol
+
+from agent.records import Event, Incident, Reading, Trace
+
+
+class Keeps(Protocol):
+    """What the pipeline needs of the journal."""
+
+    def add_reading(self, reading: Reading) -> object: ...
+
+    def add_event(self, event: Event) -> object: ...
+
+    def add_incident(self, incident: Incident) -> object: ...
+
+    def add_trace(self, trace: Trace) -> object: ...
+
+    def keep(self, name: str, text: str) -> object: ...
