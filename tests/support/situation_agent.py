@@ -1,0 +1,217 @@
+"""The agent of a situation: a real pipeline for each meter of the site and the real desk between them and a journal in
+memory. It can be stopped and started again, with a boot in between, as the gateway itself."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from agent.clock import Clock, SyncSource
+from agent.desk import KEPT, Desk
+from agent.detect.book import Book, MeterFacts, id_maker, orphans
+from agent.detect.ending import abandoned
+from agent.gateway import Gateway
+from agent.pipeline import MeterPipeline
+from agent.poll.window import Window
+from agent.records import ClockState, Event, Incident, MeterStatus, Miss, Mode, Reading, Sample, Trace
+from agent.site import Meter, Site
+from agent.status.board import Board
+from agent.units import watch_decoder
+from agent.wiring import NOISE_A, channels_of, log_of, rules_of
+
+SECOND = 1_000_000
+
+
+class Clocks(Protocol):
+    now_s: float
+    boot_us0: int
+    wall_us0: int
+    synced: bool | None
+
+    def boot_us(self) -> int: ...
+    def wall_us(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A revision, and the second of the story at which it was told."""
+
+    at_s: float
+    record: Event | Incident
+
+
+class Ledger:
+    """The journal, in memory: what is told, what is kept for the next run."""
+
+    def __init__(self, clocks: Clocks, told: list[Told]) -> None:
+        self._clocks, self._told = clocks, told
+        self._texts: dict[str, str] = {}
+        self._readings: dict[str, list[Reading]] = {}
+        self.epoch, self.head = "e0", 1
+        self.last_us: int | None = None
+        self.left_clean = True
+
+    def add_reading(self, reading: Reading) -> None:
+        self._readings.setdefault(reading.meter, []).append(reading)
+        self._noted()
+
+    def add_event(self, event: Event) -> None:
+        self._told.append(Told(self._clocks.now_s, event))
+        self._noted()
+
+    def add_incident(self, incident: Incident) -> None:
+        self._told.append(Told(self._clocks.now_s, incident))
+        self._noted()
+
+    def add_trace(self, trace: Trace) -> None:
+        """Traces have tests of their own."""
+
+    def _noted(self) -> None:
+        self.head += 1
+        self.last_us = self._clocks.wall_us()
+
+    def commit_now(self) -> None:
+        """All of it is durable as soon as it is told."""
+
+    def keep(self, name: str, text: str) -> None:
+        self._texts[name] = text
+
+    def kept(self, name: str) -> str | None:
+        return self._texts.get(name)
+
+    def last_readings(self, meter: str, limit: int) -> list[Reading]:
+        """Youngest first."""
+        return self._readings.get(meter, [])[-limit:][::-1]
+
+    async def readings(self, meter: str | None, limit: int) -> tuple[Reading, ...]:
+        names = list(self._readings) if meter is None else [meter]
+        found = [reading for name in names for reading in self.last_readings(name, limit)]
+        return tuple(sorted(found, key=lambda one: -one.time_us)[:limit])
+
+    def open_events(self) -> tuple[Event, ...]:
+        return tuple(one for one in _last(self._told, Event) if one.state == "open")
+
+    def open_incidents(self) -> tuple[Incident, ...]:
+        return tuple(one for one in _last(self._told, Incident) if one.state == "open")
+
+
+def _last(told: list[Told], kind: type[Any]) -> list[Any]:
+    last = {one.record.id: one.record for one in told if isinstance(one.record, kind)}
+    return sorted(last.values(), key=lambda one: one.start_us)
+
+
+class _Source(SyncSource):
+    """Whether the wall clock is synchronised, as the story says."""
+
+    def __init__(self, clocks: Clocks) -> None:
+        object.__setattr__(self, "clocks", clocks)
+
+    def state(self) -> ClockState:
+        synced = self.clocks.synced  # type: ignore[attr-defined]
+        return ClockState(synced, 1.0 if synced else None)
+
+
+class Agent:
+    """What runs on the gateway."""
+
+    def __init__(self, site: Site, clocks: Clocks, told: list[Told]) -> None:
+        self._site, self._clocks, self._told = site, clocks, told
+        self._ledger = Ledger(clocks, told)
+        self._runs, self._boots = 0, 1
+        self._start()
+
+    def _start(self) -> None:
+        self._runs += 1
+        self._ledger.epoch, self.runs = f"e{self._runs}", True
+        self._soon: list[Callable[[], None]] = []
+        clocks, ledger = self._clocks, self._ledger
+        self._clock = Clock(clocks.boot_us, clocks.wall_us, _Source(clocks))
+        self._board = Board()
+        next_id = id_maker(self._site.gateway, ledger.epoch)
+        self._desk = Desk(self._site, ledger, self._clock, next_id, soon=self._soon.append)
+        self._pipelines = {name: self._pipeline(meter, next_id) for name, meter in self._site.meters.items()}
+        self._resume()
+        boot = f"boot-{self._boots}"
+        self._gateway = Gateway(self._site, self._clock, ledger, self._desk.add_event, self._pipelines, boot=boot)  # type: ignore[arg-type]
+        _at_once(self._gateway.resume())
+        ledger.left_clean = False
+
+    def _resume(self) -> None:
+        ledger = self._ledger
+        over = [one for one in _last(self._told, Event) if one.state != "open"]
+        mine = self._desk.resume(ledger.open_events(), ledger.open_incidents(), ledger.kept(KEPT), over)
+        for name, pipeline in self._pipelines.items():
+            self._desk.add(name, pipeline.facts)
+            pipeline.resume(mine, ledger.last_readings(name, 60))
+            if last := ledger.kept(name):
+                pipeline.resume_log(last, [e for e in _last(self._told, Event) if e.meter == name][-32:])
+        for event in orphans(mine, self._pipelines):
+            ledger.add_event(abandoned(event, self._clock.wall_us()))
+
+    def _pipeline(self, meter: Meter, next_id: Callable[[], str]) -> MeterPipeline:
+        rules = rules_of(meter, self._site.profile)
+        channels = channels_of(meter.basis, meter.wiring, meter.installation)
+        log_ = log_of(meter, rules)
+        facts = MeterFacts(
+            meter=meter.name, rules=rules, config=self._site.config_hash, line=meter.line, feeder=meter.feeder,
+            path=meter.path, customers=meter.customers, accuracy_pct=meter.model.accuracy_pct,
+            watch_s=None if meter.watch_us is None else meter.watch_us / 1e6, frequency_hz=self._site.frequency_hz,
+            latches=bool(log_),
+        )  # fmt: skip
+        book = Book(facts, self._clock, next_id)
+        averaged = frozenset(watch_decoder(meter).quantities)
+        window = Window(meter.name, meter.nominal_v, channels.keys, averaged, meter.publish_every_us)
+        currents = tuple(sorted(averaged.difference(channels.keys)))
+        return MeterPipeline(
+            meter.name, rules, channels.keys, book, window, self._clock, self._desk, self._board, currents,
+            floor_a=NOISE_A * meter.installation.ct, meter_log=log_, bus_vt=meter.node != meter.voltage_node,
+        )  # fmt: skip
+
+    def sample(self, sample: Sample) -> None:
+        self._pipelines[sample.meter].on_sample(sample)
+        self._gateway.seen(sample)
+
+    def miss(self, miss: Miss) -> None:
+        self._pipelines[miss.meter].on_miss(miss)
+
+    def turn(self) -> None:
+        """The end of a turn of the loop."""
+        soon, self._soon[:] = list(self._soon), []
+        for call in soon:
+            call()
+
+    def tick(self, mains_lost: bool | None) -> None:
+        """Once a second. mains_lost: what the supply says, where the site has one to ask."""
+        self._clock.tick()
+        if self._site.mains is not None:
+            self._gateway.mains.looked(mains_lost, self._clocks.boot_us())
+        self._gateway.tick()
+        self._desk.tick()
+        self.turn()
+
+    def statuses(self) -> dict[str, MeterStatus]:
+        return {status.meter: self._desk.status(status) for status in self._board.statuses()}
+
+    def set_mode(self, meter: str, mode: Mode) -> None:
+        self._gateway.set_mode(meter, mode, None)
+
+    def act(self, how: Mapping[str, Any]) -> None:
+        """``stop``: the plug is pulled, with ``clean`` it is stopped in order; ``start``: it runs again, with ``boot``
+        after a boot; ``wall_off_s``: the wall clock is put forward; ``synced``: whether it says it is right."""
+        if how.get("stop"):
+            self.runs, self._ledger.left_clean = False, bool(how.get("clean"))
+        self._clocks.wall_us0 += round(1e6 * how.get("wall_off_s", 0.0))
+        self._clocks.synced = how.get("synced", self._clocks.synced)
+        if how.get("boot"):
+            self._boots += 1
+            self._clocks.boot_us0 = 20 * SECOND - round(1e6 * self._clocks.now_s)
+        if how.get("start"):
+            self._start()
+
+
+def _at_once(work: Coroutine[Any, Any, None]) -> None:
+    """Run what waits for nothing real."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("it waits for something")

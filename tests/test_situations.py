@@ -1,0 +1,22 @@
+"""Physical situations, from the network to the messages: each folder of ``tests/cases`` is a site, what happens there,
+and what must be told. What is expected was written from the physics of it, not from what the code says."""
+
+from pathlib import Path
+
+import pytest
+from situation_judge import findings, shown
+from situations import Case, Play
+
+CASES = Path(__file__).resolve().parent / "cases"
+NAMES = sorted(folder.name for folder in CASES.iterdir() if (folder / "scenario.toml").is_file())
+
+
+def test_there_are_fifty_and_more():
+    assert len(NAMES) >= 50
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_situation(name: str):
+    play = Play(Case(CASES / name)).run()
+    wrong = findings(play)
+    assert not wrong, "\n".join([*wrong, "told:", *(shown(one) for one in play.told)])
