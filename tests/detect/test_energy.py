@@ -47,7 +47,7 @@ def test_it_is_unbiased_over_alignments(before: float) -> None:
 def test_looks_at_other_instants_than_the_refreshes_count_each_of_them_once(
     window_s: float, calm_s: float, hurry_s: float
 ) -> None:
-    """A stranger found 20 to 180 % of the truth here: time between looks is no number of refreshes."""
+    """It was 20 to 180 % of the truth: time between looks is no number of refreshes."""
     random, found = Random(1), 0  # noqa: S311 - alignments, not secrets
     for _ in range(150):
         start_s = random.uniform(8, 9)

@@ -174,7 +174,7 @@ def test_of_a_long_event_the_first_minute_and_the_end_are_kept_and_the_rest_is_s
 
 
 def test_the_trace_of_a_sag_that_an_undervoltage_took_over_has_its_end() -> None:
-    """A stranger's stopped 10 s after the minute in which the sag became an undervoltage, 80 s before the end."""
+    """It once stopped 10 s after the minute in which the sag became an undervoltage, 80 s before the end."""
     meter = Meter()
     meter.run(10)
     begin_s = meter.now_us / SECOND + 0.1

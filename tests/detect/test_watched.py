@@ -48,7 +48,7 @@ def test_what_the_pace_explains_is_no_gap(watch_s: float, unseen_us: int) -> Non
 
 
 def test_five_seconds_of_a_phase_loss_are_watched() -> None:
-    """Low at one look, ten minutes of silence, low again for 2 s: a stranger saw a phase_loss of 602 s."""
+    """Low at one look, ten minutes of silence, low again for 2 s: that was once a phase_loss of 602 s."""
     rows = [
         *[(0.2 * i, GOOD) for i in range(10)],
         (2.0, LOW),
