@@ -48,7 +48,7 @@ _REST = 9
 
 
 class Desk:
-    """soon: runs a call at the end of this turn of the loop; later: after so many seconds, so that evaluations leave
+    """soon: runs a call soon, not within this one; later: after so many seconds, so that evaluations leave
     nine tenths of the time to others; changed: called when a status may have changed."""
 
     def __init__(
@@ -108,7 +108,7 @@ class Desk:
         return self._tell(event)
 
     def stir(self) -> None:
-        """Evaluates at the end of this turn of the loop."""
+        """Evaluates soon, once for all that happens until then."""
         if not self._stirred:
             self._stirred = True
             self._soon(self._evaluate_soon)
