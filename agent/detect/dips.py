@@ -34,11 +34,8 @@ def heard(
     dip: Dip | None, volts: float, levels: Levels, now_us: int, bound_us: int, clear_us: int | None
 ) -> Dip | None:
     """One channel's dip after a reading. clear_us: bound of its last reading that was not below the threshold."""
-    ongoing = dip is not None and dip.back_us is None
-    if volts < levels.sag and not ongoing:
-        return Dip(now_us, clear_us, bound_us)
-    if dip is None or not ongoing:
-        return dip
+    if dip is None or dip.back_us is not None:
+        return Dip(now_us, clear_us, bound_us) if volts < levels.sag else dip
     return dip._replace(last_bad_us=bound_us) if volts < levels.sag_end else dip._replace(back_us=now_us)
 
 

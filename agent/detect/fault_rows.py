@@ -97,14 +97,15 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class FaultRow:
-    """bases: on which it is judged; may: from the lowest voltage and the spread of all, in pu, whether it is worth
-    looking at all; suspects: the channels that look like it, none if nothing does; confirms: everything else agrees,
-    too; ends: at this look it is over; takes: what it was taken for until then; wait_us: it must have lasted so long,
-    and two looks; long_us: instead, where nothing was seen before it, or a look did not agree."""
+    """bases: on which it is judged; may: from the lowest voltage and the spread of all, in pu, and the basis, whether
+    it is worth looking at all (asked at every look inside an event); suspects: the channels that look like it, none if
+    nothing does; confirms: everything else agrees, too; ends: at this look it is over; takes: what it was taken for
+    until then; wait_us: it must have lasted so long, and two looks; long_us: instead, where nothing was seen before it,
+    or a look did not agree."""
 
     kind: Kind
     bases: tuple[VoltageBasis, ...]
-    may: Callable[[float, float], bool]
+    may: Callable[[float, float, VoltageBasis], bool]
     suspects: Callable[[Sight], Indices]
     confirms: Callable[[Sight, Indices], bool]
     ends: Callable[[Sight, Indices], bool]
@@ -119,6 +120,10 @@ def phases_of(rules: Rules, crossed: Indices) -> Indices:
     named = [{_PHASES.index(name) for name in rules.phases[i].split("_")} for i in crossed]
     common = set.intersection(*named) if rules.basis == "ll" and len(named) == 2 else set.union(*named)
     return tuple(sorted(common))
+
+
+def _may_be_gone(lowest: float, spread: float, basis: VoltageBasis) -> bool:
+    return lowest <= (_HALF[1] if basis == "ll" else GONE)
 
 
 def _gone(sight: Sight) -> Indices:
@@ -265,16 +270,16 @@ def _together(sight: Sight, crossed: Indices) -> bool:
 
 ROWS = (
     FaultRow(
-        "vt_failure", ("ln", "ll", "le"), lambda lowest, spread: lowest <= _HALF[1], _gone, _flows, _back,
+        "vt_failure", ("ln", "ll", "le"), _may_be_gone, _gone, _flows, _back,
         takes=("sag", "supply_loss", "phase_loss"), wait_us=900_000, long_us=30_000_000, inside=("earth_fault",),
     ),
     FaultRow(
-        "earth_fault", ("le",), lambda lowest, spread: spread > DISPLACED,
+        "earth_fault", ("le",), lambda lowest, spread, basis: spread > DISPLACED,
         _displaced, lambda sight, crossed: intact(sight), _centred,
         takes=("sag", "swell", "phase_loss"), wait_us=0, long_us=0,
     ),
     FaultRow(
-        "neutral_fault", ("ln",), lambda lowest, spread: spread > SPREAD,
+        "neutral_fault", ("ln",), lambda lowest, spread, basis: spread > SPREAD,
         _apart, lambda sight, crossed: intact(sight) and _nothing_drawn(sight), _together,
         takes=("sag", "swell", "phase_loss"), wait_us=900_000, long_us=900_000,
     ),

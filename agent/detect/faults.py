@@ -103,7 +103,7 @@ class Faults:
         for row in ROWS:
             if row.kind in self._open:
                 changes += self._carry(row, look, rules)
-            if rules.basis not in row.bases or not row.may(lowest, spread):
+            if rules.basis not in row.bases or not row.may(lowest, spread, rules.basis):
                 self._suspicions.pop(row.kind, None)
             elif row.kind not in self._open or row.kind == "vt_failure":
                 changes += self._suspect(row, look, rules, next_key, take)

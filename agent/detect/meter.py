@@ -184,12 +184,13 @@ class MeterDetector:
                 if len(self._looks) < LOOKS and now_us < self._minutes.end_us:
                     return ()
                 self._state = VoltageState(look, None, self._state.next_key)
-                self._slow.note_pauses((*self._before[-1:], *self._looks), self.rules)
+                if self._slow.tracks:
+                    self._slow.note_pauses((*self._before[-1:], *self._looks), self.rules)
                 return self._settle(look, wall_us)
         return self._attend(look, wall_us)
 
     def _attend(self, look: Look, wall_us: int) -> tuple[Change, ...]:
-        if self._last is not None:
+        if self._last is not None and self._slow.tracks:
             self._slow.note_pauses((*(self._looks if self._calm else ()), self._last, look), self.rules)
         self._wake()
         before = self._state

@@ -212,8 +212,6 @@ class Slow:
 
     def note_pauses(self, looks: Iterable[Look], rules: Rules) -> None:
         """What lasts was not watched while nobody looked."""
-        if not self.tracks:
-            return
         longest_us = max(stands_for_us(rules), longest_pause_us(rules, 0))
         for one, following in pairwise(looks):
             if following.sent_boot_us - one.sent_boot_us > longest_us:
@@ -232,9 +230,9 @@ class Slow:
         for kind, track in self.tracks.items():
             watched = _watched(track)
             seen_us = min(from_us, watched.until_us)
-            watched = replace(watched, until_us=seen_us, seen_us=float(max(0, seen_us - watched.since_us)))
+            watched = watched._replace(until_us=seen_us, seen_us=float(max(0, seen_us - watched.since_us)))
             watched = watched.paused(until_us, until_us, 1.0, until_us - from_us)
-            self.tracks[kind] = replace(track, watched=replace(watched, reach_us=reach_us))
+            self.tracks[kind] = replace(track, watched=watched._replace(reach_us=reach_us))
 
     def _open(
         self, row: SlowRow, minute: Minute, crossed: Indices, rules: Rules, key: int, taken: Iterable[Track]
@@ -311,7 +309,7 @@ def _watched(track: Track) -> Watched:
         watched = Watched(track.span.start_boot_us, track.span.start_boot_us, 0)
     until_us = track.last_bad_us + watched.reach_us
     seen_us = float(max(0, until_us - watched.since_us))
-    return replace(watched, until_us=until_us, part=1.0, seen_us=seen_us, proven_us=watched.watched_us)
+    return watched._replace(until_us=until_us, part=1.0, seen_us=seen_us, proven_us=watched.watched_us)
 
 
 def _only(volts: Volts, channels: Indices) -> Volts:

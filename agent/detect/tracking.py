@@ -1,6 +1,5 @@
 """What is kept of the voltages of one meter while anything is not ordinary, and what one look adds to it. Pure."""
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.detect import dips
@@ -27,8 +26,8 @@ class Bounds(NamedTuple):
 Shut = frozenset[tuple[Kind, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Tracking:
+# A named tuple: two are made per look inside an event, and copying a frozen dataclass costs three times as much.
+class Tracking(NamedTuple):
     """What is kept while anything is not ordinary.
 
     volts:       each channel's last word
@@ -56,7 +55,7 @@ class Tracking:
 
 
 def shut_on(shut: Shut, kind: Kind) -> frozenset[int]:
-    return frozenset(i for one, i in shut if one == kind)
+    return frozenset(i for one, i in shut if one == kind) if shut else frozenset()
 
 
 def ordinary(good: "Look | None", rules: Rules) -> Tracking:
@@ -89,8 +88,8 @@ def heard(before: Tracking, fresh: Volts, look: "Look", rules: Rules) -> Trackin
             if not row.beyond(value, levels):
                 instants[i] = bound_us
         dipped[i] = dips.heard(dipped[i], value, levels, now_us, bound_us, clear[_SAG][i])
-    return replace(
-        before, volts=tuple(volts), clear=tuple(map(tuple, clear)), low_since=tuple(low), alive_since=tuple(alive),
+    return before._replace(
+        volts=tuple(volts), clear=tuple(map(tuple, clear)), low_since=tuple(low), alive_since=tuple(alive),
         heard=tuple(last_asked), dips=tuple(dipped), shortest_us=shortest_us,
     )  # fmt: skip
 

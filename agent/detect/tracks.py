@@ -97,7 +97,7 @@ def _shown(track: Track, row: Row, view: View) -> Watched:
     # Of the run before, what its readings prove; nobody looked until now.
     piece = Watched(track.span.start_boot_us, track.last_bad_us + view.rules.reach_us, view.rules.reach_us)
     seen_us = max(0.0, part * (piece.until_us - piece.since_us))
-    piece = replace(piece, seen_us=seen_us)
+    piece = piece._replace(seen_us=seen_us)
     return piece.paused(view.now_us, view.sent_us, part, view.sent_us - piece.until_us)
 
 

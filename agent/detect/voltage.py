@@ -91,7 +91,7 @@ def taken_from(state: VoltageState, kind: Kind) -> tuple[VoltageState, Track | N
         return state, None
     left = tuple(one for one in tracking.open if one is not track)
     shut = tracking.shut | {(kind, i) for i in track.crossed}
-    return state._replace(tracking=replace(tracking, open=left, shut=shut)), track
+    return state._replace(tracking=tracking._replace(open=left, shut=shut)), track
 
 
 def given_back(state: VoltageState, kind: Kind, ended: Bounds) -> VoltageState:
@@ -100,7 +100,7 @@ def given_back(state: VoltageState, kind: Kind, ended: Bounds) -> VoltageState:
     if tracking is None or not (channels := shut_on(tracking.shut, kind)):
         return state
     shut = frozenset(one for one in tracking.shut if one[0] != kind)
-    return state._replace(tracking=replace(tracking, shut=shut, freed=ended, freed_on=channels))
+    return state._replace(tracking=tracking._replace(shut=shut, freed=ended, freed_on=channels))
 
 
 def without(
@@ -117,8 +117,7 @@ def without(
         if track.kind in kinds and (since_us is None or track.span.start_boot_us >= since_us)
     )
     left = tuple(track for track in tracking.open if track not in taken)
-    tracking = replace(
-        tracking,
+    tracking = tracking._replace(
         open=left,
         volts=_silenced(tracking.volts, channels),
         low_since=_silenced(tracking.low_since, channels),
@@ -143,7 +142,7 @@ def shut_for(state: VoltageState, kind: Kind, channels: Sequence[int]) -> Voltag
     if tracking is None:
         return state
     kept = frozenset(one for one in tracking.shut if one[0] != kind or one[1] in channels)
-    return state._replace(tracking=replace(tracking, shut=kept))
+    return state._replace(tracking=tracking._replace(shut=kept))
 
 
 def resumed(
@@ -181,7 +180,7 @@ def _attend(state: VoltageState, look: Look, rules: Rules) -> tuple[VoltageState
     tracks, changes = tuple(verdict.tracks.values()), tuple(verdict.changes)
     if not tracks and verdict.freed is None and not verdict.shut and len(fresh) == len(look.volts):
         return VoltageState(look, None, verdict.next_key), changes
-    after = replace(after, open=tracks, freed=verdict.freed, shut=verdict.shut, freed_on=verdict.freed_on)
+    after = after._replace(open=tracks, freed=verdict.freed, shut=verdict.shut, freed_on=verdict.freed_on)
     return VoltageState(None, after, verdict.next_key), changes
 
 
@@ -231,6 +230,8 @@ class _Verdict:
                 self._open(row, crossed, clear_of_row)
 
     def _shut(self, row: Row) -> None:
+        if not self.shut:
+            return
         channels = shut_on(self.shut, row.kind)
         volts = tuple(one for one in self.whole.known if one[0] in channels)
         if channels and row.ends(row, self.whole.levels, volts, ()):

@@ -14,7 +14,7 @@ A longer pause ends one piece of evidence and begins the next; in between the ev
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from agent.detect.thresholds import Rules
 from agent.records import Kind
@@ -45,8 +45,8 @@ def part_proven(kind: Kind, volts: Sequence[float], rules: Rules) -> float:
     return max(0.0, 1 - (shown_v / levels.sag) ** 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+# A named tuple, as `agent.detect.tracking.Tracking` is: there is a new one at each look inside an event.
+class Watched(NamedTuple):
     """since_us: when the first look of this piece had arrived; until_us: when the last one was asked for; seen_us: of
     the time between, what is proven; part: of the window that the last look showed.
     reach_us: how far a reading reaches back; watched_us, proven_us: the most that an earlier piece had; unseen_us: the
@@ -68,7 +68,7 @@ class Watched:
             return self.paused(received_us, sent_us, part, spent_us)
         # Between two looks the lesser of what they show: where the register turned from one to the other is not known.
         seen_us = self.seen_us + min(part, self.part) * max(0, spent_us)
-        return replace(self, until_us=sent_us, part=part, seen_us=seen_us)
+        return self._replace(until_us=sent_us, part=part, seen_us=seen_us)
 
     def paused(self, since_us: int, until_us: int, part: float, spent_us: int) -> "Watched":
         """A new piece, after a time in which nobody looked."""
@@ -82,7 +82,7 @@ class Watched:
         if since_us <= self.since_us:
             return self
         seen_us = max(0.0, self.seen_us - part * (since_us - self.since_us))
-        return replace(self, since_us=since_us, seen_us=seen_us, watched_us=0, proven_us=0)
+        return self._replace(since_us=since_us, seen_us=seen_us, watched_us=0, proven_us=0)
 
     @property
     def longest_us(self) -> int:
