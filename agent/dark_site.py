@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from agent.clock import Clock
 from agent.outage import Boot, Counters, Dark, Sign, Steps, dark, has_moved, stood_still
-from agent.records import Event, Kind, Sample
+from agent.records import NOT_ISOLATION, Event, Kind, Sample
 
 log = logging.getLogger("lamplighter.outage")
 
@@ -19,7 +19,6 @@ _PATIENCE_US = 3_600_000_000
 _FLOAT = 2.0**-23  # what a float32 register resolves
 _CUT = "the gateway was without power: this is another boot than that of the last sign of life"
 _STOPPED = "the gateway was down between two boots; the agent had been stopped in order before"
-_NOT_ISOLATION = "no voltage measured is not proof of isolation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ class DarkSite:
             end_us=now.at_us, end_earliest_us=end_earliest_us,
             duration_min_s=max(0.0, (passed_us - lived_us) / 1e6 - found.slack_s),
             duration_max_s=(now.at_us - first_us) / 1e6 + found.slack_s,
-            because=(self._outage.id, *before.because), evidence=(stood.words, _NOT_ISOLATION),
+            because=(self._outage.id, *before.because), evidence=(stood.words, NOT_ISOLATION),
             clock=self._clock.state,
         ))  # fmt: skip
 

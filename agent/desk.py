@@ -25,6 +25,7 @@ from agent.clock import Clock
 from agent.desk_incidents import IncidentDesk, Picture
 from agent.desk_lines import LineDesk
 from agent.detect.desk_events import About, Teller
+from agent.detect.ending import abandoned
 from agent.detect.inferred import Inference, Known, step
 from agent.detect.register import Register
 from agent.detect.supply_evidence import Seen, Verdict
@@ -66,7 +67,7 @@ class Desk:
         }
         self._teller = Teller(about, site.profile, site.config_hash, clock, next_id)
         self._register = Register(clock.from_wall_us)
-        self._lines = LineDesk(about, self._teller, clock)
+        self._lines = LineDesk(about, self._teller, self._register, clock)
         self._surroundings = Surroundings(site.network, None if site.mains is None else site.mains.node)
         self._incidents = IncidentDesk(site.network, clock, next_id)
         self._bays = [name for name, one in site.network.meters.items() if one.node != one.voltage_node]
@@ -159,7 +160,7 @@ class Desk:
         mine = [event for event in self._register.open.values() if event.basis == "inferred" and event.meter]
         for event in mine:
             self._take_up(event)
-        for event in self._lines.resume(self._register, kept):
+        for event in self._lines.resume(kept):
             self._tell(event)
         self._teller.resumed([event.id for event in self._register.open.values()])
         self._incidents.resume(incidents, self._register)
@@ -169,9 +170,7 @@ class Desk:
     def _take_up(self, event: Event) -> None:
         meter, since = event.meter or "", self._register.since(event)
         if meter not in self._network.meters:
-            now_us = self._clock.boot_us()
-            words = "no longer observed: the site file changed between two runs of the agent; the end is not known"
-            self._tell(replace(self._teller.revised(event, now_us, words), state="closed"))
+            self._tell(abandoned(event, self._clock.wall_us()))
         elif event.kind == "supply_loss":
             told = Verdict("dead", "inferred", 0.5, event.evidence[-1] if event.evidence else "", event.because, "")
             self._inferences[meter] = Inference(event.id, told, since)

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from agent.clock import Clock
 from agent.detect.desk_events import About, Teller
+from agent.detect.ending import abandoned
 from agent.detect.line_loss import LineLoss, Ruling
-from agent.detect.register import Register
+from agent.detect.register import Register, began, over
 from agent.detect.supply_evidence import Seen
 from agent.detect.tracking import Bounds
 from agent.records import Event
@@ -15,14 +16,13 @@ from agent.wire import event_from_json, event_to_json
 
 # Of so many silences it is remembered that a line's stands for them.
 _REMEMBERED = 4096
-_GONE = "no longer observed: the site file changed between two runs of the agent; the end is not known"
 
 
 class LineDesk:
     """All lines of a site. Those with one unit have no event of their own."""
 
-    def __init__(self, about: Mapping[str, About], teller: Teller, clock: Clock) -> None:
-        self._teller, self._clock = teller, clock
+    def __init__(self, about: Mapping[str, About], teller: Teller, register: Register, clock: Clock) -> None:
+        self._teller, self._register, self._clock = teller, register, clock
         self._line_of = {name: one.line for name, one in about.items()}
         units: dict[str, list[str]] = {}
         for name, line in self._line_of.items():
@@ -90,16 +90,11 @@ class LineDesk:
         revisions.append(event)
         from_wall_us = self._clock.from_wall_us
         if len(revisions) == 1:
-            start_us = from_wall_us(event.start_us)
-            loss.hold(
-                event.id, event.meter or "", Bounds(start_us - event.start_us + event.start_earliest_us, start_us)
-            )
+            loss.hold(event.id, event.meter or "", began(event, from_wall_us))
         if event.state == "retracted":
             del self._held[event.id]
             loss.over(event.id, None)
-        elif event.end_us is not None and event.end_earliest_us is not None:
-            end_us = from_wall_us(event.end_us)
-            ended = Bounds(end_us - event.end_us + event.end_earliest_us, end_us)
+        elif (ended := over(event, from_wall_us)) is not None:
             self._back[event.meter or ""] = ended
             loss.over(event.id, ended)
         return True
@@ -120,8 +115,7 @@ class LineDesk:
             told.append(event)
         event_ = self._open.get(line)
         if ruling.ended is not None and event_ is not None:
-            start_us = self._clock.from_wall_us(event_.start_us)
-            since = Bounds(start_us - event_.start_us + event_.start_earliest_us, start_us)
+            since = self._register.since(event_)  # placed when it was told: the wall clock may have been set meanwhile
             told.append(self._teller.closed(event_, since, ruling.ended, now_us, "a unit of the line answers again"))
             del self._open[line]
         if event_ is not None:
@@ -149,11 +143,11 @@ class LineDesk:
     def to_keep(self) -> str:
         return json.dumps({"held": [event_to_json(event) for event in self.held]}, separators=(",", ":"))
 
-    def resume(self, register: Register, kept: str | None) -> list[Event]:
+    def resume(self, kept: str | None) -> list[Event]:
         """Take up the lines that were dead and the silences that were held back. Returns what is to be told: losses of
         lines that this site has no longer."""
         gone = []
-        for event in list(register.open.values()):
+        for event in list(self._register.open.values()):
             if event.kind != "comms_loss":
                 continue
             if event.scope == "meter":
@@ -161,18 +155,14 @@ class LineDesk:
             elif event.line in self._losses:
                 self._open[event.line] = event
                 self._last[event.line] = event.id
-                self._losses[event.line].began = register.since(event)
+                self._losses[event.line].began = self._register.since(event)
             else:
-                gone.append(_abandoned(event))
+                gone.append(abandoned(event, self._clock.wall_us()))
         for event in _kept(kept):
             loss = self._losses.get(self._line_of.get(event.meter or "", ""))
             if loss is not None and event.id not in self._own:
                 self.held_back(event)
         return gone
-
-
-def _abandoned(event: Event) -> Event:
-    return replace(event, state="closed", revision=event.revision + 1, evidence=(*event.evidence, _GONE))
 
 
 def _kept(text: str | None) -> list[Event]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from agent.detect.cases import CALM_US, RECLOSE_US
-from agent.detect.incident_words import NO_PROOF
 from agent.detect.supply_evidence import EVIDENCE, EvidenceRow
+from agent.records import NOT_ISOLATION
 
 _HEAD = """# Is it dark there, or is only the cable dead?
 
@@ -74,7 +74,7 @@ reclosing. It is closed when all have been back in band for {calm:g} min, at the
 
 def markdown() -> str:
     """docs/evidence.md."""
-    head = _HEAD.format(no_proof=NO_PROOF)
+    head = _HEAD.format(no_proof=NOT_ISOLATION)
     tail = _TAIL.format(reclose=RECLOSE_US / 60e6, calm=CALM_US / 60e6)
     return "\n".join([head, *_rows(), tail])
 

@@ -4,16 +4,15 @@ Everything is judged in `mains_watch`, `dark_site` and `modes`; here the journal
 """
 
 import logging
-import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Protocol
 
 from agent.clock import Clock
 from agent.dark_site import Before, DarkSite
 from agent.detect.book import id_maker
+from agent.detect.ending import abandoned
 from agent.journal.journal import Journal
 from agent.mains import mains_of
 from agent.mains_watch import KEPT as ALIVE
@@ -40,15 +39,6 @@ class Pipeline(Protocol):
     def hold_fast(self) -> None: ...
 
 
-def boot_id(environ: Mapping[str, str] = os.environ, file: Path = Path("/proc/sys/kernel/random/boot_id")) -> str:
-    """Names this boot of the machine; empty where nobody says it. The service manager says it where /proc is hidden."""
-    told = environ.get("LAMPLIGHTER_BOOT_ID", "")
-    try:
-        return (told or file.read_text("ascii")).strip().replace("-", "")
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
 def _calendar_of(site: Site) -> tuple[Planned, ...]:
     if site.calendar is None:
         return ()
@@ -69,7 +59,7 @@ class Gateway:
         self._journal = journal
         self._tell = tell
         self._pipelines = pipelines
-        self._boot_id = boot_id() if boot is None else boot
+        self._boot_id = clock.boot_id if boot is None else boot
         self._next_id = id_maker(site.gateway, f"{journal.epoch}-g")
         self.modes = Modes(site.meters, _calendar_of(site))
         self.source = None if site.mains is None else mains_of(site.mains)
@@ -156,15 +146,7 @@ class Gateway:
             pipeline.hold_fast()
 
     def _close_unknown(self, event: Event, why: str) -> None:
-        self._tell(
-            replace(
-                event,
-                revision=event.revision + 1,
-                state="closed",
-                reported_us=self._clock.wall_us(),
-                evidence=(*event.evidence, why),
-            )
-        )
+        self._tell(abandoned(event, self._clock.wall_us(), why))
 
     def _blank(self, kind: Kind, meter: str | None) -> Event:
         """An event with an id and its place, before its first revision."""

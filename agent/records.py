@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+# What every word and page about a dead feeder has beside it.
+NOT_ISOLATION = "No voltage measured is not proof of isolation."
+
 Quality = Literal["good", "questionable", "invalid"]
 Kind = Literal[
     "sag", "swell", "supply_loss", "phase_loss", "comms_loss", "undervoltage", "overvoltage", "unbalance",

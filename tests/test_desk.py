@@ -128,6 +128,21 @@ def test_the_death_of_a_line_is_one_event_and_a_line_with_one_unit_has_none(tmp_
     assert rig.last("comms_loss", "elm").start_us < rig.last("comms_loss", "east").end_us
 
 
+@pytest.mark.parametrize("by_s", [3600, -3600])
+def test_a_clock_that_is_set_while_a_line_is_dead_changes_no_duration(tmp_path: Path, by_s: float) -> None:
+    rig = started(village(tmp_path))
+    rig.falls_silent("oak", "elm", "ash")
+    rig.turn()
+    rig.pass_(30)
+    rig.set_clock(by_s)
+    rig.pass_(30)
+    rig.answers("oak")
+    rig.pass_(2)
+    line = rig.last("comms_loss", "east")
+    assert line.state == "closed"
+    assert 58 <= line.duration_min_s <= line.duration_max_s <= 64
+
+
 def test_a_dead_meter_above_makes_silence_below_a_supply_loss_with_its_causes(tmp_path: Path) -> None:
     rig = started(village(tmp_path))
     head = rig.dies("head")
@@ -333,7 +348,7 @@ def test_an_incident_from_the_first_meter_to_the_last_in_band(tmp_path: Path) ->
     assert len(incident.words) == 3
     assert "transformer fuse" in incident.words[0]
     assert "120 customers without supply (among them: s-ash)" in incident.words[1]
-    assert "no proof of isolation" in incident.words[2]
+    assert "not proof of isolation" in incident.words[2]
     rig.pass_(55)
     for name in ("head", "oak", "elm"):
         rig.lives(name)

@@ -7,6 +7,7 @@ from desk_rig import SECOND, WALL_US, Kept, Rig, site_of
 
 from agent.desk_lines import LineDesk
 from agent.detect.desk_events import About, Teller
+from agent.detect.register import Register
 from agent.records import Event
 
 NODES = """
@@ -198,7 +199,9 @@ def test_a_meter_that_flaps_all_day_names_a_few_of_its_events(tmp_path: Path) ->
 def test_what_a_line_remembers_of_silences_is_bounded_and_keeps_what_is_open(tmp_path: Path) -> None:
     rig = started(tmp_path)
     about = {name: About("east") for name in ("oak", "elm")}
-    lines = LineDesk(about, Teller(about, "iec", "", rig.clock, lambda: "x"), rig.clock)
+    lines = LineDesk(
+        about, Teller(about, "iec", "", rig.clock, lambda: "x"), Register(rig.clock.from_wall_us), rig.clock
+    )
     silence = Event(
         id="oak-1", kind="comms_loss", revision=1, state="open", scope="meter", basis="measured",
         reported_us=WALL_US, start_us=WALL_US, start_earliest_us=WALL_US, meter="oak", line="east",

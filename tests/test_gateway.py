@@ -12,8 +12,9 @@ from samples import MIDNIGHT_US, event, reading
 from timers import Timers
 from turned_clock import SECOND, TurnedClock
 
+from agent.clock import boot_id
 from agent.errors import SiteError
-from agent.gateway import Gateway, boot_id
+from agent.gateway import Gateway
 from agent.journal.journal import Journal
 from agent.records import ClockState, Event, Mode, Reading, Sample
 from agent.site import Site, load_site

@@ -4,6 +4,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from rigged import Kept
 
 from agent.clock import Clock, SyncSource
 from agent.detect.book import Book, MeterFacts, id_maker
@@ -11,7 +12,7 @@ from agent.detect.thresholds import PROFILES, Rules
 from agent.detect.tracking import Bounds
 from agent.pipeline import MeterPipeline
 from agent.poll.window import Window
-from agent.records import Event, Incident, Miss, Reading, Sample, Trace, VoltageBasis
+from agent.records import Miss, Sample, VoltageBasis
 from agent.status.board import Board
 
 SECOND = 1_000_000
@@ -19,24 +20,6 @@ WALL = 1_700_000_000 * SECOND
 KEYS = ("voltage_l1", "voltage_l2", "voltage_l3")
 LINES = ("voltage_l1_l2", "voltage_l2_l3", "voltage_l3_l1")
 AMPS = ("current_l1", "current_l2", "current_l3")
-
-
-class Kept:
-    def __init__(self) -> None:
-        self.readings: list[Reading] = []
-        self.events: list[Event] = []
-
-    def add_reading(self, reading: Reading) -> None:
-        self.readings.append(reading)
-
-    def add_event(self, event: Event) -> None:
-        self.events.append(event)
-
-    def add_incident(self, incident: Incident) -> None: ...
-
-    def add_trace(self, trace: Trace) -> None: ...
-
-    def keep(self, name: str, text: str) -> None: ...
 
 
 class Rig:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from rigged import Kept
 from samples import MIDNIGHT_US
 from turned_clock import SECOND, TurnedClock
 
@@ -9,30 +10,11 @@ from agent.detect.book import Book, MeterFacts, id_maker
 from agent.detect.thresholds import PROFILES, Rules
 from agent.pipeline import MeterPipeline
 from agent.poll.window import Window
-from agent.records import Event, Incident, Reading, Sample, Trace
+from agent.records import Sample
 from agent.status.board import Board
 
 KEYS = ("voltage_l1", "voltage_l2", "voltage_l3")
 RULES = Rules("iec", PROFILES["iec"], 230.0, KEYS, ("l1", "l2", "l3"), 200_000, 100_000, "ln")
-
-
-class Kept:
-    def __init__(self) -> None:
-        self.readings: list[Reading] = []
-        self.events: list[Event] = []
-
-    def add_reading(self, reading: Reading) -> None:
-        self.readings.append(reading)
-
-    def add_event(self, event: Event) -> None:
-        self.events.append(event)
-
-    def add_incident(self, incident: Incident) -> None:
-        raise AssertionError("of the desk alone")
-
-    def add_trace(self, trace: Trace) -> None: ...
-
-    def keep(self, name: str, text: str) -> None: ...
 
 
 class Rig:

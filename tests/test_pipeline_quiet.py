@@ -6,13 +6,14 @@ from typing import NamedTuple
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from rigged import Kept
 
 from agent.clock import Clock, SyncSource
 from agent.detect.book import Book, MeterFacts, id_maker
 from agent.detect.thresholds import PROFILES, Rules
 from agent.pipeline import MeterPipeline
 from agent.poll.window import Window
-from agent.records import Event, Miss, Reading, Sample, Trace
+from agent.records import Miss, Sample
 from agent.status.board import Board
 
 SECOND = 1_000_000
@@ -27,25 +28,6 @@ class Long(MeterPipeline):
 
     def _quiet(self, sample: Sample) -> bool:
         return False
-
-
-class Kept:
-    def __init__(self) -> None:
-        self.readings: list[Reading] = []
-        self.events: list[Event] = []
-        self.traces: list[Trace] = []
-
-    def add_trace(self, trace: Trace) -> None:
-        self.traces.append(trace)
-
-    def add_reading(self, reading: Reading) -> None:
-        self.readings.append(reading)
-
-    def add_event(self, event: Event) -> None:
-        self.events.append(event)
-
-    def keep(self, name: str, text: str) -> None:
-        pass
 
 
 class Rig:

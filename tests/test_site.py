@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from site_findings import findings, load
 
 from agent.errors import Finding, SiteError
-from agent.site import Site, load_site
+from agent.site import load_site
 from drivers.line import RtuOverTcpEndpoint, SerialPort, TcpEndpoint
 
 SITE = """
@@ -27,21 +28,6 @@ unit = 1
 model = "eastron-sdm630"
 """
 SOUND = SITE + LINES + METERS
-
-
-def load(directory: Path, text: str) -> Site:
-    path = directory / "site.toml"
-    path.write_text(text, encoding="utf-8")
-    return load_site(path)
-
-
-def findings(directory: Path, text: str) -> dict[str, Finding]:
-    """What is wrong, by key path. One finding per path."""
-    with pytest.raises(SiteError) as caught:
-        load(directory, text)
-    found = {finding.where: finding for finding in caught.value.findings}
-    assert len(found) == len(caught.value.findings), caught.value
-    return found
 
 
 def only(directory: Path, text: str) -> Finding:

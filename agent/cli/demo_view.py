@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from agent.cli import show
+from agent.records import NOT_ISOLATION
 from agent.status.answers import answers
 
 if TYPE_CHECKING:
@@ -114,13 +115,13 @@ async def _screen(story: Story, height: int) -> "Group":
         show.rich_table("meters", _COLUMNS, meters),
         show.rich_table("events, the youngest first", show.EVENT_COLUMNS, events),
         "\n".join(line for told in (await story.incidents())[:1] for line in show.incident_lines(told)),
-        f"[dim]{show.NOT_ISOLATION}[/dim]",
+        f"[dim]{NOT_ISOLATION}[/dim]",
     )
 
 
 async def _lines(story: Story, stop: asyncio.Event) -> None:
     """A line for every revision of every event, in the order they were said."""
-    typer.echo(show.NOT_ISOLATION)
+    typer.echo(NOT_ISOLATION)
     said: dict[str, int] = {}
     done = False
     while not done:
@@ -158,5 +159,5 @@ def print_summary(told: Mapping[str, Any]) -> None:
     show.incidents(told["incidents"])
     kinds = ", ".join(f"{count} {kind}" for kind, count in told["events_by_kind"].items()) or "none"
     typer.echo(f"{told['readings']} readings of {told['meters']} meters; events: {kinds}")
-    typer.echo(show.NOT_ISOLATION)
+    typer.echo(NOT_ISOLATION)
     typer.echo("Next: write a site file (config/small.toml is the smallest), then `lamplighter check site.toml`.")

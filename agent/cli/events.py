@@ -7,7 +7,7 @@ import typer
 
 from agent.cli import show
 from agent.cli.options import AsJson, SitePath, StateDir
-from agent.records import Kind
+from agent.records import NOT_ISOLATION, Kind
 
 if TYPE_CHECKING:
     from agent.site import Site
@@ -60,7 +60,7 @@ def events(
     show.incidents(told["incidents"])
     show.table("events", show.EVENT_COLUMNS, [show.event_row(event) for event in found])
     if told["incidents"] or show.may_be_dead(found):
-        typer.echo(show.NOT_ISOLATION)
+        typer.echo(NOT_ISOLATION)
 
 
 def _find(site: "Site", *, limit: int, meter: str | None, kind: str | None) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _plot(site: "Site", id_: str, svg: Path | None, *, json: bool) -> None:
         raise typer.Exit(1)
     else:
         drawn = plot.picture(event, told["traces"])
-        warning = show.NOT_ISOLATION if show.may_be_dead([event]) else ""
+        warning = NOT_ISOLATION if show.may_be_dead([event]) else ""
         typer.echo("\n".join(filter(None, (terminal(drawn), warning))))
         if svg is not None:
             svg.write_text(as_svg(drawn, warning), encoding="utf-8")

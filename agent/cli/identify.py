@@ -12,6 +12,7 @@ import typer
 from agent.cli import show
 from agent.cli.models import Beside, directory_of
 from agent.cli.options import AsJson
+from agent.records import NOT_ISOLATION
 
 if TYPE_CHECKING:
     from drivers.identify import Verdict
@@ -195,7 +196,7 @@ def _print(told: dict[str, Any]) -> None:
     elif not told["candidates"]:
         typer.echo("It answers, but no known map fits. docs/add-a-meter.md shows how to write one.")
     if any(each["dead"] for each in told["candidates"]):
-        typer.echo(show.NOT_ISOLATION)
+        typer.echo(NOT_ISOLATION)
     if told["site"]:
         typer.echo(f"\nFor the site file:\n\n{told['site']}", nl=False)
 

@@ -9,6 +9,7 @@ import typer
 
 from agent.cli import show
 from agent.cli.options import AsJson, SitePath, StateDir
+from agent.records import NOT_ISOLATION
 
 if TYPE_CHECKING:
     from agent.site import Meter, Site
@@ -66,7 +67,7 @@ def _print(readings: list[dict[str, Any]]) -> None:
         trouble = f"; {reading['trouble']}" if reading.get("trouble") else ""
         show.table(f"{reading['meter']}, {when}{trouble}", ("quantity", "value", "unit"), list(_rows(reading)))
     if any(show.looks_dead(reading["values"]) for reading in readings):
-        typer.echo(show.NOT_ISOLATION)
+        typer.echo(NOT_ISOLATION)
 
 
 def _rows(reading: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -10,7 +10,6 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-NOT_ISOLATION = "No voltage measured is not proof of isolation."
 # Colour by word, wherever it stands alone in a cell. Colour repeats what the word says, it never says more.
 _STYLES = {
     "live": "green", "ok": "green", "answered": "green", "online": "green", "closed": "dim",

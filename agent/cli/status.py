@@ -7,6 +7,7 @@ import typer
 
 from agent.cli import show
 from agent.cli.options import AsJson, SitePath, StateDir
+from agent.records import NOT_ISOLATION
 
 METER_COLUMNS = ("meter", "supply", "phases", "comms", "mode", "last good (UTC)", "open events")
 
@@ -46,7 +47,7 @@ def _print(told: Mapping[str, Any]) -> None:
     sinks = [(name, _words(facts)) for name, facts in told["sinks"].items()]
     show.table("sinks", ("sink", "progress"), sinks)
     if told["incidents"] or any(meter["supply"] in ("dead", "partial") for meter in told["meters"]):
-        typer.echo(show.NOT_ISOLATION)
+        typer.echo(NOT_ISOLATION)
 
 
 def meter_row(meter: Mapping[str, Any]) -> show.Row:

@@ -103,10 +103,11 @@ def less_sure(one: ClockState, other: ClockState) -> ClockState:
     return ClockState(synced, max(one.uncertainty_s, other.uncertainty_s))
 
 
-def abandoned(orphan: Event, now_us: int) -> Event:
-    """An event that this site file can no longer continue: what was seen stays true, its end is not known. now_us: UTC.
+def abandoned(orphan: Event, now_us: int, why: str = _GONE) -> Event:
+    """An event that this run can no longer continue: what was seen stays true, its end is not known. now_us: UTC; why:
+    unless the site file has it no longer.
 
     Retracting it was rejected: the beginning was measured. Leaving it open was, too: nobody would ever close it.
     """
-    evidence = (*orphan.evidence, _GONE)
+    evidence = (*orphan.evidence, why)
     return replace(orphan, state="closed", revision=orphan.revision + 1, reported_us=now_us, evidence=evidence)

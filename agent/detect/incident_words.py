@@ -11,9 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from agent.detect.cases import DARK, Case, Fault, Said
 from agent.detect.network import Network
-from agent.records import Cause, ClockState, Incident, State
+from agent.records import NOT_ISOLATION, Cause, ClockState, Incident, State
 
-NO_PROOF = "No voltage measured is no proof of isolation."
 _AFTER_TEST = "It began during a test; it counts from the end of that."
 _SHOWN = 4  # names in one line
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -174,7 +173,7 @@ def _how(record: Incident, case: Case, notes: Sequence[str], why: str) -> str:
         words.append(f"Stays dead for a reason of its own: {', '.join(record.nested)}.")
     words += [_AFTER_TEST] if case.after_test else []
     words += [f"Events of it not named: {case.more}."] if case.more else []
-    words += [*_clock_words(record), *notes, *([case.feeder_words] if case.feeder_words else []), NO_PROOF]
+    words += [*_clock_words(record), *notes, *([case.feeder_words] if case.feeder_words else []), NOT_ISOLATION]
     return " ".join(words)
 
 

@@ -21,6 +21,20 @@ _REMEMBERED = 2048
 _WINDOW_US = 5_000_000
 
 
+def began(event: Event, from_wall_us: Callable[[int], int]) -> Bounds:
+    """Bounds of its start on the boot clock, by the wall clock of this moment."""
+    start_us = from_wall_us(event.start_us)
+    return Bounds(start_us - (event.start_us - event.start_earliest_us), start_us)
+
+
+def over(event: Event, from_wall_us: Callable[[int], int]) -> Bounds | None:
+    """Likewise of its end; None where it has none."""
+    if event.end_us is None or event.end_earliest_us is None:
+        return None
+    end_us = from_wall_us(event.end_us)
+    return Bounds(end_us - (event.end_us - event.end_earliest_us), end_us)
+
+
 class Register:
     """from_wall_us: UTC -> boot clock, by today's wall clock. The instants of an event are placed once."""
 
@@ -54,22 +68,17 @@ class Register:
     def since(self, event: Event) -> Bounds:
         known = self._since.get(event.id)
         if known is None or known[:2] != (event.start_us, event.start_earliest_us):
-            start_us = self._from_wall_us(event.start_us)
-            bounds = Bounds(start_us - (event.start_us - event.start_earliest_us), start_us)
-            known = self._since[event.id] = (event.start_us, event.start_earliest_us, bounds)
+            known = self._since[event.id] = (event.start_us, event.start_earliest_us, began(event, self._from_wall_us))
         return known[2]
 
     def ended(self, event: Event) -> Bounds | None:
-        if event.end_us is None or event.end_earliest_us is None:
-            return None
         known = self._ended.get(event.id)
-        if known is None or known[0] != event.end_us:
-            end_us = self._from_wall_us(event.end_us)
-            known = self._ended[event.id] = (
-                event.end_us,
-                Bounds(end_us - (event.end_us - event.end_earliest_us), end_us),
-            )
-        return known[1]
+        if known is not None and known[0] == event.end_us:
+            return known[1]
+        bounds = over(event, self._from_wall_us)
+        if bounds is not None and event.end_us is not None:
+            self._ended[event.id] = event.end_us, bounds
+        return bounds
 
     def known(self, id_: str) -> Known | None:
         event = self.event(id_)

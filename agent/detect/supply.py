@@ -9,7 +9,7 @@
                dead     every phase measured dead
                unknown  everything else
 
-Silence alone is never dead. "dead" means no voltage measured: it is no proof of isolation.
+Silence alone is never dead. "dead" means no voltage measured: it is not proof of isolation.
 """
 
 from collections.abc import Collection, Mapping

@@ -10,7 +10,7 @@
 
 docs/evidence.md is drawn from `EVIDENCE`. Silence never is dead by itself, nor are many at once (cables of two lines
 lie in one duct); on an auxiliary supply it says nothing at all; and a broken way explains it first.
-"Dead" means that no voltage is measured or that it follows from others that none can be: it is no proof of isolation.
+"Dead" means that no voltage is measured or that it follows from others that none can be: it is not proof of isolation.
 """
 
 from collections.abc import Callable, Mapping

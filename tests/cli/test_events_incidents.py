@@ -10,6 +10,7 @@ from samples import MIDNIGHT_US, event, incident
 from agent.cli import show
 from agent.cli.status import METER_COLUMNS, meter_row
 from agent.journal.journal import Journal
+from agent.records import NOT_ISOLATION
 from agent.wire import incident_to_json
 
 SITE = """
@@ -65,7 +66,7 @@ def test_an_incident_is_three_lines_above_its_events(lamplighter: CommandLine, s
         "",
     ]  # fmt: skip
     assert lines[8] == "events"
-    assert lines[-1] == show.NOT_ISOLATION
+    assert lines[-1] == NOT_ISOLATION
 
 
 def test_of_one_meter_or_kind_only_the_incidents_it_is_a_part_of(lamplighter: CommandLine, site: Path) -> None:

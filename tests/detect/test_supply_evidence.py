@@ -145,4 +145,4 @@ def test_what_may_be_dark_is_said_in_words(row: str) -> None:
 def test_the_page_is_what_the_table_says() -> None:
     found = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
     assert found == markdown(), "the table has changed: python -m agent.evidence_docs > docs/evidence.md"
-    assert "no proof of isolation" in found
+    assert "not proof of isolation" in found

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from rigged import Kept
+
 from agent.clock import Clock, SyncSource
 from agent.desk import KEPT, Desk
 from agent.detect.book import id_maker
 from agent.detect.supply_evidence import Seen
 from agent.detect.tracking import Bounds
-from agent.records import Event, Incident, Kind, MeterStatus, Reading, Trace
+from agent.records import Event, Kind, MeterStatus
 from agent.site import Site, load_site
 
 SECOND = 1_000_000
@@ -30,36 +32,16 @@ def site_of(folder: Path, body: str) -> Site:
     return load_site(folder / "site.toml", folder)
 
 
-class Kept:
-    """A journal in memory."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.incidents: list[Incident] = []
-        self.texts: dict[str, str] = {}
-
-    def add_reading(self, reading: Reading) -> None: ...
-
-    def add_trace(self, trace: Trace) -> None: ...
-
-    def add_event(self, event: Event) -> None:
-        self.events.append(event)
-
-    def add_incident(self, incident: Incident) -> None:
-        self.incidents.append(incident)
-
-    def keep(self, name: str, text: str) -> None:
-        self.texts[name] = text
-
-
 class Rig:
     """Instants in seconds. A meter answers at once, live, whenever time passes, until told otherwise."""
 
     def __init__(self, site: Site, kept: Kept | None = None, at_s: float = 0.0, epoch: str = "e1") -> None:
         self.site, self.kept = site, kept or Kept()
-        self.at_s = at_s
+        self.at_s, self.set_by_us = at_s, 0
         self.clock = Clock(
-            lambda: self.us(self.at_s), lambda: WALL_US + round(1e6 * self.at_s), SyncSource(Path("/no"))
+            lambda: self.us(self.at_s),
+            lambda: WALL_US + self.set_by_us + round(1e6 * self.at_s),
+            SyncSource(Path("/no")),
         )
         self._ids = id_maker("gw-1", epoch)
         self._soon: list[Callable[[], None]] = []
@@ -81,6 +63,11 @@ class Rig:
 
     def us(self, at_s: float) -> int:
         return BOOT_US + round(1e6 * at_s)
+
+    def set_clock(self, by_s: float) -> None:
+        """Somebody sets the wall clock."""
+        self.set_by_us += round(1e6 * by_s)
+        self.clock.tick()
 
     def turn(self) -> None:
         calls, self._soon[:] = list(self._soon), []
@@ -110,7 +97,7 @@ class Rig:
 
     def event(self, name: str, kind: Kind, state: str = "open", **more: object) -> Event:
         """A revision as the meter's pipeline tells it: bounds of half a second."""
-        now_us = WALL_US + round(1e6 * self.at_s)
+        now_us = self.clock.wall_us(self.us(self.at_s))
         before = self.open.pop((name, kind), None)
         if before is None:
             before = Event(

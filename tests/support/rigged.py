@@ -7,7 +7,7 @@ from agent.detect.book import Book, MeterFacts, id_maker
 from agent.detect.thresholds import PROFILES, Rules
 from agent.pipeline import MeterPipeline
 from agent.poll.window import Window
-from agent.records import Event, Miss, Reading, Sample, Trace
+from agent.records import Event, Incident, Miss, Reading, Sample, Trace
 from agent.status.board import Board
 
 SECOND = 1_000_000
@@ -17,9 +17,12 @@ RULES = Rules("gb", PROFILES["gb"], 220.0, KEYS, ("l1", "l2", "l3"), 200_000, 10
 
 
 class Kept:
+    """A journal in memory."""
+
     def __init__(self) -> None:
         self.readings: list[Reading] = []
         self.events: list[Event] = []
+        self.incidents: list[Incident] = []
         self.traces: list[Trace] = []
         self.texts: dict[str, str] = {}
 
@@ -28,6 +31,9 @@ class Kept:
 
     def add_event(self, event: Event) -> None:
         self.events.append(event)
+
+    def add_incident(self, incident: Incident) -> None:
+        self.incidents.append(incident)
 
     def add_trace(self, trace: Trace) -> None:
         self.traces.append(trace)

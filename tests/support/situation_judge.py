@@ -19,7 +19,7 @@ from typing import Any
 from situation_agent import Told
 from situations import Play
 
-from agent.records import Event, Incident
+from agent.records import NOT_ISOLATION, Event, Incident
 
 _SLACK_US = 1_000
 _BASIC = {"basis": "measured", "state": "closed"}
@@ -238,8 +238,8 @@ def _of_words(found: Incident, revisions: list[Incident]) -> Iterator[str]:
         yield f"words: found {len(found.words)} lines, expected 3"
     if any("safe" in line.lower() for line in (*found.words, *found.alarms)):
         yield f"words: {found.words} sound like safety"
-    if found.cause == "supply_loss" and not any("no proof of isolation" in line for line in revisions[0].words):
-        yield f"words: {revisions[0].words} do not say that no voltage measured is no proof of isolation"
+    if found.cause == "supply_loss" and not any(NOT_ISOLATION in line for line in revisions[0].words):
+        yield f"words: {revisions[0].words} do not say that no voltage measured is not proof of isolation"
 
 
 def _lasts(want: dict[str, Any], found: Event | Incident) -> Iterator[str]:
