@@ -20,8 +20,20 @@ def tidy(value: float) -> float:
 def tidied_reading(reading: Reading) -> Reading:
     """Numbers that stand in it more than once are rounded once."""
     known: dict[float, float] = {}
-    values, low, high = (_tidied(part, known) for part in (reading.values, reading.min, reading.max))
-    return replace(reading, values=values, min=low, max=high)
+    values = _tidied(reading.values, known)
+    # Of a single look all three are one.
+    low = values if reading.min is reading.values else _tidied(reading.min, known)
+    high = low if reading.max is reading.min else _tidied(reading.max, known)
+    return Reading(
+        reading.meter,
+        reading.time_us,
+        reading.window_s,
+        reading.quality,
+        reading.flags,
+        values,
+        low,
+        high,
+    )
 
 
 def tidied_event(event: Event) -> Event:
@@ -54,9 +66,11 @@ def tidied_values(values: Mapping[str, float]) -> dict[str, float]:
 def _tidied(values: Mapping[str, float], known: dict[float, float]) -> dict[str, float]:
     tidied = {}
     for key, value in values.items():
-        if key not in _COUNTERS:
-            if value not in known:
-                known[value] = tidy(value)
-            value = known[value]
-        tidied[key] = value
+        if key in _COUNTERS:
+            tidied[key] = value
+            continue
+        near = known.get(value)
+        if near is None:
+            near = known[value] = tidy(value)
+        tidied[key] = near
     return tidied

@@ -7,11 +7,13 @@ from samples import MIDNIGHT_US, incident, trace
 from agent.records import ClockState, Event, MeterStatus, Reading
 from agent.trace_rows import GOOD, LOST, QUESTIONABLE, TraceSample, pack
 from agent.wire import (
+    compact,
     event_from_json,
     event_to_json,
     incident_from_json,
     incident_to_json,
     reading_from_json,
+    reading_text,
     reading_to_json,
     status_to_json,
     trace_to_json,
@@ -117,3 +119,15 @@ def test_the_last_part_says_how_many_there_are_and_whether_the_end_is_missing():
     assert "cut" not in trace_to_json(trace(3, closing="complete"))
     cut = trace_to_json(trace(3, closing="cut"))
     assert (cut["of"], cut["cut"]) == (3, True)
+
+
+def test_a_reading_of_one_look_is_written_as_any_other():
+    row = {"voltage_l1": 230.1, "current_l1": -0.0, "active_power_total": 1e-07, "frequency": 50}
+    one = Reading('tx "ä"', MIDNIGHT_US, 0.1, "questionable", ("clock", "stale"), row, row, row)
+    same = replace(one, min=dict(row), max=dict(row))
+    assert reading_text(one) == compact(reading_to_json(one)) == reading_text(same)
+    other = replace(one, max=row | {"voltage_l1": 231.0})
+    assert json.loads(reading_text(other))["max"]["voltage_l1"] == 231.0
+    broken = {"voltage_l1": float("nan")}
+    with pytest.raises(ValueError, match="JSON"):
+        reading_text(replace(one, values=broken, min=broken, max=broken))

@@ -173,7 +173,7 @@ class Journal:
         if len(self._tail) > TAIL_ROWS:
             self._report_lost(self._tail.shed(TAIL_ROWS * 9 // 10), "not durable in time")
         self._appended.set()
-        self._appended = asyncio.Event()
+        self._appended.clear()  # whoever waits is woken all the same
         return seq
 
     def _report_lost(self, lost: Iterable[Range], reason: str) -> None:

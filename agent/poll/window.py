@@ -109,10 +109,13 @@ class Window:
             return False
         if sample.lacking or len(sample.values) != len(self.watched):
             return False
-        self._put_by.append(sample.values)
+        self._set_aside(sample.values)
+        return True
+
+    def _set_aside(self, row: Mapping[str, float]) -> None:
+        self._put_by.append(row)
         if len(self._put_by) == _AT_A_TIME:
             self._take_in()
-        return True
 
     def flag(self, flag: str) -> None:
         """Mark the open interval."""
@@ -146,6 +149,9 @@ class Window:
         self._questionable = self._questionable or sample.quality != "good"
         if sample.lacking:
             self._flags.add("partial")
+        elif len(sample.values) == len(self.watched) and all(map(self.watched.__contains__, sample.values)):
+            self._set_aside(sample.values)
+            return
         for quantity, value in sample.values.items():
             if quantity in self.watched:
                 self._count(quantity, (value,))
@@ -157,9 +163,8 @@ class Window:
         return bool(volts) and not self.calm(volts)
 
     def _close(self, end_us: int) -> Reading:
-        self._take_in()
+        means, low, high = self._figures()
         start_us, end_us = self._start_us or end_us, max(end_us, self._last_us + 1)
-        means = {quantity: stats.total / stats.count for quantity, stats in self._stats.items()}
         quality: Quality = "questionable" if self._questionable else "good"
         reading = Reading(
             meter=self.meter,
@@ -167,10 +172,23 @@ class Window:
             window_s=max(0, end_us - start_us) / 1e6,
             quality=quality,
             flags=tuple(sorted(self._flags)),
-            values={**means, **self._latest},
-            min={quantity: stats.low for quantity, stats in self._stats.items()},
-            max={quantity: stats.high for quantity, stats in self._stats.items()},
+            values={**means, **self._latest} if self._latest else means,
+            min=low,
+            max=high,
         )
         self._start_us, self._last_us, self._questionable = None, end_us, False
         self._stats, self._latest, self._flags = {}, {}, self._marks()
         return reading
+
+    def _figures(self) -> tuple[Mapping[str, float], Mapping[str, float], Mapping[str, float]]:
+        """Mean, minimum and maximum of what is watched; one look is all three of them."""
+        if not self._stats and len(self._put_by) == 1:
+            row = self._put_by.pop()
+            return row, row, row
+        self._take_in()
+        all_ = self._stats.items()
+        return (
+            {quantity: stats.total / stats.count for quantity, stats in all_},
+            {quantity: stats.low for quantity, stats in all_},
+            {quantity: stats.high for quantity, stats in all_},
+        )

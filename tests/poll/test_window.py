@@ -42,6 +42,27 @@ def test_a_reading_covers_the_interval_that_ends_at_its_time():
     assert (reading.min["voltage_l1"], reading.max["voltage_l1"]) == (221.0, 229.0)
 
 
+def test_an_interval_of_one_look_has_it_as_mean_minimum_and_maximum():
+    running = primed()
+    row = {"voltage_l1": 221.0, "current_l1": 5.0}
+    running.add(Sample("m", 0, 0, row, False), START + 1, START + 1)
+    running.add(sample(225.0, current_l1=7.0), START + 10 * SECOND, START + 10 * SECOND)
+    reading = running.flush(START + 20 * SECOND)
+    assert reading.values == reading.min == reading.max == {"voltage_l1": 225.0, "current_l1": 7.0}
+
+
+def test_looks_of_all_and_of_some_quantities_count_alike():
+    running = primed()
+    looks = [sample(220.0, current_l1=4.0), sample(222.0), sample(224.0, current_l1=8.0), sample(230.0, frequency=50.0)]
+    for n, look in enumerate(looks):
+        running.add(look, START + n, START + n)
+    reading = running.flush(START + 10 * SECOND)
+    assert reading.values == {"voltage_l1": 224.0, "current_l1": 6.0, "frequency": 50.0}
+    assert (reading.min, reading.max) == (
+        {"voltage_l1": 220.0, "current_l1": 4.0}, {"voltage_l1": 230.0, "current_l1": 8.0},
+    )  # fmt: skip
+
+
 def test_a_voltage_out_of_band_brings_a_reading_every_second():
     running = primed()
     running.add(sample(220.0), START, START + 2_100_000)

@@ -279,6 +279,19 @@ async def test_with_mqtt_5_a_message_the_broker_forbids_is_kept(tmp_path: Path) 
     assert f"{PREFIX}/tx1/reading" in verdict.reason
 
 
+@pytest.mark.parametrize("protocol", [aiomqtt.ProtocolVersion.V311, aiomqtt.ProtocolVersion.V5])
+async def test_more_than_may_be_on_their_way_at_once_arrive_once_and_in_order(
+    broker: servers.Server, protocol: aiomqtt.ProtocolVersion
+) -> None:
+    async with observe(broker.port) as observer, running(make(site_of(broker.port), protocol=protocol)) as sink:
+        await until(lambda: sink.connected)
+        verdicts = await sink.send(entries(*(reading(number) for number in range(230))))
+        await observer.until(lambda seen: len(seen.bodies("/tx1/reading")) == 230)
+    assert actions(verdicts) == ["accept"] * 230
+    voltages = [body["values"]["voltage_l1"] for body in observer.bodies("/tx1/reading")]
+    assert voltages == [230.0 + number for number in range(230)]
+
+
 async def test_nothing_is_ever_subscribed_to(broker: servers.Server) -> None:
     async with running(make(site_of(broker.port))) as sink:
         await until(lambda: sink.connected)
