@@ -202,6 +202,7 @@ def _section(model: MeterModel) -> str:
         facts.append(f"Its own evidence, read once a minute and at once after trouble: {' '.join(evidence)}.")
     if others := [name for name in model.evidence if name not in evidence]:
         facts.append(f"Kept by the meter and not read: {' '.join(others)}.")
+    facts += [f"Not read: {each}." for each in model.not_read]
     if model.unproven:
         facts.append(f"Grade D, off: {' '.join(model.unproven)}.")
     if model.identity.proves:

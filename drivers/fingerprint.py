@@ -131,8 +131,6 @@ def row_value(row: Register, words: Words) -> float | None:
     number = _number(row, words, row.sentinels)
     if number is None:
         return None
-    if row.bit is not None:
-        return float((int(number) >> row.bit & 1) != row.inverted)
     multiply, divide = row.multiply, row.divide
     for scale in row.scaled_by:
         factor = _number(scale, words)
@@ -140,6 +138,8 @@ def row_value(row: Register, words: Words) -> float | None:
         if fraction is None:
             return None
         multiply, divide = multiply * fraction[0], divide * fraction[1]
+    if row.bit is not None:
+        return float((int(number) >> row.bit & 1) != row.inverted)
     return number * multiply / divide
 
 

@@ -52,6 +52,7 @@ class MeterModel:
     transports:       what the family can be had with: rtu, tcp or both
     verified:         the words from another hand it was checked against; empty: unverified
     identity:         what it says of itself
+    not_read:         what else it keeps of events, and why that is left alone
     """
 
     id: str
@@ -77,6 +78,7 @@ class MeterModel:
     verified: str = ""
     assumed: tuple[str, ...] = ()
     identity: Identity = NO_IDENTITY
+    not_read: tuple[str, ...] = ()
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -168,6 +170,7 @@ def parse_model(text: str, file: str) -> MeterModel:
         verified=head.text("verified", ""),
         assumed=timing.names("assumed", ("refresh_s", "window_s"), ()),
         identity=parse_identity(head, max_words),
+        not_read=head.texts("not_read", ()),
     )
     for table in (serial, timing, head):
         table.done()
@@ -204,7 +207,7 @@ def _parse_blocks(head: Table, max_words: int) -> tuple[tuple[Register, ...], tu
         if row.has("skip"):
             placed.append((parse_bridge(row, block, max_words), row))
         elif row.has("bit"):
-            placed.append((parse_bit(row, block, max_words), row))
+            placed.append((parse_bit(row, block, max_words, scales), row))
         elif not row.has("scale"):
             placed.append((parse_register(row, block, max_words, scales), row))
     registers = _each_once(placed)

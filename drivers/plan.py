@@ -68,12 +68,6 @@ def plan_reads(model: MeterModel, quantities: Collection[str]) -> Plan:
     return Plan(model, tuple(reads), missing)
 
 
-def plan_apart(model: MeterModel, row: Register) -> Plan:
-    """One row and what it is scaled by, each in a read of its own: the way to look at it with words at hand."""
-    scales = (PlannedRead(Read(s.function, s.address, s.words), (), None, ((s, 0),)) for s in row.scaled_by)
-    return Plan(model, (*_lone([row]), *scales))
-
-
 def wire_time_s(read: Read, baud: int, bits_per_char: int, turnaround_s: float) -> float:
     """Seconds a serial line is taken by one read: request, silence, turnaround, reply, silence."""
     chars = _REQUEST_CHARS + _REPLY_CHARS + read.byte_count

@@ -126,6 +126,9 @@ def _history() -> Iterator[Quantity]:
     yield _evidence("power_failure_duration", "h", "time")  # of the last failure of the meter's own supply
     yield _evidence("last_reset_cause", "1", "code")
     yield _evidence("active_power_demand", "W", "active_power")  # mean of the running or the last demand interval
+    # Set while, and perhaps for some time after, the meter says so: whether it latches them is its own affair.
+    for flag in ("power_failure", "undervoltage", "overvoltage", "restart"):
+        yield _evidence(f"{flag}_flag", "1", "state")
     # events: the meter's own alarms; limits: violations of limits its owner has set; overrange: inputs overdriven
     for kind in ("event", "limit", "status", "overrange"):
         yield _evidence(f"{kind}_bits", "1", "bits")

@@ -4,9 +4,10 @@ Keys of a row, given by the row itself or by its block: ``address quantity encod
 order multiply divide scaled_by sentinels grade sources alone``. ``unit`` is the vendor's (kWh): its prefix is part of
 the scale, ``divide`` and ``multiply`` are the rest.
 
-A digital input, ``input_1`` .., is one ``bit`` of a register, counted from 0, the least significant of the whole value.
-1 means active: the contact is closed. Where the vendor's set bit means open, the row says ``inverted = true``. Bits of
-one register are rows with the same address. There is no unit and no scale.
+A digital input, ``input_1`` .., or a flag, ``restart_flag`` .., is one ``bit`` of a register, counted from 0, the least
+significant of the whole value. 1 means active: the contact is closed, the flag is set. Where the vendor's set bit means
+the opposite, the row says ``inverted = true``. Bits of one register are rows with the same address. There is no unit
+and no scale; in ``scaled_by`` only a ``check``.
 
 A scale row has ``scale`` (its name) in place of ``quantity`` and ``unit``, and says with ``as`` what it means to the
 rows that name it in ``scaled_by``; outside its ``range`` they have no value:
@@ -53,10 +54,10 @@ BLOCK_KEYS = (
     "alone",
 )  # fmt: skip
 _SCALE_BLOCK_KEYS = ("function", "encoding", "order", "grade", "sources")
-_BIT_BLOCK_KEYS = (*_SCALE_BLOCK_KEYS, "sentinels", "alone")
+_BIT_BLOCK_KEYS = (*_SCALE_BLOCK_KEYS, "scaled_by", "sentinels", "alone")
 
 _ADDRESSES = 65536
-_INPUTS = tuple(name for name, known in CATALOGUE.items() if known.dimension == "state")
+_STATES = tuple(name for name, known in CATALOGUE.items() if known.dimension == "state")
 # Only they have bits, and a factor or a power of anything else would not be exact.
 INTEGERS = tuple(name for name, encoding in ENCODINGS.items() if encoding.integer)
 
@@ -219,12 +220,13 @@ def parse_bridge(row: Table, block: Table, max_words: int) -> Bridge:
     return bridge
 
 
-def parse_bit(row: Table, block: Table, max_words: int) -> Register:
-    """Raises ModelError."""
+def parse_bit(row: Table, block: Table, max_words: int, scales: Mapping[str, Scale]) -> Register:
+    """scales: those of the map, by name. Raises ModelError."""
     row = row.over(block, _BIT_BLOCK_KEYS)
     encoding = _parse_encoding(row, max_words, INTEGERS)
+    checks = {name: scale for name, scale in scales.items() if scale.meaning == "check"}
     register = Register(
-        quantity=row.text("quantity", among=_INPUTS),
+        quantity=row.text("quantity", among=_STATES),
         function=row.integer("function", 3, 4),
         address=row.integer("address", 0, _ADDRESSES - encoding.words),
         words=encoding.words,
@@ -234,6 +236,7 @@ def parse_bit(row: Table, block: Table, max_words: int) -> Register:
         grade=row.text("grade", among=GRADES),
         sources=row.text("sources"),
         alone=row.flag("alone", default=False),
+        scaled_by=tuple(checks[name] for name in row.names("scaled_by", checks, (), least=0)),
         bit=row.integer("bit", 0, 16 * encoding.words - 1),
         inverted=row.flag("inverted", default=False),
     )
@@ -245,7 +248,7 @@ def parse_register(row: Table, block: Table, max_words: int, scales: Mapping[str
     """scales: those of the map, by name. Raises ModelError."""
     row = row.over(block, BLOCK_KEYS)
     quantity = row.text("quantity", among=CATALOGUE)
-    if quantity in _INPUTS:
+    if quantity in _STATES:
         raise row.error("bit", "nothing", f"the bit that {quantity} is, counted from 0", "add bit = 0, or which it is")
     encoding = _parse_encoding(row, max_words)
     multiply, divide = _parse_units(row, quantity)

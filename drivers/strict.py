@@ -85,8 +85,10 @@ class Table:
     def flag(self, key: str, default: bool) -> bool:
         return bool(self._take(key, default, bool, "true or false"))
 
-    def texts(self, key: str) -> tuple[str, ...]:
-        values = self._take(key, REQUIRED, list, "a list of texts")
+    def texts(self, key: str, default: Any = REQUIRED) -> tuple[str, ...]:
+        values = self._take(key, default, list, "a list of texts")
+        if values is default:
+            return tuple(values)
         if not values or not all(isinstance(value, str) for value in values):
             raise self.error(key, values, "a list of at least one text")
         return tuple(values)

@@ -246,6 +246,16 @@ def refuse_no_terminal(path: str) -> None:
         os.close(descriptor)
 
 
+def refuse_no_device(path: str) -> None:
+    """What of `refuse_no_terminal` can be told without opening the port: a file, a directory."""
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:
+        return
+    if not stat.S_ISCHR(mode):
+        raise _no_terminal(path)
+
+
 def _no_terminal(path: str) -> LineError:
     return LineError(errno.ENOTTY, f"{path}: no terminal; a serial line needs a port such as /dev/serial/by-id/...")
 

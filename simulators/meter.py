@@ -14,7 +14,7 @@ from drivers.model import MeterModel
 from drivers.quantities import CATALOGUE, Quantity
 from simulators.chance import spread, unit
 from simulators.feeder import PHASES, Disturbance, Feeder, Node, Steps, Triple
-from simulators.latches import OwnCounts
+from simulators.latches import FLAGS, OwnCounts
 from simulators.scenario import MeterSpec, Scenario, ScenarioError
 from simulators.steps import ELECTRICAL
 
@@ -104,6 +104,7 @@ class SimulatedMeter:
         dead_s, failures = self._outages(at_s)
         values["operating_hours"] -= dead_s / 3600.0
         values["power_failures"] = values["restart_count"] = float(failures)
+        values["restart_flag"] = float(failures > 0)  # nobody acknowledges it
         if self._counts is not None:
             values |= self._counts.values(at_s)
         values |= {
@@ -116,10 +117,12 @@ class SimulatedMeter:
     def _own_counts(self) -> OwnCounts | None:
         """None where its map has no register for them."""
         rows = [row.quantity for row in self.model.registers if CATALOGUE[row.quantity].evidence]
-        if not any(CATALOGUE[name].phase is not None for name in rows):
+        if not any(CATALOGUE[name].phase is not None or name in FLAGS for name in rows):
             return None
         name, feeder = self.spec.name, self._feeder
-        return OwnCounts(feeder.steps(name), feeder.nodes[name].nominal_v, lambda t_s: feeder.undisturbed(name, t_s))
+        wired = self.spec.phase_map[:1] if self.wiring == "1p2w" else PHASES
+        nominal_v = feeder.nodes[name].nominal_v
+        return OwnCounts(feeder.steps(name), nominal_v, lambda t_s: feeder.undisturbed(name, t_s), wired)
 
     def _unfrozen_s(self, t_s: float) -> float:
         """t_s, or when the registers got stuck."""

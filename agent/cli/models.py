@@ -212,7 +212,7 @@ def _print_facts(model: "MeterModel") -> None:
         "says": "; ".join(model_docs.identified_by(model)) or "nothing of itself",
         "grade D, off": " ".join(model.unproven) or "none",
         "its own evidence": " ".join(evidence) or "none",
-        "not read": " ".join(name for name in model.evidence if name not in evidence) or "none",
+        "not read": "; ".join((*(name for name in model.evidence if name not in evidence), *model.not_read)) or "none",
     }
     typer.echo(f"{model.id}: {model.vendor} {model.name}")
     for what, words in told.items():

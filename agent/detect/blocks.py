@@ -19,10 +19,10 @@ SPACING_US = 190_000
 MINUTE_US = 60_000_000
 # A look stands for the time since the one before it, but never for more than this; where the site asks for looks that
 # are further apart, for one period of them and what a look may be late.
-_LONGEST_US = 10_000_000
-_LATE = 1.1
+LONGEST_US = 10_000_000
+LATE = 1.1
 # So much of a minute must have been seen.
-_COVERED = 0.8
+COVERED = 0.8
 # Up to this spread, of the nominal voltage, plain and RMS mean differ by less than 0.02 %, whatever the pace.
 _EVEN = 0.03
 
@@ -60,7 +60,7 @@ def block_of(looks: Sequence[Look], since_us: int | None, rules: Rules) -> Block
 
 def stands_for_us(rules: Rules) -> int:
     """How long one look may stand for the voltage."""
-    return max(_LONGEST_US, int(_LATE * rules.watch_us))
+    return max(LONGEST_US, int(LATE * rules.watch_us))
 
 
 def _no_gap(looks: Sequence[Look], begin_us: int, allowed_us: int) -> bool:
@@ -132,7 +132,7 @@ class Minutes:
     def restart(self, now_us: int, wait_us: int, least_us: int = MINUTE_US) -> None:
         """A minute that ends wait_us after now_us. Cut short it counts only if it was to last least_us."""
         self.end_us = now_us + wait_us
-        self._least_us = _COVERED * max(least_us, 1)
+        self._least_us = COVERED * max(least_us, 1)
         self._bound_us: int | None = None
         self._last_us = 0
         self._squares = [0.0] * self._channels

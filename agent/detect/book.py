@@ -16,12 +16,13 @@ from agent.detect.changes import Change, Detector, Span
 from agent.detect.chatter import Chatter
 from agent.detect.children import Children
 from agent.detect.comms import COMMS_INITIAL, CommsState
-from agent.detect.ending import Across, ended, is_away, less_sure
+from agent.detect.ending import Across, ended, endless, is_away, less_sure
 from agent.detect.evidence import Finding
 from agent.detect.faults import KINDS
 from agent.detect.merging import Known, Memory
 from agent.detect.meter_log import Told
 from agent.detect.opening import BY_LOOK, BY_MINUTE, MeterFacts, judged, opened, taking_over
+from agent.detect.plates import Swap, changed
 from agent.detect.resume import across, crossed_of, last_sign_us, span_of, track_of
 from agent.detect.sizes import classed, deepest_v, sized
 from agent.detect.tracks import Track
@@ -80,6 +81,7 @@ class Book:
         self._clock = clock
         self._next_id = next_id
         self.mode = facts.mode
+        self.serial: str | None = None
         self._open: dict[tuple[Detector, int], Event] = {}
         self._across: dict[str, Across] = {}
         self._children = Children()
@@ -139,6 +141,12 @@ class Book:
     def forget(self, before_boot_us: int | None) -> None:
         """Of what was over before that nothing more will be found in the meter's own registers; None: of anything."""
         self._memory.forget(before_boot_us)
+
+    def swapped(self, swap: Swap, reported_boot_us: int) -> Event:
+        """Another meter answers."""
+        wall_us = self._clock.wall_us
+        blank = opened(self._facts, swap.change, self._next_id(), wall_us, self._clock.state)
+        return changed(replace(blank, mode=self.mode), swap, wall_us(reported_boot_us), wall_us)
 
     def settle(self, now_boot_us: int) -> tuple[Event, ...]:
         """Revisions that come of nothing having happened. Cheap while there is no chatter."""
@@ -217,6 +225,7 @@ class Book:
             state=_STATES[change.action],
             reported_us=self._clock.wall_us(reported_boot_us),
             clock=less_sure(before.clock, self._clock.state),
+            meter_serial=before.meter_serial or self.serial,
         )
         event = self._sized(event, change)
         if event.state == "open":
@@ -251,14 +260,13 @@ class Book:
         self._open |= {name: event for name, each in self._open.items() if each.id == event.id}
         return event
 
-    def _noted(self, known: Known, finding: Finding, over_us: int, reported_boot_us: int) -> Event:
+    def _noted(self, known: Known, finding: Finding, over_us: int | None, reported_boot_us: int) -> Event:
         """The next revision of a known event, with what the meter's own registers say of it."""
         event, span = known.event, known.span
-        if not known.polled and span.end_boot_us is not None:
+        if not known.polled:
             event = self._named(event, finding.phases.union(event.phases))
-            if span.end_boot_us < over_us:
-                span = replace(span, end_boot_us=over_us)
-                event = self._ended(event, span)
+            span = self._memory.over(known, finding, over_us)
+            event = endless(event) if span.end_boot_us is None else self._ended(event, span)
             self._memory.put(event, span)
         return self._again(event, reported_boot_us)
 
@@ -270,7 +278,8 @@ class Book:
     def _logged(self, told: Told, reported_boot_us: int) -> list[Event]:
         """An event that only the meter itself saw. Its counters name their phases, and no window."""
         finding, memory, rules = told.finding, self._memory, self._facts.rules
-        span = Span(finding.until_us, finding.since_us).ended(told.over_us, finding.since_us)
+        span = Span(finding.until_us, finding.since_us)
+        span = span if told.over_us is None else span.ended(told.over_us, finding.since_us)
         change = Change(action="open", detector="log", key=0, kind=finding.kind, span=span)
         named = finding.phases or (frozenset(rules.phases) if finding.kind == "supply_loss" else frozenset())
         event = replace(
@@ -278,6 +287,7 @@ class Book:
             revision=1,
             state="closed",
             basis="meter_log",
+            meter_serial=self.serial,
             reported_us=self._clock.wall_us(reported_boot_us),
             because=memory.silences(finding) if finding.kind == "supply_loss" else (),
             evidence=(_UNSEEN,),

@@ -79,7 +79,7 @@ class Fault:
     alarms: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # each is one of its own: asked for in lists all the time while a storm lasts
 class Case:
     """One incident.
 
@@ -97,6 +97,9 @@ class Case:
     no_return: losses whose end was no return of the supply: somebody feeds in, or nobody looks
     unnamed:  ids of events that are not known any more; more: how many events are not named; dropped_us: by meter, the
               latest of them
+    past:     found out afterwards, from what the meters counted: who has voltage when it is told first was not waited
+              for; slack_s: what its clocks may be wrong by
+    split:    by phase, when it was greatest
     """
 
     id: str
@@ -125,6 +128,14 @@ class Case:
     unnamed: tuple[str, ...] = ()
     more: int = 0
     dropped_us: dict[str, int] = field(default_factory=dict)
+    past: bool = False
+    slack_s: float = 0.0
+    split: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def found_over(self) -> bool:
+        """It is told afterwards, and nobody is without supply any more."""
+        return self.past and self.stands is None and (self.told is None or self.told.state == "closed")
 
     @property
     def struck(self) -> tuple[str, ...]:
@@ -226,8 +237,8 @@ class Case:
     def note(self, stands: Fault) -> None:
         """What is told even when it is over."""
         self.critical |= dict.fromkeys(stands.critical)
-        if stands.customers is not None:
-            self.most = stands.customers if self.most is None else max(self.most, stands.customers, key=sum)
+        if stands.customers is not None and (self.most is None or sum(stands.customers) > sum(self.most)):
+            self.most, self.split = stands.customers, stands.by_phase
 
     def take(self, losses: Sequence[Loss], now_us: int) -> None:
         """The events of a meter that belong to it: those that go on, and what it had before."""
@@ -267,7 +278,8 @@ class Case:
                 self.back.discard(name)
             elif name not in held and lit.get(name, after_us) > after_us and name not in self.back:
                 self.back.add(name)
-                self.answered_us = max(self.answered_us, now_us if name in self.waiting else 0)
+                if name in self.waiting and not (self.past and self.told is None):
+                    self.answered_us = max(self.answered_us, now_us)
         self.waiting = {name for name in (*self.losses, *self.waiting) if name not in self.back and name not in struck}
 
 

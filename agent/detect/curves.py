@@ -7,6 +7,9 @@ A poller knows neither the duration of an event nor its extreme voltage: it know
     ok         every point lies inside
     undecided  some do, some do not, or the curve says nothing there
 
+What filled windows like one long event may have been a row of short ones, each of which the curve allows. `violates`
+is said only of what no such row can have shown; where one can, it is `undecided`.
+
 In the style of the named curves: a poller's verdict is no certificate of conformity.
 """
 
@@ -19,6 +22,9 @@ Verdict = Literal["violates", "ok", "undecided"]
 
 # IEC 61000-4-30, typical settings: outside of sag and swell a voltage is within 90 % and 110 % (Hioki PQ3198 p204).
 LOWEST_OUTSIDE, HIGHEST_OUTSIDE = 0.90, 1.10
+# IEC 61000-4-30: an event ends by a value that is taken over a cycle; the shorter of the two, at 60 Hz. A window that
+# is no longer than about a cycle is what the curves themselves are read by.
+_RECOVERY_S, _CYCLE_S = 1 / 60, 0.025
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,32 @@ def verdict(curve: Curve, locus: Locus) -> Verdict:
         _word(curve[index], locus.mildest(to_s), locus.harshest(from_s), locus.swell)
         for index, from_s, to_s in pieces(tuple(step.until_s for step in curve), locus)
     }
-    return words.pop() if len(words) == 1 else "undecided"
+    word = words.pop() if len(words) == 1 else "undecided"
+    return "undecided" if word == "violates" and _row_explains(curve, locus) else word
+
+
+def _row_explains(curve: Curve, locus: Locus) -> bool:
+    """Whether events that the curve allows, one after the other, can have filled a window to what it showed.
+
+    Each of n events in a window W lasts d at the level L that its step allows; a recovery c, at r, parts it from the
+    next: with one more recovery at the end, W + c holds n pairs, whose mean square is at its extreme for the step with
+    the extreme (d L² + c r²) / (d + c). Longer recoveries, and events that the window cuts, are nearer to normal.
+    """
+    window_s, spaced_s = locus.window_s, _RECOVERY_S
+    if window_s <= _CYCLE_S:
+        return False
+    square = (HIGHEST_OUTSIDE if locus.swell else LOWEST_OUTSIDE) ** 2
+    pairs = [_mean_square(step, spaced_s, square) for step in curve]
+    extreme = max(pairs) if locus.swell else min(pairs)
+    bound = ((window_s + spaced_s) * extreme - spaced_s * square) / window_s
+    shown = locus.seen[0] if locus.swell else locus.seen[1]
+    return shown**2 <= bound if locus.swell else shown**2 >= bound
+
+
+def _mean_square(step: Step, spaced_s: float, square: float) -> float:
+    if step.until_s == inf:
+        return step.level**2
+    return (step.until_s * step.level**2 + spaced_s * square) / (step.until_s + spaced_s)
 
 
 def _word(step: Step, mildest: float, harshest: float, swell: bool) -> Verdict:

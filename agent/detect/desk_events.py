@@ -1,10 +1,13 @@
 """The events that no single meter tells: a line's silence, a supply loss that follows from others, voltage below a dead
 node. Their revisions, in the shape of all events. Pure."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.detect.book import WallClock
+from agent.detect.book_state import Earlier
+from agent.detect.changes import Span
+from agent.detect.ending import Across, ended, less_sure
 from agent.detect.supply_evidence import Verdict
 from agent.detect.tracking import Bounds
 from agent.records import ClockState, Event, Kind
@@ -38,11 +41,15 @@ class Teller:
         self._profile, self._config = profile, config
         self._clock = clock
         self._next_id = next_id
-        self._resumed: set[str] = set()
+        self._across: dict[str, Across] = {}
+        self._from_us = 0
 
-    def resumed(self, ids: Collection[str]) -> None:
-        """Events of an earlier run: durations across the restart rest on the wall clock."""
-        self._resumed.update(ids)
+    def resumed(self, events: Iterable[Event], earlier: Earlier, now_us: int) -> None:
+        """Open events of an earlier run. earlier: where they lie on the boot clock."""
+        self._from_us = now_us
+        for event in events:
+            backwards = not earlier.exact(event) and earlier.from_wall_us(event.reported_us) > now_us
+            self._across[event.id] = Across(earlier.exact(event), backwards)
 
     def line_lost(self, line: str, began: Bounds, now_us: int, units: int, *, never_heard: bool) -> Event:
         words = (f"every unit of the line is silent: {units}", *((_NEVER,) if never_heard else ()))
@@ -69,28 +76,22 @@ class Teller:
             reported_us=self._clock.wall_us(now_us),
             evidence=reasons[-_REASONS:] if why else event.evidence,
             because=event.because if because is None else tuple(because),
-            clock=self._clock.state,
+            clock=less_sure(event.clock, self._clock.state),
         )
 
     def retracted(self, event: Event, now_us: int, why: str) -> Event:
         return replace(self.revised(event, now_us, why), state="retracted")
 
-    def closed(self, event: Event, since: Bounds, ended: Bounds, now_us: int, why: str) -> Event:
-        """since, ended: on the boot clock."""
-        slack_s = 0.0
-        if event.id in self._resumed:
-            slack_s = (event.clock.uncertainty_s or 0.0) + (self._clock.state.uncertainty_s or 0.0)
-        earliest_us = min(max(ended.earliest_us, since.earliest_us), ended.latest_us)
-        shortest_us = max(0, earliest_us - since.latest_us)
-        longest_us = max(shortest_us, ended.latest_us - since.earliest_us)
-        return replace(
-            self.revised(event, now_us, why),
-            state="closed",
-            end_us=self._clock.wall_us(ended.latest_us),
-            end_earliest_us=self._clock.wall_us(earliest_us),
-            duration_min_s=max(0.0, shortest_us / 1e6 - slack_s),
-            duration_max_s=longest_us / 1e6 + slack_s,
-        )
+    def closed(self, event: Event, since: Bounds, ends: Bounds, now_us: int, why: str) -> Event:
+        """since, ends: on the boot clock. Of an event of an earlier run only what this one saw of it is proven."""
+        across = self._across.pop(event.id, None)
+        earliest_us = min(max(ends.earliest_us, since.earliest_us), ends.latest_us)
+        seen_us = None if across is None else max(0, earliest_us - max(self._from_us, since.latest_us))
+        closed = replace(self.revised(event, now_us, why), state="closed")
+        if across is not None:
+            closed = replace(closed, evidence=(*closed.evidence, across.words(closed.clock)))
+        span = Span(since.latest_us, since.earliest_us).ended(ends.latest_us, earliest_us)
+        return ended(closed, span, self._clock.wall_us, across, seen_us)
 
     def _of_meter(self, kind: Kind, meter: str, since: Bounds, now_us: int) -> Event:
         about = self._about[meter]

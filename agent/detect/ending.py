@@ -81,6 +81,11 @@ def ended(
     )
 
 
+def endless(event: Event) -> Event:
+    """Its end is not known, or no longer."""
+    return replace(event, end_us=None, end_earliest_us=None, duration_min_s=None, duration_max_s=None)
+
+
 def _longest_s(event: Event, longest_us: int) -> float | None:
     return None if event.open_at_start else longest_us / 1e6
 

@@ -13,11 +13,20 @@
                                                                                        the voltage it measures, else -
     restart_count             it counted                     the meter started anew    -
     power_failure_duration    it is another                  for how long              -
+    undervoltage_flag         it was set                     voltage below the         sag
+                                                             meter's threshold
+    power_failure_flag        it was set                     loss of power or of a     sag
+                                                             phase
+    overvoltage_flag          it was set                     voltage above the         swell
+                                                             meter's threshold
+    restart_flag              it was set                     the meter started anew    -
+    limit_bits                one more is set                a limit of its owner's    -
+                                                             was passed
     operating_hours           it fell behind the clock       the meter stood still     supply_loss in a silence, if the
                                                                                        meter lives on what it measures
     active_energy_import      it went back by over 1 %       another meter, or reset   -
 
-    -    words for the silence in which it moved; without one a line in the log
+    -    words for the silence in which it moved, of limits for any event of the voltage; without one a line in the log
 
 Where polling saw it the event that is known gets the words, see `agent.detect.merging`. By whose thresholds a meter
 counts is the meter's own affair, and so is whether it counts at the beginning of a sag or at its end.
@@ -25,6 +34,9 @@ counts is the meter's own affair, and so is whether it counts at the beginning o
 A counter of integers that goes back was at the end of its range and began anew at 0, if that is a small step;
 otherwise it was reset, or the meter exchanged: then nothing that any register says is compared with what any of them
 said before. A value that comes back at the next read was never gone (a meter that boots).
+
+A flag that is cleared says that its cause is over by then. One that was set at the first read says nothing: it may be
+one that stays. Limits are what their owner wants to know, and may be about a current: they never make an event.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,8 +45,8 @@ from typing import Literal, NamedTuple
 
 from agent.records import Kind
 
-How = Literal["count", "low", "high", "last", "hours", "witness"]
-Family = Literal["low", "high", "power"]
+How = Literal["count", "low", "high", "last", "hours", "witness", "flag", "bits"]
+Family = Literal["low", "high", "power", "owner"]
 
 # A step over the end of its range by more than this part of it is a reset.
 _WRAP_PART = 64
@@ -62,6 +74,11 @@ LATCHES: Mapping[str, Row] = {
     "power_failures": Row("power", "count", "power failure counter"),
     "restart_count": Row("power", "count", "restart counter"),
     "power_failure_duration": Row("power", "last", "record of its last power failure"),
+    "undervoltage_flag": Row("low", "flag", "undervoltage flag"),
+    "power_failure_flag": Row("low", "flag", "power failure flag (loss of power or of a phase)"),
+    "overvoltage_flag": Row("high", "flag", "overvoltage flag"),
+    "restart_flag": Row("power", "flag", "restart flag"),
+    "limit_bits": Row("owner", "bits", "record of limits, which its owner has set,"),
     "operating_hours": Row("power", "hours", "hour counter"),
     "active_energy_import": Row("power", "witness", "energy counter"),
 }
@@ -100,7 +117,8 @@ class Seen(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Move:
     """A register is not what it was. count: by how many it counted, 0 of others; asked_us, since_us: of the read
-    before (`Seen`); until_us: the reply that showed it had arrived"""
+    before (`Seen`); until_us: the reply that showed it had arrived; back: of a flag that was cleared again, the
+    last read that had it set, as asked, and the reply that had not"""
 
     latch: Latch
     before: float
@@ -109,9 +127,24 @@ class Move:
     asked_us: int
     since_us: int
     until_us: int
+    back: tuple[int, int] | None = None
+
+    @property
+    def clears(self) -> bool:
+        """It is a flag that was cleared, and no word of when it had been set."""
+        return self.latch.row.how == "flag" and self.after < self.before
+
+    @property
+    def stands(self) -> bool:
+        """It is a flag of the voltage that is still set."""
+        return self.latch.row.how == "flag" and self.latch.row.family != "power" and self.after > self.before
 
     def then(self, later: "Move") -> "Move":
         """Both in one."""
+        if later.clears:
+            return replace(self, after=later.after, back=(later.asked_us, later.until_us))
+        if self.latch.row.how == "bits":
+            later = replace(later, after=float(round(self.after) | round(later.after)))
         return replace(later, before=self.before, count=self.count + later.count, asked_us=self.asked_us)
 
 
@@ -134,6 +167,21 @@ class Finding:
     @property
     def until_us(self) -> int:
         return max(move.until_us for move in self.moves)
+
+    @property
+    def clears(self) -> bool:
+        """It only says that flags were cleared."""
+        return all(move.clears for move in self.moves)
+
+    @property
+    def stands(self) -> bool:
+        """A flag says that its cause may go on."""
+        return any(move.stands for move in self.moves)
+
+    @property
+    def by_owner(self) -> bool:
+        """It is about limits that somebody has set."""
+        return all(move.latch.row.family == "owner" for move in self.moves)
 
     @property
     def stood(self) -> bool:
@@ -166,6 +214,7 @@ class Latches:
         """low_v, high_v: a voltage beyond them is a sag or a swell."""
         self.latches = tuple(latches)
         self.went_back: tuple[str, ...] = ()
+        self.set_before: tuple[str, ...] = ()
         self._band_v = low_v, high_v
         self._seen: dict[str, Seen] = {}
 
@@ -184,9 +233,12 @@ class Latches:
         self._seen = {latch.name: seen[latch.name] for latch in self.latches if latch.name in seen}
 
     def read(self, read: Read) -> tuple[Move, ...]:
-        """What moved since the last read of each. went_back names what was reset at this read."""
+        """What moved since the last read of each. went_back: what was reset at this read; set_before: the flags that it
+        is the first of, and found set."""
         given = [latch for latch in self.latches if latch.name in read.values]
         now = {latch.name: Seen(read.values[latch.name], read.asked_us, read.since_us) for latch in given}
+        first = (latch for latch in given if latch.row.how == "flag" and latch.name not in self._seen)
+        self.set_before = tuple(latch.name for latch in first if now[latch.name].value)
         back = [latch for latch in given if self._back(latch, now[latch.name].value)]
         self.went_back = tuple(latch.name for latch in back)
         if back:
@@ -216,6 +268,8 @@ class Latches:
                 moved = 0 <= now.value < min(seen.value, self._band_v[0])
             case "high":
                 moved = now.value > max(seen.value, self._band_v[1])
+            case "flag" | "bits":
+                moved = _flipped(latch.row, round(seen.value), round(now.value))
             case "last":
                 moved = now.value != seen.value
             case "hours":
@@ -224,6 +278,12 @@ class Latches:
         if not moved:
             return None
         return Move(latch, seen.value, now.value, count, seen.asked_us, seen.since_us, received_us)
+
+
+def _flipped(row: Row, before: int, after: int) -> bool:
+    """A bit was set; of flags of the voltage, or cleared."""
+    cleared = row.how == "flag" and row.family != "power" and after < before
+    return cleared or after & ~before > 0
 
 
 def _counted(latch: Latch, before: float, after: float) -> int | None:
@@ -241,11 +301,15 @@ def findings(moves: Sequence[Move], latches: Sequence[Latch], *, lives_on_it: bo
     if len(cut) < sum(latch.stem == "interruption_count" for latch in latches):
         cut = []
     losses = (*cut, *dead)
-    rest = [move for move in moves if move not in losses]
+    cleared = [move for move in moves if move.clears]
+    rest = [move for move in moves if move not in losses and not move.clears]
     groups: tuple[tuple[Kind, Sequence[Move]], ...] = (
         ("supply_loss", losses),
         ("sag", [move for move in rest if move.latch.row.family == "low"]),
         ("swell", [move for move in rest if move.latch.row.family == "high"]),
         ("comms_loss", [move for move in rest if move.latch.row.family == "power"]),
+        ("comms_loss", [move for move in rest if move.latch.row.family == "owner"]),
+        ("sag", [move for move in cleared if move.latch.row.family == "low"]),
+        ("swell", [move for move in cleared if move.latch.row.family == "high"]),
     )
     return tuple(Finding(kind, tuple(group)) for kind, group in groups if group)

@@ -14,6 +14,7 @@ from agent.detect.network import Network
 from agent.records import NOT_ISOLATION, Cause, ClockState, Incident, State
 
 _AFTER_TEST = "It began during a test; it counts from the end of that."
+_PAST = "Found out afterwards, from what the meters had counted: the gateway itself was dark."
 _SHOWN = 4  # names in one line
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CAUSES: dict[Cause, str] = {
@@ -76,6 +77,8 @@ def record_of(
 
 def _ordered(meters: Sequence[str], network: Network) -> tuple[str, ...]:
     """As in the site file; those no longer in it last."""
+    if len(meters) < 2:
+        return tuple(meters)
     place = {name: index for index, name in enumerate(network.meters)}
     return tuple(sorted(meters, key=lambda name: place.get(name, len(place))))
 
@@ -106,7 +109,7 @@ def _placed(record: Incident, case: Case, clock: ClockState) -> Incident:
 
 def _ended(record: Incident, case: Case, began: Said, ended: Said, clock: ClockState) -> Incident:
     """Over a restart durations rest on the wall clock; what another run told of them stays."""
-    told, slack_s = case.told if case.resumed else None, 0.0
+    told, slack_s = case.told if case.resumed else None, case.slack_s
     if told is not None:
         slack_s = (told.clock.uncertainty_s or 0.0) + (clock.uncertainty_s or 0.0)
     # It did not end before it began.
@@ -172,9 +175,20 @@ def _how(record: Incident, case: Case, notes: Sequence[str], why: str) -> str:
     if record.nested and record.dead:
         words.append(f"Stays dead for a reason of its own: {', '.join(record.nested)}.")
     words += [_AFTER_TEST] if case.after_test else []
+    words += _past_words(record, case) if case.past else []
     words += [f"Events of it not named: {case.more}."] if case.more else []
     words += [*_clock_words(record), *notes, *([case.feeder_words] if case.feeder_words else []), NOT_ISOLATION]
     return " ".join(words)
+
+
+def _past_words(record: Incident, case: Case) -> list[str]:
+    """Of what nobody saw while it lasted: how it is known, how exactly, and whom it took."""
+    began = f"Began between {_time(record.start_earliest_us)} and {_time(record.start_us)}"
+    ended = ""
+    if record.end_us is not None and record.end_earliest_us is not None:
+        ended = f", ended between {_time(record.end_earliest_us)} and {_time(record.end_us)}"
+    split = [f"{phase} {_customers(both)}" for phase, both in case.split.items()]
+    return [_PAST, f"{began}{ended}.", *([f"By phase: {', '.join(split)}."] if split else [])]
 
 
 def _clock_words(record: Incident) -> list[str]:

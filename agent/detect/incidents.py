@@ -117,12 +117,12 @@ class Incidents:
                 for losses in other.losses.values():
                     first.take(tuple(losses.values()), moment.now_us)
                 absorbed.append(other)
-        if fault.cause == "phase_loss" and first.fault.cause == "supply_loss":
+        if fault.cause in _ALIKE and first.fault.cause == "supply_loss":
             first.fault = fault  # what died first was wired to the lost phase only
         return first
 
     def _is_part(self, case: Case, fault: Fault, moment: Moment) -> bool:
-        if case.fault.cause == "supply_loss" and fault.cause == "phase_loss":
+        if case.fault.cause == "supply_loss" and fault.cause in _ALIKE:
             return bool(case.losses) and case.losses.keys() <= set(fault.struck) and self._young(case, moment)
         if _ALIKE.get(case.fault.cause, case.fault.cause) != _ALIKE.get(fault.cause, fault.cause):
             return False
@@ -210,16 +210,15 @@ class Incidents:
 
     def _counted_elsewhere(self, case: Case) -> list[str]:
         """Nodes below which another incident counts the customers: each counts once."""
-        mine, nodes = bool(case.held()), list[str]()
-        for index, other in enumerate(self.cases):
-            if other is case or other.fault.cause != "supply_loss":
-                continue
+        mine, nodes, older = bool(case.held()), list[str](), True
+        for other in self.cases:
+            older = older and other is not case
             upper, lower = case.fault.node, other.fault.node
-            related = self._feeds(upper, lower) or self._feeds(lower, upper)
-            theirs, older = bool(other.held()), index < self.cases.index(case)
-            deeper = upper != lower and self._feeds(upper, lower)
-            first = deeper if mine and theirs else theirs or (not mine and older and bool(other.waiting))
-            if related and first:
+            above = self._feeds(upper, lower)
+            if other is case or other.fault.cause != "supply_loss" or not (above or self._feeds(lower, upper)):
+                continue
+            theirs, deeper = bool(other.held()), above and upper != lower
+            if deeper if mine and theirs else theirs or (not mine and older and bool(other.waiting)):
                 nodes.append(lower)
         return nodes
 
@@ -246,7 +245,7 @@ class Incidents:
             return
         case.quiet_us = None if case.struck else moment.now_us if case.quiet_us is None else case.quiet_us
         _watch_calm(case, moment)
-        if case.calm_us is not None and moment.now_us - case.calm_us >= CALM_US:
+        if case.found_over or (case.calm_us is not None and moment.now_us - case.calm_us >= CALM_US):
             verdicts.over.append(case)
         elif case.waiting and case.quiet_us is not None and moment.now_us - case.quiet_us >= UNANSWERED_US:
             verdicts.unanswered.append(case)

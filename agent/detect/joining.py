@@ -14,7 +14,7 @@ fuses of one phase. Earth faults are one on everything that hangs together; a br
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from agent.detect.cases import Fault, Loss
-from agent.detect.localise import Found, Vote, at_node, localise
+from agent.detect.localise import Found, Laid, Vote, at_node, found_at, located
 from agent.detect.network import Customers, Network
 from agent.detect.patterns import PHASES, PhaseFound, PhaseView, dead_phase, open_conductor
 from agent.detect.supply_evidence import Seen, Verdict
@@ -44,15 +44,13 @@ def _votes(verdict: Verdict, seen: Seen, network: Network, since_us: int) -> Ite
         yield Vote(f"bus VT of {seen.meter}", "live", 0.9, placed.voltage_node)
 
 
-def supply_faults(votes: Sequence[Vote], network: Network, among: Sequence[str]) -> tuple[Fault, ...]:
-    if not any(vote.supply == "dead" for vote in votes):
-        return ()
-    return tuple(_supply_fault(found, network) for found in localise(votes, network, among))
+def supply_faults(laid: Laid) -> tuple[Fault, ...]:
+    return tuple(_supply_fault(found, laid.network) for found in located(laid))
 
 
-def supply_at(node: str, votes: Sequence[Vote], network: Network, among: Sequence[str]) -> Fault:
+def supply_at(node: str, laid: Laid) -> Fault:
     """How a place that was found before stands now."""
-    return _supply_fault(at_node(node, votes, network, among), network)
+    return _supply_fault(found_at(node, laid), laid.network)
 
 
 def _supply_fault(found: Found, network: Network) -> Fault:

@@ -60,6 +60,11 @@ class LineLoss:
     def held(self) -> tuple[str, ...]:
         return tuple(self._held)
 
+    @property
+    def starts(self) -> Mapping[str, int]:
+        """When each began at the latest, on the boot clock."""
+        return {id_: held.since.latest_us for id_, held in self._held.items()}
+
     def hold(self, id_: str, meter: str, since: Bounds) -> None:
         """A unit has fallen silent."""
         self._held[id_] = Held(id_, meter, since, stood=self.began is not None)

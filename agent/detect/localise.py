@@ -55,19 +55,24 @@ class Found:
     contradicting: tuple[str, ...] = ()
 
 
-class _Picture:
-    """The votes laid over the network. among: the meters that could have told."""
+class Laid:
+    """The votes laid over the network. among: the meters that could have told, all by default; one of them without a
+    vote is unknown."""
 
-    def __init__(self, votes: Sequence[Vote], network: Network, among: Collection[str]) -> None:
+    def __init__(self, votes: Sequence[Vote], network: Network, among: Collection[str] | None = None) -> None:
         self.network = network
+        self.among = frozenset(network.meters if among is None else among)
         self.dead = [vote for vote in votes if vote.supply == "dead"]
         self.alive = [vote for vote in votes if vote.supply == "live"]
         self.dead_at = _places_of_dead(votes, network)
         self.ways = network.ways_past(self.dead_at)
         self.live_nodes = frozenset[str]().union(*(self._kept_alive(vote) for vote in self.alive))
         self.unexplained = tuple(vote.meter for vote in self.alive if self.place(vote) not in self.ways)
-        untold = set(among).difference(vote.meter for vote in (*self.dead, *self.alive))
+        untold = self.among.difference(vote.meter for vote in (*self.dead, *self.alive))
         self.untold = tuple(name for name in network.meters if name in untold)
+        self.dying = [(self.place(vote), vote) for vote in self.dead]
+        self.living = [(self.place(vote), vote) for vote in self.alive]
+        self.lit = self.live_nodes.union(place for place, _ in self.living)
 
     def place(self, vote: Vote) -> str:
         return _place(vote, self.network)
@@ -101,21 +106,26 @@ def _places_of_dead(votes: Sequence[Vote], network: Network) -> frozenset[str]:
 def localise(votes: Sequence[Vote], network: Network, among: Collection[str] | None = None) -> tuple[Found, ...]:
     """The nodes that explain the dead, in the order of the network. among: the meters that could tell of it, all by
     default; one of them without a vote is unknown."""
-    if not any(vote.supply == "dead" for vote in votes):
+    return located(Laid(votes, network, among))
+
+
+def located(picture: Laid) -> tuple[Found, ...]:
+    """As `localise`, of votes that are laid over it already."""
+    if not picture.dead:
         return ()
-    picture = _Picture(votes, network, network.meters if among is None else among)
+    network = picture.network
     groups: dict[str, list[str]] = {}
     for node in sorted(picture.dead_at, key=network.order.__getitem__):
         groups.setdefault(picture.limit(node), []).append(node)
     if len(groups) > 1 and not picture.alive and set(groups) <= set(network.roots):
-        return (_found(network.site, picture),)
+        return (found_at(network.site, picture),)
     nodes = {_deepest(group, network) for group in groups.values()}
-    return tuple(_found(node, picture) for node in network.nodes if node in nodes)
+    return tuple(found_at(node, picture) for node in network.nodes if node in nodes)
 
 
 def at_node(node: str, votes: Sequence[Vote], network: Network, among: Collection[str] | None = None) -> Found:
     """How things stand below a node already found: the same counting, without a search."""
-    return _found(node, _Picture(votes, network, network.meters if among is None else among))
+    return found_at(node, Laid(votes, network, among))
 
 
 def unexplained_live(votes: Sequence[Vote], network: Network) -> tuple[str, ...]:
@@ -129,14 +139,16 @@ def _deepest(nodes: Sequence[str], network: Network) -> str:
     return [upper for upper in network.path(nodes[0]) if all(network.dies_with(upper, node) for node in nodes)][-1]
 
 
-def _found(node: str, picture: _Picture) -> Found:
+def found_at(node: str, picture: Laid) -> Found:
+    """As `at_node`, of votes that are laid over it already."""
     network = picture.network
     below = network.below(node)
-    dead = tuple(vote.meter for vote in picture.dead if picture.place(vote) in below)
-    alive = tuple(vote.meter for vote in picture.alive if picture.place(vote) in below)
+    dying = [vote for place, vote in picture.dying if place in below]
+    dead = tuple(vote.meter for vote in dying)
+    alive = tuple(vote.meter for place, vote in picture.living if place in below)
     unknown = tuple(name for name in picture.untold if network.meters[name].node in below)
     against = tuple(name for name in alive if name in picture.unexplained)
-    weakest = min((vote.confidence for vote in picture.dead if picture.place(vote) in below), default=0.0)
+    weakest = min((vote.confidence for vote in dying), default=0.0)
     voted = len(dead) / max(1, len(dead) + len(unknown) + len(against))
     states = _states(node, picture, certain=not unknown and not against and bool(dead))
     gone, perhaps = (frozenset(name for name in below if states[name] == word) for word in ("dead", "unknown"))
@@ -144,13 +156,12 @@ def _found(node: str, picture: _Picture) -> Found:
     return Found(node, dead, alive, unknown, voted * weakest, customers, network.device(node), gone, perhaps, against)
 
 
-def _states(top: str, picture: _Picture, *, certain: bool) -> Mapping[str, State]:
+def _states(top: str, picture: Laid, *, certain: bool) -> Mapping[str, State]:
     """By node below `top`: what can be said of its supply if the fault is there. certain: no meter below it is unknown
     or contradicts, so that the fault itself is."""
     network, below = picture.network, picture.network.below(top)
     asked = {network.meters[name].node for name in picture.untold}
-    alive_at = picture.live_nodes.union(picture.place(vote) for vote in picture.alive)
-    fixed: dict[str, State] = {**dict.fromkeys(alive_at, "live"), **dict.fromkeys(picture.dead_at, "dead")}
+    fixed: dict[str, State] = {**dict.fromkeys(picture.lit, "live"), **dict.fromkeys(picture.dead_at, "dead")}
     for name in {top} if top in below else {root for root in network.roots if not _stands_by(root, network)}:
         fixed.setdefault(name, "dead" if certain else "unknown")
     nodes = [node for name, node in network.nodes.items() if name in below]

@@ -11,6 +11,9 @@
                                                            counter of the phase says that there was no other
     anything of another phase                              an event of its own
     what has no phase                                      told to all events of that kind that meet the two reads
+    limits that their owner has set                        told to all events of the voltage that meet the two reads
+    a flag that was cleared                                told to the events that were told that it was set; the end of
+                                                           one of the meter's own, if no look showed that
 
 An event of its own has `basis` ``meter_log``; it is told again where it meets the reads and its counters did not count
 again.
@@ -26,7 +29,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.detect.changes import Span
-from agent.detect.evidence import Finding, Move
+from agent.detect.evidence import Finding, Latch, Move
 from agent.detect.own_words import OWN, words_of
 from agent.detect.thresholds import Rules
 from agent.records import Event, Kind
@@ -38,6 +41,8 @@ _ABOUT: Mapping[Kind, tuple[Kind, ...]] = {
     "supply_loss": ("supply_loss",),
     "comms_loss": ("comms_loss",),
 }
+# What limits may be about.
+_VOLTAGE: tuple[Kind, ...] = ("supply_loss", "phase_loss", "sag", "swell", "undervoltage", "overvoltage")
 _SLOW: tuple[Kind, ...] = ("undervoltage", "overvoltage")
 # What may enclose it, the closest first.
 _INSIDE: Mapping[Kind, tuple[Kind, ...]] = {
@@ -65,6 +70,15 @@ class Note:
             before = moves.get(move.latch.name)
             moves[move.latch.name] = move if before is None else before.then(move)
         return replace(self, moves=moves, shared=self.shared or shared)
+
+    @property
+    def stands(self) -> bool:
+        """A flag that was set because of it is still set."""
+        return any(move.stands for move in self.moves.values())
+
+    def has_set(self, latch: Latch) -> bool:
+        """That flag, which is still set."""
+        return latch.name in self.moves and self.moves[latch.name].stands
 
     def extremes(self, *, surely: bool) -> dict[str, float]:
         """The meter's own by phase; surely: leaving out those that may be another event's."""
@@ -106,6 +120,10 @@ class Known:
             return True
         return move.after <= limit_v if move.latch.row.how == "high" else move.after >= limit_v
 
+    def may_go(self, before_us: int) -> bool:
+        """It was over before that, and no flag of it is to be cleared."""
+        return self.span.end_boot_us is not None and self.span.end_boot_us <= before_us and not self.note.stands
+
     def met_by(self, finding: Finding) -> bool:
         """Their intervals meet."""
         end_us = self.span.end_boot_us
@@ -146,12 +164,8 @@ class Memory:
 
     def forget(self, before_us: int | None) -> None:
         """Nothing more will be found of what was over before that; None: of anything that is over."""
-        ended = [
-            one.event.id
-            for one in self._known.values()
-            if one.span.end_boot_us is not None and (before_us is None or one.span.end_boot_us <= before_us)
-        ]
-        for id_ in ended:
+        over = [one for one in self._known.values() if (one.is_over if before_us is None else one.may_go(before_us))]
+        for id_ in [one.event.id for one in over]:
             del self._known[id_]
 
     def taken_over(self, id_: str, by: Event, span: Span) -> None:
@@ -165,6 +179,8 @@ class Memory:
         seems to be about may be about one that the next look shows."""
         shares, left = self.shared_out(finding)
         waits = any(one.polled and not one.is_over for one, _ in shares) and not _explained(finding)
+        # Whether an event of the meter's own goes on, the next looks tell.
+        waits = waits or (finding.stands and not all(one.polled for one, _ in shares))
         return bool(shares) and left is None and not waits
 
     def about(self, finding: Finding) -> tuple[Known, ...]:
@@ -173,6 +189,8 @@ class Memory:
 
     def shared_out(self, finding: Finding) -> tuple[tuple[tuple[Known, Finding], ...], Finding | None]:
         """Which of its moves are about which events, and those that are about none."""
+        if finding.clears:
+            return self._cleared(finding), None
         extra = {move.latch.name: self._extra(move, finding) for move in finding.moves if move.count}
         doubtful = {move.latch.phase for move in finding.moves if extra.get(move.latch.name, 0) > 0}
         counted = {move.latch.phase for move in finding.moves if move.count} - doubtful
@@ -196,8 +214,15 @@ class Memory:
         own = self._own(left)
         return (*shares, *((one, left) for one in own)), None if own else left
 
+    def _cleared(self, finding: Finding) -> tuple[tuple[Known, Finding], ...]:
+        told = ((one, [move for move in finding.moves if one.note.has_set(move.latch)]) for one in self._known.values())
+        return tuple((one, Finding(finding.kind, tuple(moves))) for one, moves in told if moves)
+
     def _polled(self, move: Move, finding: Finding) -> tuple[Known, ...]:
         """The polled events that it may be about: all of the likeliest kind there is."""
+        if finding.by_owner:
+            every = (one for one in self._known.values() if one.event.kind in _VOLTAGE and one.polled)
+            return tuple(one for one in every if one.may_be(finding))
         for kind in _ABOUT[finding.kind]:
             found = [one for one in self._known.values() if one.event.kind == kind and one.polled]
             found = [one for one in found if one.concerns(move) and one.may_be(finding)]
@@ -253,6 +278,17 @@ class Memory:
             shared = sum(not set(finding.moves).isdisjoint(other.moves) for _, other in shares) > 1
             note = replace(known.note.more(finding, shared=shared), counted=frozenset(counted))
             self._known[known.event.id] = replace(known, note=note)
+
+    def over(self, known: Known, finding: Finding, over_us: int | None) -> Span:
+        """The span of an event of the meter's own after this finding. over_us: as `Told.over_us`"""
+        span, note = known.span, self._known[known.event.id].note
+        if finding.clears and (span.end_boot_us is not None or note.stands):
+            return span
+        if over_us is None:
+            return Span(span.start_boot_us, span.start_earliest_boot_us)
+        if span.end_boot_us is not None and span.end_boot_us >= over_us:
+            return span
+        return span.ended(over_us, span.end_earliest_boot_us or span.start_earliest_boot_us)
 
     def note(self, known: Known, finding: Finding) -> None:
         """An event of the meter's own, which this finding is all about."""

@@ -8,6 +8,9 @@
 An hour counter that stood still in a silence of its meter tells of a loss of supply, if the meter lives on what it
 measures: that is told beside the words for the silence.
 
+A flag that is set may mean that its cause goes on: without a look that shows every voltage in band after the read the
+end is not known until the flag is cleared. What is cleared is told of the events that were told that it was set.
+
 A meter may count a sag when it begins, and the sag may go on: the next looks tell. A look that shows every voltage in
 band, and whose window reaches back no further than the read, bounds the end of what polling did not see: had it gone
 on for longer, that window would have been full of it. Likewise the last look before the read before bounds the
@@ -48,10 +51,10 @@ class Seeing:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A finding that may be told. over_us: boot time at which its cause was over at the latest."""
+    """A finding that may be told. over_us: boot time at which its cause was over at the latest; None: it may go on."""
 
     finding: Finding
-    over_us: int
+    over_us: int | None
 
 
 class MeterLog:
@@ -68,9 +71,16 @@ class MeterLog:
         self._since_us: int | None = None
         self._made_by = made_by
         self._kept_us: int | None = None
+        self._unsure_us: int | None = None
+        self.serial: str | None = None
 
     def __bool__(self) -> bool:
         return bool(self._names)
+
+    @property
+    def set_before(self) -> tuple[str, ...]:
+        """Flags that the last read was the first of, and found set."""
+        return self._latches.set_before
 
     @property
     def waits(self) -> bool:
@@ -100,11 +110,13 @@ class MeterLog:
 
     def ready(self, seeing: Seeing, now_us: int, known: Callable[[Finding], object]) -> tuple[Told, ...]:
         """What waits no longer. known: whether the event of a finding is."""
+        if self._unsure_us is not None and now_us - self._unsure_us < _LONGEST_WAIT_US:
+            return ()
         told, waiting = [], []
         for finding in self._waiting:
-            if known(finding) or finding.kind == "comms_loss" or _past(finding, seeing, now_us):
-                seen_us = finding.until_us if seeing.look is None else seeing.look.received_boot_us
-                told.append(Told(finding, max(seen_us, finding.until_us)))
+            adds = finding.kind == "comms_loss" and not finding.by_owner
+            if known(finding) or adds or _past(finding, seeing, now_us):
+                told.append(Told(finding, _over_us(finding, seeing)))
                 if self._lives_on_it and finding.stood and known(finding):
                     told.append(replace(told[-1], finding=replace(finding, kind="supply_loss")))
             else:
@@ -115,20 +127,50 @@ class MeterLog:
     def to_keep(self, now_us: int, wall_us: Callable[[int], int], *, stops: bool = False) -> str | None:
         """What another run should go on from, where it is time to store that; stops: nothing comes any more. Findings
         that wait were not told: the reads before them count."""
-        if self._waiting or not self._latches.seen:
+        if self._waiting or not self._latches.seen or self._unsure_us is not None:
             return None
         if not stops and self._kept_us is not None and now_us - self._kept_us < _KEEP_US:
             return None
         self._kept_us = now_us
-        return log_state.told(self._latches.seen, self._made_by, wall_us)
+        return log_state.told(self._latches.seen, self._rests_on, wall_us)
+
+    def unsure(self, now_us: int) -> None:
+        """It was away: before it says its serial number again nobody knows whether it is the same. Nothing is told so
+        long, for a minute at most."""
+        if self.serial is not None:
+            self._unsure_us = now_us
+
+    def sure(self) -> None:
+        """Its nameplate was read, or cannot be."""
+        self._unsure_us = None
+
+    def anew(self) -> None:
+        """It is another meter: nothing of before is compared with what it says."""
+        self._latches.resume({})
+        self._waiting, self._kept_us, self._unsure_us = (), None, None
+
+    @property
+    def _rests_on(self) -> str:
+        return self._made_by if self.serial is None else f"{self._made_by} {self.serial}"
 
     def resume(self, kept: str, from_wall_us: Callable[[int], int], now_us: int, slack_us: int) -> None:
         """Go on from what another run kept. slack_us: what the wall clock may be wrong by."""
-        self._latches.resume(log_state.understood(kept, self._made_by, from_wall_us, now_us, slack_us))
+        self.unsure(now_us)
+        self._latches.resume(log_state.understood(kept, self._rests_on, from_wall_us, now_us, slack_us))
 
 
 def _past(finding: Finding, seeing: Seeing, now_us: int) -> bool:
     """No look to come can be about it."""
-    if now_us - finding.until_us > _LONGEST_WAIT_US:
-        return True
+    return now_us - finding.until_us > _LONGEST_WAIT_US or _seen_over(finding, seeing)
+
+
+def _seen_over(finding: Finding, seeing: Seeing) -> bool:
     return seeing.clear_us is not None and seeing.clear_us >= finding.until_us
+
+
+def _over_us(finding: Finding, seeing: Seeing) -> int | None:
+    if finding.stands and not _seen_over(finding, seeing):
+        return None
+    if finding.clears or seeing.look is None:
+        return finding.until_us
+    return max(seeing.look.received_boot_us, finding.until_us)

@@ -6,6 +6,7 @@ from agent.clock import rfc3339
 from agent.detect.evidence import Move
 
 OWN = "the meter's own "
+_AFFAIR = ": at which voltage, and for how long it stays set, is the meter's affair"
 
 
 def words_of(move: Move, wall_us: Callable[[int], int]) -> str:
@@ -19,6 +20,14 @@ def words_of(move: Move, wall_us: Callable[[int], int]) -> str:
             return f"{name} {went} from {move.before:.1f} to {move.after:.1f} V {between}: over an unknown window"
         case "last":
             return f"{name} says {3600 * move.after:.10g} s, before it said {3600 * move.before:.10g} s, {between}"
+        case "flag":
+            went = f"{name} was set {between}"
+            if move.back is not None:
+                asked, until = (_spoken(wall_us(us)) for us in move.back)
+                went += f", and cleared between {asked} and {until}"
+            return went + _AFFAIR if latch.row.family != "power" else went
+        case "bits":
+            return f"{name} went from {round(move.before):#x} to {round(move.after):#x} {between}"
         case "hours":
             elapsed_h = (move.until_us - move.asked_us) / 3.6e9
             return f"{name} counted {move.after - move.before:.4g} h in {elapsed_h:.4g} h, {between}"

@@ -14,7 +14,7 @@ there is no verdict.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -134,7 +134,24 @@ def open_conductor(
         by_phase = _above(network.nodes[transformer] if transformer else None, volts)
         views.append(PhaseView(meter, by_phase, (confidence or {}).get(meter, MEASURED)))
         at[meter] = transformer or network.meters[meter].voltage_node
-    return tuple(_of_conductor(found, network) for found in _one_side(views, network, at))
+    found = _one_side(views, network, at)
+    gone = {name: one.phase for one in found for name in _without_any(one, pu, network, at)}
+    if gone:
+        views = [replace(view, by_phase={gone[view.meter]: "dead"}) if view.meter in gone else view for view in views]
+        found = _one_side(views, network, at)
+    return tuple(_of_conductor(one, network) for one in found)
+
+
+def _without_any(
+    found: PhaseFound, pu: Mapping[str, Mapping[str, float]], network: Network, at: Mapping[str, str]
+) -> Iterator[str]:
+    """Meters of a single low-voltage phase of which nothing is left while this conductor is open. By themselves they
+    tell of no conductor: any fuse may have done it."""
+    for meter, volts in pu.items():
+        group = network.nodes[at[meter]].vector_group if network.feeds(found.node, at[meter]) else None
+        left = _left(group, found.phase) if group is not None and len(volts) == 1 else None
+        if left is not None and any(left[PHASES.index(own)] == 0 and volts[own] <= _NONE[1] for own in volts):
+            yield meter
 
 
 def _above(transformer: Node | None, volts: Mapping[str, float]) -> Mapping[str, Supply]:

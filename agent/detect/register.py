@@ -1,8 +1,9 @@
 """The events of a site as the desk needs them: what is open, what is lately over, by meter, on the boot clock. Pure."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from agent.detect.book_state import Earlier
 from agent.detect.cases import RECLOSE_US, Loss
 from agent.detect.inferred import Known
 from agent.detect.surroundings import Open
@@ -17,6 +18,8 @@ _LOSSES: frozenset[Kind] = frozenset(
 )  # fmt: skip
 # What is over is remembered for the desk's own purposes: reclosing, causes that ended, currents at the beginning.
 _REMEMBERED = 2048
+# Instants before and after all others: of an end that is not known, and of what was taken back.
+_NEVER, _ALWAYS = -(2**63), 2**63
 # The longest averaging window and age of a register together.
 _WINDOW_US = 5_000_000
 
@@ -41,33 +44,62 @@ class Register:
     def __init__(self, from_wall_us: Callable[[int], int]) -> None:
         self._from_wall_us = from_wall_us
         self.open: dict[str, Event] = {}
-        self._over: OrderedDict[str, Event] = OrderedDict()
+        self._over: OrderedDict[str, tuple[Event, int]] = OrderedDict()  # with the instant from which it is over
+        self._losses: dict[str, tuple[Event, Bounds | None, Loss]] = {}  # by id: of which revision, counted from when
         self._since: dict[str, tuple[int, int, Bounds]] = {}
         self._ended: dict[str, tuple[int, Bounds]] = {}
+        self.aside: set[str] = set()  # losses, by id, that are not made incidents of yet
+        self._inferred: dict[str, str] = {}  # by meter: id of its last inferred loss
         self.counted: dict[str, Bounds] = {}  # what began in a test and outlasts it, by id: when the test ended
 
     def note(self, event: Event) -> None:
         """Its latest revision."""
         self.since(event)
         self.ended(event)
+        if event.kind == "supply_loss" and event.basis == "inferred" and event.meter is not None:
+            self._inferred[event.meter] = event.id
         if event.state == "open":
             self.open[event.id] = event
             return
         self.open.pop(event.id, None)
-        self._over[event.id] = event
+        ended = self.ended(event)
+        over_us = _ALWAYS if event.state == "retracted" else _NEVER if ended is None else ended.latest_us
+        self._over[event.id] = event, over_us
         self._over.move_to_end(event.id)
         while len(self._over) > _REMEMBERED:
             id_, _ = self._over.popitem(last=False)
             self._since.pop(id_, None)
             self._ended.pop(id_, None)
             self.counted.pop(id_, None)
+            self._losses.pop(id_, None)
+
+    def resume(self, events: Iterable[Event], earlier: Earlier) -> None:
+        """Events of another run. earlier: where they lie on the boot clock."""
+        for event in events:
+            start_us = earlier.start_us(event)
+            since = Bounds(start_us - (event.start_us - event.start_earliest_us), start_us)
+            self._since[event.id] = event.start_us, event.start_earliest_us, since
+            ended = over(event, earlier.from_wall_us)
+            if ended is not None and event.end_us is not None:
+                self._ended[event.id] = event.end_us, ended
+            self.note(event)
 
     def event(self, id_: str) -> Event | None:
-        return self.open.get(id_) or self._over.get(id_)
+        return self.open.get(id_) or self._over.get(id_, (None, 0))[0]
+
+    def inferred_of(self, meter: str) -> Event | None:
+        """The last supply_loss that was inferred of it."""
+        return self.event(self._inferred.get(meter, ""))
+
+    def successor(self, id_: str) -> Event | None:
+        """What superseded it."""
+        known = (*self.open.values(), *(event for event, _ in self._over.values()))
+        return next((event for event in known if id_ in event.supersedes), None)
 
     def since(self, event: Event) -> Bounds:
         known = self._since.get(event.id)
-        if known is None or known[:2] != (event.start_us, event.start_earliest_us):
+        if known is None or known[0] != event.start_us or known[1] != event.start_earliest_us:
+            self._losses.clear()  # of what lies in it as well
             known = self._since[event.id] = (event.start_us, event.start_earliest_us, began(event, self._from_wall_us))
         return known[2]
 
@@ -109,20 +141,32 @@ class Register:
         """By meter, oldest first: open, or over for less than what may still be the same fault."""
         found: dict[str, list[Loss]] = {}
         for event in (*self._lately(now_us), *self.open.values()):
-            loss = self.loss(event)
+            loss = None if event.id in self.aside or event.kind not in _LOSSES else self._loss(event)
             if loss is not None:
                 found.setdefault(loss.meter, []).append(loss)
         return found
 
-    def loss(self, event: Event) -> Loss | None:
-        """None where it is none, or counts nowhere."""
+    def _loss(self, event: Event) -> Loss | None:
+        """Made once for each revision: in a storm they are asked for by the thousand, evaluation by evaluation."""
+        known, counted = self._losses.get(event.id), self.counted.get(event.id)
+        if known is not None and known[0] is event and known[1] == counted:
+            return known[2]
+        loss = self.loss(event)
+        if loss is not None:
+            self._losses[event.id] = event, counted, loss
+        return loss
+
+    def loss(self, event: Event, *, logged: bool = False) -> Loss | None:
+        """None where it is none, or counts nowhere. A log tells what was over: only what was inferred before it counts;
+        logged: that is asked for."""
         tested = event.mode != "normal"
-        counts = event.basis != "meter_log" and (not tested or event.id in self.counted)  # a log tells what was over
+        logged = logged or event.basis != "meter_log" or event.id == self._inferred.get(event.meter or "")
+        counts = logged and (not tested or event.id in self.counted)
         if event.kind not in _LOSSES or event.meter is None or not counts:
             return None
         since = self.counted[event.id] if tested else self.since(event)
         began_us = since.latest_us if tested else self._began_us(event, since)
-        inferred = event.basis == "inferred"
+        inferred = event.basis != "measured"
         return Loss(
             event.id, event.kind, event.meter, since, self.ended(event), event.state, began_us, inferred, tested
         )
@@ -141,7 +185,5 @@ class Register:
         yield from self._lately(now_us, for_us)
 
     def _lately(self, now_us: int, for_us: int = 4 * RECLOSE_US) -> Iterator[Event]:
-        for event in self._over.values():
-            ended = self.ended(event)
-            if event.state == "retracted" or (ended is not None and ended.latest_us >= now_us - for_us):
-                yield event
+        since_us = now_us - for_us
+        return (event for event, over_us in self._over.values() if over_us >= since_us)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from drawn import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 from looks import U, rules, run, s
 from rms_meter import Polling, Pulse
@@ -169,7 +170,7 @@ def _perhaps_doubtful(look: Look, random: Random) -> Look:
 _PU = st.one_of(st.none(), st.sampled_from([0.0, 0.04, 0.06, 0.1, 0.5, 0.61, 0.7, 0.89, 0.905, 0.92, 1.0, 1.09, 1.2]))
 
 
-@settings(max_examples=150, deadline=None)
+@drawn(150)
 @given(
     st.lists(st.tuples(st.tuples(_PU, _PU, _PU), st.sampled_from([0.1, 1.0, 6.0]), st.booleans()), max_size=40),
     st.sampled_from(["iec", "gb"]),

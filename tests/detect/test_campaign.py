@@ -56,6 +56,7 @@ def test_half_a_quiet_year_brings_no_event() -> None:
     assert quiet.lowest < 0.92  # the tails came close
 
 
+@pytest.mark.e2e
 def test_a_quiet_month_brings_no_event_of_what_is_judged_by_means() -> None:
     quiet = Quiet()
     for _ in slow_years(1 / 12, 3, quiet):

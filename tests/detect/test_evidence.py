@@ -16,6 +16,9 @@ LOW = Latch("voltage_l1_min", "voltage_min", "l1")
 HIGH = Latch("voltage_l1_max", "voltage_max", "l1")
 FAILURES = Latch("power_failures", "power_failures", None, U16)
 LASTED = Latch("power_failure_duration", "power_failure_duration", None, None, 1 / 3600)
+UNDER = Latch("undervoltage_flag", "undervoltage_flag")
+ANEW = Latch("restart_flag", "restart_flag")
+LIMITS = Latch("limit_bits", "limit_bits")
 HOURS = Latch("operating_hours", "operating_hours", None, None, 0.01)
 ENERGY = Latch("active_energy_import", "active_energy_import")
 CUTS = tuple(Latch(f"interruption_count_l{n}", "interruption_count", f"l{n}", U16) for n in (1, 2, 3))
@@ -68,6 +71,14 @@ def test_a_counter_that_rose_is_bounded_by_the_two_reads():
         (LASTED, 12 / 3600, 12 / 3600, False),
         (HOURS, 100.0, 100.02, False),
         (ENERGY, 5e6, 6e6, False),
+        (UNDER, 0, 1, True),
+        (UNDER, 1, 1, False),
+        (UNDER, 1, 0, True),
+        (ANEW, 0, 1, True),
+        (ANEW, 1, 0, False),  # acknowledged
+        (LIMITS, 0x1, 0x801, True),
+        (LIMITS, 0x801, 0x1, False),
+        (LIMITS, 0x801, 0x2, True),
     ],
 )
 def test_what_makes_a_register_move(latch: Latch, before: float, after: float, moves: bool):

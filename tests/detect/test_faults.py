@@ -7,7 +7,8 @@ from math import pi, sqrt
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from drawn import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 from looks import L1, L2, L3, U, rules, s
 
@@ -279,7 +280,7 @@ def test_a_real_sag_stays_a_sag_whatever_the_load(
             assert meter.kinds() <= {"sag", "supply_loss"}, (by.basis, deep, meter.told())
 
 
-@settings(max_examples=150, deadline=None)
+@drawn(150)
 @given(st.data())
 def test_random_sags_of_one_to_three_phases_never_become_another_kind(data: st.DataObject) -> None:
     """Loads between constant impedance and constant power, each phase its own depth."""
@@ -321,7 +322,7 @@ def test_an_earth_fault_takes_over_the_sag_at_the_second_look() -> None:
     assert meter.detector.is_ordinary
 
 
-@settings(max_examples=60, deadline=None)
+@drawn(60)
 @given(st.floats(0.25, 0.98), st.floats(0, 2 * pi), st.booleans())
 def test_wherever_the_star_point_goes_it_is_an_earth_fault(far: float, turned: float, read: bool) -> None:
     meter = Meter(LE, 0.5)
@@ -511,7 +512,7 @@ def test_a_sag_of_the_run_before_is_taken_over_by_the_fault_of_this_one() -> Non
     )
 
 
-@settings(max_examples=40, deadline=None)
+@drawn(40)
 @given(
     st.lists(
         st.tuples(

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from math import inf
 
 import pytest
-from hypothesis import given, settings
+from drawn import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.detect.floor import (
@@ -76,7 +77,7 @@ def _seen(span_s: float, watching: Watching, phase_s: float, reads: list[float])
 _CASES = st.tuples(st.floats(0.05, 2.5), st.sampled_from([0.0, 0.5, 0.8]), st.sampled_from([0.2, 1.0]))
 
 
-@settings(max_examples=25, deadline=None)
+@drawn(25)
 @given(_CASES, st.sampled_from([0.0, 0.2, 0.6, 1.0]), st.floats(0.1, 3.0), st.sampled_from([0.0, 0.3, 1.0]))
 def test_every_alignment_and_every_delay_counted(
     case: tuple[float, float, float], refresh_s: float, pace_s: float, jitter: float

@@ -66,3 +66,75 @@ def test_what_is_over_is_forgotten_and_what_goes_on_is_not():
     known = memory(("a", "sag", 35, 36), ("b", "swell", 50, None))
     known.forget(s(36))
     assert (about(known), about(known, counted("swell"))) == ([], ["b"])
+
+
+UNDER = Latch("undervoltage_flag", "undervoltage_flag")
+LIMITS = Latch("limit_bits", "limit_bits")
+
+
+def flag(*, cleared: bool = False) -> Finding:
+    return Finding("sag", (Move(UNDER, float(cleared), float(not cleared), 0, s(30), s(30), s(60)),))
+
+
+def test_a_flag_has_no_phase_and_is_about_every_event_of_the_likeliest_kind():
+    known = memory(("a", "sag", 31, 32), ("b", "sag", 40, 41), ("loss", "supply_loss", 50, 51), ("up", "swell", 52, 53))
+    assert about(known, flag()) == ["a", "b"]
+
+
+def test_a_flag_that_is_cleared_is_about_what_it_was_set_for_however_long_ago():
+    known = memory(("a", "sag", 31, 32), ("b", "sag", 61, 62))
+    known.take(*known.shared_out(flag()))
+    known.forget(s(900))
+    assert about(known, flag(cleared=True)) == ["a"]
+    known.take(*known.shared_out(flag(cleared=True)))
+    assert about(known, flag(cleared=True)) == []
+    known.forget(s(900))
+    assert known.get("a") is None
+
+
+def test_limits_may_be_about_any_event_of_the_voltage_and_no_silence():
+    known = memory(
+        ("a", "sag", 31, 32), ("up", "swell", 40, 41), ("quiet", "comms_loss", 45, 46), ("late", "sag", 61, 62)
+    )
+    limits = Finding("comms_loss", (Move(LIMITS, 0, 5, 0, s(30), s(30), s(60)),))
+    assert about(known, limits) == ["a", "up"]
+
+
+def test_whether_an_event_of_the_meters_own_goes_on_is_waited_for():
+    polled, own = (memory(("a", "sag", 31, 62), basis=basis) for basis in ("measured", "meter_log"))
+    assert polled.knows(flag())
+    assert not own.knows(flag())
+    assert own.about(flag())
+
+
+def test_the_end_of_an_event_of_the_meters_own_follows_its_flags():
+    made = memory(("a", "sag", 31, 62), basis="meter_log")
+
+    def span(finding: Finding, over_s: float | None) -> tuple[float, float | None]:
+        (known,) = made.about(finding)
+        made.take(*made.shared_out(finding))
+        made.put(known.event, made.over(known, finding, None if over_s is None else s(over_s)))
+        now = made.get("a")
+        assert now is not None
+        return now.span.start_boot_us, now.span.end_boot_us
+
+    assert span(flag(), 61) == (s(31), s(62))
+    assert span(flag(), 70) == (s(31), s(70))
+    assert span(flag(), None) == (s(31), None)  # it may go on
+    assert span(flag(cleared=True), 90) == (s(31), s(90))
+
+
+def test_an_event_of_two_flags_is_not_over_before_both_are_cleared():
+    made = memory(("a", "sag", 31, 62), basis="meter_log")
+    power = Latch("power_failure_flag", "power_failure_flag")
+    both = [Move(latch, 0, 1, 0, s(30), s(30), s(60)) for latch in (UNDER, power)]
+    ends = []
+    for moves, over_s in ((both, None), ([Move(UNDER, 1, 0, 0, s(60), s(60), s(90))], 90),
+                          ([Move(power, 1, 0, 0, s(90), s(90), s(120))], 120)):  # fmt: skip
+        finding = Finding("sag", tuple(moves))
+        (known,) = made.about(finding)
+        made.take(*made.shared_out(finding))
+        made.put(known.event, made.over(known, finding, None if over_s is None else s(over_s)))
+        now = made.get("a")
+        ends.append(now and now.span.end_boot_us)
+    assert ends == [None, None, s(120)]

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from drawn import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 from judged import Judged
 from looks import U, rules, s
@@ -60,7 +61,7 @@ class Story:
             del self.open[change.key]
 
 
-@settings(max_examples=60, deadline=None)
+@drawn(60)
 @given(_STORY, st.sampled_from([rules(), rules("gb"), LIMITED, SLIDING]), st.sampled_from([0.3, 1.0]))
 def test_whatever_is_read_the_story_is_consistent(
     story: list[tuple[tuple[float | None, ...], float, bool]], by: Rules, period_s: float
@@ -216,7 +217,7 @@ def _holds(event: Event, looks: list[Look]) -> None:
     assert event.end_us - offset_us >= looks[after - 1].sent_boot_us
 
 
-@settings(max_examples=100, deadline=None)
+@drawn(100)
 @given(
     st.lists(st.tuples(st.tuples(_PU, _PU, _PU), st.sampled_from([0.05, 0.2, 1.0, 6.0]), st.booleans()), max_size=60),
     st.sampled_from([rules(), rules("gb")]),
@@ -226,11 +227,14 @@ def test_what_is_judged_look_by_look_is_what_the_table_says(
 ) -> None:
     """The short way of the quiet path changes nothing: same kinds, same bounds, same extremes."""
     detector, state, at_s = MeterDetector(by), voltage.INITIAL, 0.0
-    said, wanted = [], []
+    said, wanted, parted = [], [], False
     for pu, pause_s, doubtful in rows:
         at_s += pause_s
         one = Look(s(at_s), s(at_s + 0.02), tuple(None if v is None else v * U for v in pu), doubtful)
-        said += detector.look(one, one.received_boot_us)
+        heard = detector.look(one, one.received_boot_us)
+        if parted := any(change.action == "retract" for change in heard):
+            break  # a fault of one phase takes the sag over: from there the two ways part
+        said += heard
         state, changes = voltage.step(state, one, by)
         wanted += changes
         # A minute may make a slow event of it, from where the two ways part.
@@ -242,7 +246,7 @@ def test_what_is_judged_look_by_look_is_what_the_table_says(
         return [(c.action, c.kind, c.span, c.extremes, c.crossed, c.open_at_start) for c in changes if c.kind in kinds]
 
     assert shown(said) == shown(wanted)
-    assert detector.open_kinds == voltage.open_kinds(state)
+    assert parted or detector.open_kinds == voltage.open_kinds(state)
 
 
 def test_a_quiet_day_with_taps_and_lost_replies_says_nothing() -> None:

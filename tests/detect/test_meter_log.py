@@ -1,7 +1,8 @@
 """What a meter latched, through the whole pipeline: told once, inside its bounds, merged with what polling saw."""
 
 import pytest
-from hypothesis import given, settings
+from drawn import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 from latching import COUNTERS, EXTREMES, FAILURES, PHASES, Fault, Rig, U, World, seconds
 
@@ -382,7 +383,7 @@ worlds = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@drawn(40)
 @given(
     st.lists(st.tuples(st.floats(0.5, 30), durations, depths, phases), min_size=1, max_size=4),
     worlds,
@@ -411,7 +412,7 @@ def test_no_cause_has_two_events_and_no_event_is_without_a_cause(
     assert all(event.state == "closed" for event in found)
 
 
-@settings(max_examples=40, deadline=None)
+@drawn(40)
 @given(
     st.lists(st.tuples(st.floats(20, 35), durations, depths, phases), min_size=1, max_size=3),
     worlds,

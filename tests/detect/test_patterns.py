@@ -301,6 +301,17 @@ class TestOpenConductor:
         (found,) = open_conductor({"m4": volts("Dyn11", 1)} | dict(usual("n1")), network())
         assert (found.node, found.phase) == ("tx-17", "l2")
 
+    def test_two_wires_on_the_phase_that_is_dead_below_it_belong_to_it_and_two_on_another_do_not(self) -> None:
+        pu = {"m1": volts("Dyn11", 0), "n1": volts("Yyn0", 0), "n2": {"l1": 0.0}, "n3": {"l2": 0.0}, "m2": {"l1": 0.0}}
+        (found,) = open_conductor(pu | dict(usual("p1")), network(without="o1"))
+        assert (found.node, found.phase, set(found.dead)) == ("F12", "l1", {"m1", "n1", "n2"})
+
+    def test_two_wires_alone_tell_of_no_conductor(self) -> None:
+        assert open_conductor({"n1": {"l1": 0.0}} | dict(usual("n2", "m1")), network()) == ()
+        assert open_conductor({"m1": volts("Dyn11", 0), "n1": {"l1": 0.0}} | dict(usual("p1")), network())[0].dead == (
+            "m1",
+        )
+
     def test_two_meters_that_disagree_are_no_verdict(self) -> None:
         assert open_conductor({"m1": volts("Dyn11", 1), "m2": volts("Dyn11", 2)}, network()) == ()
 

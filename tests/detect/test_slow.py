@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from drawn import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 from judged import Judged
 from looks import L1, L2, U, rules, s
@@ -62,7 +63,7 @@ def test_excursions_that_the_minute_evens_out_say_nothing() -> None:
     assert judged.changes == []
 
 
-@settings(max_examples=40, deadline=None)
+@drawn(40)
 @given(st.floats(120, 200), st.floats(65, 400), st.sampled_from([0.2, 1.0, 2.5]), st.sampled_from([0.94, 1.06]))
 def test_bounds_contain_the_truth(begins_s: float, lasts_s: float, period_s: float, pu: float) -> None:
     judged = Judged(_limits(0.95, 1.05), period_s)

@@ -8,6 +8,7 @@ import pytest
 from agent.detect import network as network_module
 from agent.detect import surroundings as surroundings_module
 from agent.detect.joining import supply_faults, votes_of
+from agent.detect.localise import Laid
 from agent.detect.network import Customers, Network, Node, Placed
 from agent.detect.supply_evidence import Seen
 from agent.detect.surroundings import Open, Surroundings, Told
@@ -67,7 +68,7 @@ def test_ways_are_sought_once_for_the_same_dead(monkeypatch: pytest.MonkeyPatch)
     calls = Calls(monkeypatch, network_module, "passed_by_all")
     votes = votes_of(Surroundings(net).verdicts(seen, told), seen, net, 0)
     for _ in range(20):
-        (fault,) = supply_faults(votes, net, tuple(seen))
+        (fault,) = supply_faults(Laid(votes, net, tuple(seen)))
     assert calls.count <= 1
     assert (fault.node, fault.customers) == ("F12", (1000, 2000))
 

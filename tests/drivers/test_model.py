@@ -213,6 +213,40 @@ def test_bits_are_rows_of_one_register_without_unit_and_scale() -> None:
     assert [row.bit_place for row in (one, two, three) if row is not None] == [(21, 0), (20, 1), (22, 1)]
 
 
+FLAGGED = """[[registers]]
+function = 3
+encoding = "u16"
+grade = "A"
+sources = "manual p9"
+rows = [
+  { address = 30, scale = "id", as = "check", range = [203, 203] },
+  { address = 31, scale = "PT", as = "factor", range = [1, 9] },
+  { address = 32, bit = 3, quantity = "undervoltage_flag", scaled_by = ["id"] },
+  { address = 33, quantity = "limit_bits", unit = "1", scaled_by = ["PT"] },
+]
+[[registers]]
+function = 3"""
+
+
+def test_a_map_may_name_what_it_leaves_alone_and_why() -> None:
+    told = parse_model('not_read = ["a log: behind a write", "x"]\n' + GOOD, "m.toml")
+    assert (told.not_read, parse_model(GOOD, "m.toml").not_read) == (("a log: behind a write", "x"), ())
+    for wrong in ("[]", "[1]", '"x"'):
+        with pytest.raises(ModelError, match=r"not_read: found .* allowed: a list of"):
+            parse_model(f"not_read = {wrong}\n{GOOD}", "m.toml")
+
+
+def test_a_flag_is_a_bit_that_hangs_on_checks_alone() -> None:
+    text = GOOD.replace("[[registers]]\nfunction = 3", FLAGGED)
+    row = parse_model(text, "m.toml").register("undervoltage_flag")
+    assert row is not None
+    assert (row.bit, [scale.name for scale in row.scaled_by]) == (3, ["id"])
+    with pytest.raises(ModelError, match=r"row 3 \(undervoltage_flag\).*'PT'.*allowed: a list of id"):
+        parse_model(text.replace('scaled_by = ["id"]', 'scaled_by = ["PT"]'), "m.toml")
+    with pytest.raises(ModelError, match="add bit = 0"):
+        parse_model(text.replace("bit = 3, ", ""), "m.toml")
+
+
 def test_a_register_of_bits_that_is_read_alone_may_share_words_but_no_bit() -> None:
     model = parse_model(BITS.replace("address = 22, bit = 1", "address = 21, bit = 1"), "m.toml")
     assert model.register("input_3") is not None

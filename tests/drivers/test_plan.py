@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from drivers.library import load_model
 from drivers.modbus.pdu import Read
 from drivers.model import Bridge, MeterModel, Register, Scale, scales_of
-from drivers.plan import Plan, plan_apart, plan_reads, wire_time_s
+from drivers.plan import Plan, plan_reads, wire_time_s
 from drivers.quantities import CATALOGUE, CURRENTS, VOLTAGES_LL, VOLTAGES_LN
 
 SDM630 = load_model("eastron-sdm630")
@@ -132,12 +132,6 @@ def test_scales_of_rows_that_are_not_wanted_are_not_read_but_may_be_crossed() ->
     rows = [row(0, "voltage_l1"), row(3, "voltage_l2", scaled_by=(scale(2),)), row(5, "voltage_l3")]
     assert shapes(plan_reads(model(rows), ["voltage_l1"])) == [(4, 0, 2)]
     assert shapes(plan_reads(model(rows), ["voltage_l1", "voltage_l3"])) == [(4, 0, 7)]
-
-
-def test_a_row_apart_has_its_scales_in_reads_of_their_own() -> None:
-    acrel = load_model("acrel-dtsd1352")
-    plan = plan_apart(acrel, next(row for row in acrel.registers if row.quantity == "active_power_l2"))
-    assert shapes(plan) == [(3, 358, 2), (3, 141, 1), (3, 142, 1)]
 
 
 # Wire time from modbus.md, section 3: a read of 30 registers at 11 bits a character is 73 characters.

@@ -28,6 +28,7 @@ sag_count_l1 sag_count_l2 sag_count_l3 swell_count_l1 swell_count_l2 swell_count
 overvoltage_count_l1 overvoltage_count_l2 overvoltage_count_l3
 interruption_count_l1 interruption_count_l2 interruption_count_l3
 restart_count power_failure_duration last_reset_cause active_power_demand
+power_failure_flag undervoltage_flag overvoltage_flag restart_flag
 event_bits limit_bits status_bits overrange_bits
 """
 EVIDENCE = EVIDENCE_TEXT.split()

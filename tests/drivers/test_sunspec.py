@@ -136,8 +136,12 @@ POINTS = {
     "TotWhExp": "active_energy_export", "TotWhImp": "active_energy_import",
     "TotVArhImpQ1": "reactive_energy_import_q1", "TotVArhImpQ2": "reactive_energy_import_q2",
     "TotVArhExpQ3": "reactive_energy_export_q3", "TotVArhExpQ4": "reactive_energy_export_q4",
-    "Evt": "event_bits",
 }  # fmt: skip
+FLAGS = {
+    "Power_Failure": "power_failure_flag",
+    "Under_Voltage": "undervoltage_flag",
+    "Over_Voltage": "overvoltage_flag",
+}
 # With the ends of the ranges, which are values.
 NOT_IMPLEMENTED = {
     "int16": (0x8000, 0, 0x7FFF, 0xFFFF),
@@ -190,6 +194,10 @@ def theirs(number: int, data: bytes) -> dict[str, float]:
         if name in model.points and model.points[name].is_impl() and math.isfinite(model.points[name].cvalue):
             percent = model.points[name].pdef.get("units") == "Pct"
             found[quantity] = model.points[name].cvalue / 100 if percent else model.points[name].cvalue
+    if model.points["Evt"].is_impl():
+        symbols = model.points["Evt"].pdef["symbols"]
+        places = {symbol["name"].removeprefix("M_EVENT_"): symbol["value"] for symbol in symbols}
+        found |= {flag: float(model.points["Evt"].cvalue >> places[name] & 1) for name, flag in FLAGS.items()}
     return found
 
 

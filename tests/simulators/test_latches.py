@@ -72,6 +72,31 @@ def test_the_pac_keeps_its_extremes():
     assert read(simulated, 40)["voltage_l2_min"] == 0
 
 
+def flags(values: dict[str, float]) -> list[float]:
+    return [values[f"{name}_flag"] for name in ("undervoltage", "power_failure", "overvoltage")]
+
+
+@pytest.mark.parametrize("model", ["sunspec-meter", "sunspec-meter-float"])
+def test_a_sunspec_meter_flags_what_it_sees_and_for_five_seconds_more(model: str):
+    simulated = meter(model)
+    assert flags(read(simulated, 9)) == [0, 0, 0]
+    assert flags(read(simulated, 10.05)) == flags(read(simulated, 15.0)) == [1, 0, 0]
+    assert flags(read(simulated, 15.2)) == [0, 0, 0]
+    assert flags(read(simulated, 20.3)) == [0, 0, 1]
+    assert flags(read(simulated, 31.0)) == [1, 1, 0]
+    assert flags(read(simulated, 40.0)) == [0, 0, 0]
+
+
+def test_a_meter_of_one_phase_flags_that_phase_alone():
+    simulated = meter("sunspec-meter", 'wiring = "1p2w"')
+    assert [flags(read(simulated, at_s)) for at_s in (12, 22)] == [[1, 0, 0], [0, 0, 0]]
+
+
+def test_a_pac_that_was_off_says_that_it_started_anew():
+    simulated = meter("siemens-pac3200", 'powered_by = "self"\nboot_s = 1')
+    assert [read(simulated, at_s)["restart_flag"] for at_s in (9, 40, 50)] == [0, 1, 1]
+
+
 def test_its_own_terminals_are_what_it_counts_by():
     simulated = meter("circutor-cvm-d32", 'phase_map = ["l2", "l3", "l1"]')
     assert counts(read(simulated, 15), "sag") == [0, 1, 1]
