@@ -28,7 +28,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n 2 -m "not e2e" --hypothesis-profile=quick
+	$(BIN)/pytest -q -n 2 -m "not e2e" --hypothesis-profile=quick --dist worksteal
 
 # Everything that has to pass before a change lands. Installs the servers that the tests meet, where it may.
 test: setup

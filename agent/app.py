@@ -14,9 +14,11 @@ from agent.detect.book import Book, MeterFacts, id_maker, orphans
 from agent.detect.ending import abandoned
 from agent.gateway import Gateway
 from agent.journal.journal import Journal
+from agent.keeps import book_name, plate_name
 from agent.known_meters import retired_meters
+from agent.meter_plates import MeterPlate, infos
 from agent.overview import line_budgets
-from agent.pipeline import MeterPipeline, book_name
+from agent.pipeline import MeterPipeline
 from agent.poll.poller import LinePoller
 from agent.poll.window import Window
 from agent.publish.forwarder import Progress, forward
@@ -27,7 +29,7 @@ from agent.status.board import Board
 from agent.status.notify import Notify
 from agent.supervisor import supervise
 from agent.units import TIGHT, unit_of, watch_decoder
-from agent.wiring import NOISE_A, channels_of, log_of, rules_of
+from agent.wiring import NOISE_A, channels_of, log_of, polled, rules_of
 from drivers.line import Line
 from drivers.outbox import Outbox
 from drivers.wheel import Wheel
@@ -73,6 +75,7 @@ class App:
     lines: dict[str, Line] = field(default_factory=dict)
     pollers: dict[str, LinePoller] = field(default_factory=dict)
     sinks: dict[str, Progress] = field(default_factory=dict)
+    plates: dict[str, MeterPlate] = field(default_factory=dict)
     gateway: Gateway = field(init=False)
     desk: Desk = field(init=False)
 
@@ -140,7 +143,9 @@ async def _lines(app: App, stack: AsyncExitStack) -> dict[str, Child]:
     pipelines = await _pipelines(app)
     for pipeline in pipelines.values():
         stack.callback(pipeline.stop)
-    gateway = app.gateway = Gateway(app.site, app.clock, app.journal, app.desk.add_event, pipelines)
+    gateway = app.gateway = Gateway(
+        app.site, app.clock, app.journal, app.desk.add_event, pipelines, app.desk.after_dark
+    )
     await gateway.resume()
 
     circles = {name: _circle(app.site, name) for name in app.site.meters}
@@ -169,6 +174,7 @@ async def _lines(app: App, stack: AsyncExitStack) -> dict[str, Child]:
         poller = app.pollers[name] = LinePoller(
             line, units, app.clock.boot_us, on_sample, on_miss, wheel=wheel,
             on_refresh=lambda meter, refresh_us: pipelines[meter].refreshes(refresh_us),
+            on_plate=lambda meter, *said: app.plates[meter].read(*said),
         )  # fmt: skip
         children[f"line:{name}"] = poller.run
     return children
@@ -241,8 +247,11 @@ def _pipeline(app: App, meter: Meter, next_id: Callable[[], str]) -> MeterPipeli
         latches=bool(log_),
     )
     book = Book(facts, app.clock, next_id)
+    kept = app.journal.kept(plate_name(meter.name))
+    app.plates[meter.name] = MeterPlate(meter, book, log_, app.clock, app.desk, kept)
     averaged = frozenset(watch_decoder(meter).quantities)
-    window = Window(meter.name, meter.nominal_v, channels.keys, averaged, meter.publish_every_us)
+    no_rest = not polled(meter.model, meter.basis, meter.wiring)
+    window = Window(meter.name, meter.nominal_v, channels.keys, averaged, meter.publish_every_us, no_rest)
     currents = tuple(sorted(averaged.difference(channels.keys)))
     return MeterPipeline(
         meter.name, rules, channels.keys, book, window, app.clock, app.desk, app.board, currents,
@@ -283,7 +292,7 @@ async def _influxdb(app: App, table: InfluxSite, stack: AsyncExitStack) -> dict[
     newest: list[Event | Incident] = [*await app.journal.events(limit=_EVENTS_REMEMBERED)]
     newest += await app.journal.incidents(limit=_EVENTS_REMEMBERED)
     hold = ClockHold(app.site.clock, app.clock, await _last_stored_us(app))
-    sink = InfluxSink(table, encoder, hold=hold.reason, newest=newest)
+    sink = InfluxSink(table, encoder, hold=hold.reason, newest=newest, infos=infos(app.plates))
     await stack.enter_async_context(sink)
     progress = app.sinks["influxdb"] = Progress()
     sending = partial(

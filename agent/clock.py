@@ -38,8 +38,7 @@ def _wall_us() -> int:
 
 def rfc3339(us: int) -> str:
     """UTC microseconds -> ``2026-11-22T23:53:55.000001Z``. Plain arithmetic: no 32-bit time_t on the way."""
-    text = (_EPOCH + timedelta(microseconds=us)).isoformat(timespec="microseconds")
-    return text.replace("+00:00", "Z")
+    return f"{(_EPOCH + timedelta(0, 0, us)).isoformat('T', 'microseconds')[:-6]}Z"
 
 
 def parse_rfc3339(text: str) -> int:
@@ -48,6 +47,10 @@ def parse_rfc3339(text: str) -> int:
     if moment.tzinfo is None:
         raise ValueError(f"{text}: a time without a zone; write it as ...Z")
     return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+# A wall clock that has moved by more against the boot clock was set: what is kept says so anew.
+STEP_US = 100_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from agent.clock import Clock
-from agent.outage import Boot, Counters, Dark, Sign, Steps, dark, has_moved, stood_still
-from agent.records import NOT_ISOLATION, Event, Kind, Sample
+from agent.outage import (
+    Boot,
+    Counters,
+    Dark,
+    Looked,
+    Sign,
+    Steps,
+    Stood,
+    dark,
+    has_moved,
+    ran_on,
+    resolved,
+    stood_still,
+)
+from agent.records import NOT_ISOLATION, Event, Kind, Sample, Supply
 
 log = logging.getLogger("lamplighter.outage")
 
 # A meter that has not moved a counter by then tells nothing about the outage any more.
 _PATIENCE_US = 3_600_000_000
-_FLOAT = 2.0**-23  # what a float32 register resolves
 _CUT = "the gateway was without power: this is another boot than that of the last sign of life"
 _STOPPED = "the gateway was down between two boots; the agent had been stopped in order before"
 
@@ -32,12 +44,14 @@ class Before:
 
 class DarkSite:
     """tell: takes an event; blank: an event of that kind, of a meter or of the whole gateway (None), with an id and
-    what is known of the place."""
+    what is known of the place; looked: hears of each meter what its counters say, before its event is told."""
 
     def __init__(
-        self, clock: Clock, boot_id: str, tell: Callable[[Event], object], blank: Callable[[Kind, str | None], Event]
-    ) -> None:
+        self, clock: Clock, boot_id: str, tell: Callable[[Event], object], blank: Callable[[Kind, str | None], Event],
+        looked: Callable[[Looked], object] = lambda looked: None,
+    ) -> None:  # fmt: skip
         self._clock = clock
+        self._looked = looked
         self._boot_id = boot_id
         self._tell = tell
         self._blank = blank
@@ -94,7 +108,8 @@ class DarkSite:
         before, values = self._before.get(sample.meter), sample.values
         if before is None or sample.meter in self._moved or sample.quality != "good":
             return
-        now = Counters(0, 0.0, values.get("active_energy_import"), values.get("operating_hours"))
+        energy_wh, hours_h = values.get("active_energy_import"), values.get("operating_hours")
+        now = Counters(0, 0.0, energy_wh, hours_h, values.get("active_power_total"))
         if now.energy_wh is None and now.hours_h is None:
             return
         first = self._first.setdefault(sample.meter, now)
@@ -133,23 +148,28 @@ class DarkSite:
         before = self._before.pop(meter)
         now, at_boot_us = self._moved.pop(meter)
         now = replace(now, at_us=self._clock.wall_us(at_boot_us))
-        stood = stood_still(before.counters, now, _resolved(before), found)
-        log.info("outage.meter meter=%s verdict=%s", meter, "supply_loss" if stood else "no supply_loss to be proven")
-        if stood is None or self._outage is None:
-            return
+        stood = stood_still(before.counters, now, resolved(before.steps, before.counters), found)
+        event = None if stood is None or self._outage is None else self._loss(meter, found, before, now, stood)
+        supply: Supply = "dead" if event is not None else _supply(before, now, found)
+        log.info("outage.meter meter=%s supply=%s", meter, supply)
+        self._looked(Looked(meter, supply, found, None if event is None else event.id, frozenset(self._before)))
+        if event is not None:
+            self._tell(event)
+
+    def _loss(self, meter: str, found: Dark, before: Before, now: Counters, stood: Stood) -> Event:
         then = before.counters
         first_us, lived_us = then.at_us - round(then.window_s * 1e6), stood.lived_us
         start_us, end_earliest_us = min(now.at_us, then.at_us + lived_us), max(first_us, now.at_us - lived_us)
         passed_us = now.at_us - then.at_us
-        self._tell(replace(
+        because = () if self._outage is None else (self._outage.id,)
+        return replace(
             self._blank("supply_loss", meter), revision=1, state="closed", basis="inferred",
             reported_us=self._clock.wall_us(), start_us=start_us, start_earliest_us=first_us,
             end_us=now.at_us, end_earliest_us=end_earliest_us,
             duration_min_s=max(0.0, (passed_us - lived_us) / 1e6 - found.slack_s),
             duration_max_s=(now.at_us - first_us) / 1e6 + found.slack_s,
-            because=(self._outage.id, *before.because), evidence=(stood.words, NOT_ISOLATION),
-            clock=self._clock.state,
-        ))  # fmt: skip
+            because=(*because, *before.because), evidence=(stood.words, NOT_ISOLATION), clock=self._clock.state,
+        )  # fmt: skip
 
     def _say(self, event: Event) -> None:
         self._outage = event
@@ -157,6 +177,7 @@ class DarkSite:
         self._tell(event)
 
 
-def _resolved(before: Before) -> Steps:
-    """A float32 that counts for years moves in greater steps than its map says."""
-    return replace(before.steps, energy_wh=max(before.steps.energy_wh, (before.counters.energy_wh or 0.0) * _FLOAT))
+def _supply(before: Before, now: Counters, found: Dark) -> Supply:
+    """Of a meter that did not stand still: live if a loss as long as the outage cannot have been."""
+    ran = ran_on(before.counters, now, resolved(before.steps, before.counters))
+    return "live" if ran is not None and ran.rules_out(found.duration_min_s - found.slack_s) else "unknown"

@@ -22,8 +22,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from agent.clock import Clock
+from agent.desk_dark import AfterDark
 from agent.desk_incidents import IncidentDesk, Picture
 from agent.desk_lines import LineDesk
+from agent.desk_losses import OneLoss
 from agent.detect.desk_events import About, Teller
 from agent.detect.ending import abandoned
 from agent.detect.inferred import Inference, Known, step
@@ -42,8 +44,6 @@ KEPT = ":desk"
 _OWN_ROWS = ("measured_dead", "measured_live", "measured_partial", "not_normal")
 # How long the end of a silence is remembered: until the inferred loss that goes with it was closed.
 _LATELY_US = 60_000_000
-# So far back an inferred loss may lie that a meter's own registers prove.
-_PROVEN_US = 3_600_000_000
 # In a storm an evaluation is followed by a rest so many times as long.
 _REST = 9
 
@@ -70,15 +70,15 @@ class Desk:
         self._lines = LineDesk(about, self._teller, self._register, clock)
         self._surroundings = Surroundings(site.network, None if site.mains is None else site.mains.node)
         self._incidents = IncidentDesk(site.network, clock, next_id)
+        self._one_loss = OneLoss(self._register, self._teller, clock, self._take_back)
+        self.after_dark = AfterDark(site, clock, self._register, self._teller, self._take_back)
         self._bays = [name for name, one in site.network.meters.items() if one.node != one.voltage_node]
         self._facts: dict[str, Callable[[], Seen]] = {}
         self._inferences: dict[str, Inference] = {}
-        self._replaced: dict[str, tuple[str, ...]] = {}
         self._feeding: dict[str, tuple[int, str | None]] = {}  # by meter: seen since when, id of its backfeed
         self._verdicts: dict[str, Verdict] = {}
         self._recent: dict[str | None, list[Event]] = {}  # by meter: open or lately over, as an evaluation begins
         self._stirred = False
-        self._kept: tuple[tuple[str, int], ...] = ()
         self._shown: object = None
 
     # -- what pipelines and the app call -------------------------------------------------------------------
@@ -105,7 +105,7 @@ class Desk:
         if event.kind == "comms_loss" and event.scope == "meter" and self._lines.held_back(event):
             return None
         if event.kind == "supply_loss" and event.meter is not None:
-            event = self._in_place_of_inferred(event)
+            event = self._one_loss.of(event)
         return self._tell(event)
 
     def stir(self) -> None:
@@ -150,19 +150,15 @@ class Desk:
     ) -> tuple[Event, ...]:
         """Go on from where another run ended. over: events of these incidents that are not open. Returns the events
         that pipelines may take up: those told by their meters, and those of them that were held back."""
-        theirs = []
-        for event in over:
-            self._register.note(event)
-        for event in events:
-            self._register.note(event)
-            if event.scope == "meter" and event.basis != "inferred":
-                theirs.append(event)
+        events, earlier = tuple(events), self._lines.earlier(kept)
+        self._register.resume((*over, *events), earlier)
+        theirs = [event for event in events if event.scope == "meter" and event.basis != "inferred"]
         mine = [event for event in self._register.open.values() if event.basis == "inferred" and event.meter]
         for event in mine:
             self._take_up(event)
         for event in self._lines.resume(kept):
             self._tell(event)
-        self._teller.resumed([event.id for event in self._register.open.values()])
+        self._teller.resumed(self._register.open.values(), earlier, self._clock.boot_us())
         self._incidents.resume(incidents, self._register)
         self.stir()
         return (*theirs, *self._lines.held)
@@ -210,7 +206,7 @@ class Desk:
         counting = {name: self._standing_verdict(name) for name, one in seen.items() if one.mode == "normal"}
         picture = Picture(now_us, seen, counting, self._register)
         self._watch_backfeed(picture, now_us)
-        for incident in self._incidents.judge(picture):
+        for incident in self._incidents.judge(picture, self.after_dark):
             self._journal.add_incident(incident)
             log.info("incident.%s id=%s cause=%s node=%s", incident.state, incident.id, incident.cause, incident.node)
         self._keep()
@@ -285,7 +281,7 @@ class Desk:
     def _watch_backfeed(self, picture: Picture, now_us: int) -> None:
         """Voltage that nothing explains must be there between two looks at those that are dead."""
         found = self._incidents.unexplained(picture)
-        for name in found.keys() | self._feeding.keys():
+        for name in dict.fromkeys((*found, *self._feeding)):
             since_us, id_ = self._feeding.get(name, (0, None))
             heard_us = picture.seen[name].heard_us or now_us
             if name in found and not since_us:
@@ -312,36 +308,22 @@ class Desk:
             )
         return self._journal.add_event(event)
 
-    def _in_place_of_inferred(self, event: Event) -> Event:
-        """What a meter tells itself takes the place of what was inferred of it."""
-        if event.id not in self._replaced and event.basis != "inferred":
-            ids = tuple(self._overtaken(event))
-            if ids:
-                self._replaced[event.id] = ids
-        ids = self._replaced.get(event.id, ())
-        if event.state != "open":
-            self._replaced.pop(event.id, None)
-        return replace(event, supersedes=tuple(dict.fromkeys((*event.supersedes, *ids)))) if ids else event
-
-    def _overtaken(self, event: Event) -> Iterable[str]:
-        now_us = self._clock.boot_us()
-        for old in list(self._register.lately(now_us, _PROVEN_US)):
-            mine = old.meter == event.meter and old.kind == "supply_loss" and old.basis == "inferred"
-            if not mine or old.state == "retracted" or (old.end_us is not None and event.start_us >= old.end_us):
-                continue
-            self._inferences.pop(event.meter or "", None)
-            self._tell(self._teller.retracted(old, now_us, f"its meter tells it itself: {event.id} takes its place"))
-            yield old.id
+    def _take_back(self, event: Event) -> object:
+        """An inferred loss that was none, or that its meter tells itself."""
+        open_ = self._inferences.get(event.meter or "")
+        if open_ is not None and open_.id == event.id:
+            del self._inferences[event.meter or ""]
+        return self._tell(event)
 
     def _is_calm(self) -> bool:
         """Nothing is open that time could change, every meter has spoken, and no bay has lost its current."""
         unseen = any(one.row == "not_seen" for one in self._verdicts.values())
-        if unseen or self._register.open or self._lines.waits or self._incidents.waits or self._inferences:
+        waits = self._lines.waits or self._incidents.waits or self.after_dark.waits
+        if unseen or self._register.open or waits or self._inferences:
             return False
         return not any(self._facts[name]().current_gone for name in self._bays if name in self._facts)
 
     def _keep(self) -> None:
-        held = tuple((event.id, event.revision) for event in self._lines.held)
-        if held != self._kept:
-            self._kept = held
-            self._journal.keep(KEPT, self._lines.to_keep())
+        text = self._lines.to_keep()
+        if text is not None:
+            self._journal.keep(KEPT, text)

@@ -1,14 +1,16 @@
 """The desk's hand on incidents: what all meters say goes in, revisions of incidents come out."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.clock import Clock
+from agent.desk_dark import AfterDark
+from agent.desk_hindsight import LookBack
 from agent.detect.cases import Case, Fault, Loss, Said
 from agent.detect.incident_words import record_of, same
 from agent.detect.incidents import UNANSWERED_US, Asked, Incidents, Moment, Verdicts
 from agent.detect.joining import of_all_phases, other_faults, phase_faults, supply_at, supply_faults, votes_of
-from agent.detect.localise import Vote, unexplained_live
+from agent.detect.localise import Laid, Vote, unexplained_live
 from agent.detect.looks import Looks
 from agent.detect.mode_ends import ModeEnds
 from agent.detect.network import Customers, Network
@@ -48,6 +50,7 @@ class IncidentDesk:
     def __init__(self, network: Network, clock: Clock, next_id: Callable[[], str]) -> None:
         self._network, self._clock = network, clock
         self._incidents = Incidents(network, next_id)
+        self._back = LookBack(self._incidents, network, self._standing)
         self._looks = Looks(clock.boot_us())
         self._modes = ModeEnds()
         self._spared: dict[frozenset[str], Network] = {}
@@ -64,7 +67,7 @@ class IncidentDesk:
     def waits(self) -> bool:
         return bool(self._incidents.cases) or self._looks.waits
 
-    def judge(self, picture: Picture) -> list[Incident]:
+    def judge(self, picture: Picture, dark: AfterDark) -> list[Incident]:
         """Revisions to tell. Waits for the looks after a change, so that one fault is not told meter by meter."""
         self._count_what_outlasts_a_test(picture)
         losses = picture.register.losses(picture.now_us)
@@ -83,6 +86,9 @@ class IncidentDesk:
             then = [vote for vote in sound if vote.meter not in gone]
             then += [Vote(name, "dead", 0.95, self._died_at(name, brief[name])) for name in gone]
             self._end(self._incidents.judge(self._moment(then, counting, brief, picture, gone)), picture.now_us, told)
+        silent = {name for name, one in picture.seen.items() if one.silent}
+        for found in dark.take(picture.now_us, silent):
+            losses = self._back.look(found, counting.keys(), losses, picture.register)
         self._judged_us = picture.now_us
         self._judged = {loss.id for own in losses.values() for loss in own}
         return told + self._tell(self._moment(sound, counting, losses, picture), picture, against)
@@ -107,8 +113,9 @@ class IncidentDesk:
         among, events, network = tuple(counting), picture.register.open, self._network
         phases = phase_faults(losses, counting, events, network)
         votes = of_all_phases(votes, phases, counting)
+        laid = Laid(votes, network, among)
         faults = (
-            *(self._doubted(fault, network) for fault in supply_faults(votes, network, among)),
+            *(self._doubted(fault, network) for fault in supply_faults(laid)),
             *phases,
             *other_faults(events.values(), network, picture.register.event),
         )
@@ -117,7 +124,7 @@ class IncidentDesk:
         return Moment(
             picture.now_us,
             faults,
-            lambda asked: self._standing(asked, votes, among),
+            lambda asked: self._standing(asked, votes, laid),
             losses,
             picture.register.troubled(),
             frozenset(self._at(vote) for vote in votes if vote.supply == "live"),
@@ -125,12 +132,15 @@ class IncidentDesk:
             frozenset(network.meters.keys() - counting.keys()) | self._against,
         )
 
-    def _standing(self, asked: Asked, votes: Sequence[Vote], among: Collection[str]) -> Fault:
+    def _standing(self, asked: Asked, votes: Sequence[Vote], laid: Laid) -> Fault:
+        """laid: these votes, over the whole network; most ask for nothing else."""
+        if not asked.without and not asked.live and asked.also <= laid.among:
+            return self._doubted(supply_at(asked.node, laid), self._network)
         network = self._without(asked.without)
         known = [vote for vote in votes if vote.meter in network.meters or vote.meter not in self._network.meters]
         voted = {vote.meter for vote in known}
         known += [Vote(name, "live") for name in network.meters if name in asked.live and name not in voted]
-        return self._doubted(supply_at(asked.node, known, network, (*among, *asked.also)), network)
+        return self._doubted(supply_at(asked.node, Laid(known, network, laid.among | asked.also)), network)
 
     def _without(self, nodes: frozenset[str]) -> Network:
         """The network as if nobody lived there, and nobody measured."""
@@ -175,8 +185,9 @@ class IncidentDesk:
     def _tell(self, moment: Moment, picture: Picture, against: Collection[str]) -> list[Incident]:
         verdicts = self._incidents.judge(moment)
         told: list[Incident] = []
+        risen = tuple(self._risen(picture)) if verdicts.changed else ()
         for case in verdicts.changed:
-            self._find_feeder(case, picture)
+            self._find_feeder(case, risen, picture.now_us)
             self._alarm(case, against)
             self._say(case, "open", picture.now_us, told)
         self._end(verdicts, picture.now_us, told)
@@ -194,6 +205,7 @@ class IncidentDesk:
 
     def _say(self, case: Case, state: State, now_us: int, told: list[Incident], why: str = "") -> None:
         clock, end = self._clock, case.end
+        state = "closed" if case.past and case.told is not None and case.told.state == "closed" else state
         if end is None and state == "closed" and case.start is not None:
             end = case.last_end or Bounds(case.start.latest_us, now_us)
         case.place(clock.wall_us, end)
@@ -212,17 +224,22 @@ class IncidentDesk:
             alarm = _BACKFEED.format(meters=", ".join(names))
             case.stands = replace(case.stands, alarms=(alarm,))
 
-    def _find_feeder(self, case: Case, picture: Picture) -> None:
-        """Fault current, not a sag: whose current rose, seen downstream, when the first of them died."""
-        start = case.start
-        if start is None or case.fault.cause != "supply_loss" or picture.now_us - start.latest_us > _AFTER_US:
-            return
+    def _risen(self, picture: Picture) -> Iterator[tuple[Event, str, int]]:
+        """Events with a current that rose, the feeder in which it did, and when they began."""
         for event in picture.register.lately(picture.now_us):
             node = self._rose(event)
-            since = picture.register.since(event)
-            near = start.earliest_us - _BEFORE_US <= since.latest_us <= start.latest_us + _BEFORE_US
             feeder = None if node is None else self._network.feeder_of(node)
-            if near and feeder is not None and self._related(case.fault.node, feeder):
+            if feeder is not None:
+                yield event, feeder, picture.register.since(event).latest_us
+
+    def _find_feeder(self, case: Case, risen: Sequence[tuple[Event, str, int]], now_us: int) -> None:
+        """Fault current, not a sag: whose current rose, seen downstream, when the first of them died."""
+        start = case.start
+        if start is None or case.fault.cause != "supply_loss" or now_us - start.latest_us > _AFTER_US:
+            return
+        for event, feeder, since_us in risen:
+            near = start.earliest_us - _BEFORE_US <= since_us <= start.latest_us + _BEFORE_US
+            if near and self._related(case.fault.node, feeder):
                 case.feeder = feeder
                 case.feeder_words = f"Fault current in {feeder}: {event.i_during:.4g} A after {event.i_before:.4g} A."
 

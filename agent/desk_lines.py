@@ -3,8 +3,11 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
-from agent.clock import Clock
+from agent.clock import STEP_US, Clock
+from agent.detect import book_state
+from agent.detect.book_state import Earlier, Said
 from agent.detect.desk_events import About, Teller
 from agent.detect.ending import abandoned
 from agent.detect.line_loss import LineLoss, Ruling
@@ -34,6 +37,9 @@ class LineDesk:
         self._open: dict[str, Event] = {}  # by line
         self._last: dict[str, str] = {}  # by line: id of its last loss
         self._back: dict[str, Bounds] = {}  # by meter: the end of its last silence that a line's stood for
+        self._earlier = Earlier(clock.from_wall_us)
+        self._kept: object = None
+        self._kept_by_us = 0  # offset of the wall clock when that was kept
 
     @property
     def held(self) -> tuple[Event, ...]:
@@ -90,7 +96,7 @@ class LineDesk:
         revisions.append(event)
         from_wall_us = self._clock.from_wall_us
         if len(revisions) == 1:
-            loss.hold(event.id, event.meter or "", began(event, from_wall_us))
+            loss.hold(event.id, event.meter or "", self._began(event))
         if event.state == "retracted":
             del self._held[event.id]
             loss.over(event.id, None)
@@ -98,6 +104,13 @@ class LineDesk:
             self._back[event.meter or ""] = ended
             loss.over(event.id, ended)
         return True
+
+    def _began(self, event: Event) -> Bounds:
+        since = began(event, self._clock.from_wall_us)
+        if not self._earlier.exact(event):
+            return since
+        start_us = self._earlier.start_us(event)
+        return Bounds(since.earliest_us + start_us - since.latest_us, start_us)
 
     def judge(self, seen: Mapping[str, Seen], now_us: int) -> list[Event]:
         """What is to be told now."""
@@ -140,8 +153,34 @@ class LineDesk:
 
     # -- over a restart ------------------------------------------------------------------------------------
 
-    def to_keep(self) -> str:
-        return json.dumps({"held": [event_to_json(event) for event in self.held]}, separators=(",", ":"))
+    def to_keep(self) -> str | None:
+        """Silences that are held back, and where all that is open lies on the boot clock; None: as it was last told."""
+        now, offset_us = (
+            (tuple((one.id, one.revision) for one in self.held), tuple(self._register.open)),
+            self._offset_us,
+        )
+        if now == (self._kept or ((), ())) and (now == ((), ()) or abs(offset_us - self._kept_by_us) <= STEP_US):
+            return None
+        self._kept, self._kept_by_us = now, offset_us
+        starts = {event.id: self._register.since(event).latest_us for event in self._register.open.values()}
+        for loss in self._losses.values():
+            starts |= loss.starts
+        clock = book_state.told(Said(starts), self._clock.boot_id, offset_us)
+        body = {"held": [event_to_json(event) for event in self.held], "clock": clock}
+        return json.dumps(body, separators=(",", ":"))
+
+    def earlier(self, kept: str | None) -> Earlier:
+        """Where the events of the run before lie on the boot clock, by what it kept."""
+        self._kept = kept  # said anew at the first chance
+        text = _body(kept).get("clock")
+        self._earlier = book_state.understood(
+            text if isinstance(text, str) else None, self._clock.boot_id, self._offset_us
+        )
+        return self._earlier
+
+    @property
+    def _offset_us(self) -> int:
+        return self._clock.offset_us
 
     def resume(self, kept: str | None) -> list[Event]:
         """Take up the lines that were dead and the silences that were held back. Returns what is to be told: losses of
@@ -168,6 +207,14 @@ class LineDesk:
 def _kept(text: str | None) -> list[Event]:
     """Nothing where the text is another version's."""
     try:
-        return [event_from_json(body) for body in json.loads(text or "{}").get("held", ())]
+        return [event_from_json(body) for body in _body(text).get("held", ())]
     except (ValueError, KeyError, TypeError, AttributeError):
         return []
+
+
+def _body(text: str | None) -> dict[str, Any]:
+    try:
+        body = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

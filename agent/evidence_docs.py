@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from agent.desk_dark import COLLECT_US
 from agent.detect.cases import CALM_US, RECLOSE_US
 from agent.detect.supply_evidence import EVIDENCE, EvidenceRow
+from agent.outage import LAG_H
 from agent.records import NOT_ISOLATION
 
 _HEAD = """# Is it dark there, or is only the cable dead?
@@ -42,8 +44,29 @@ reason is a new revision with the reason in words; one whose cause was taken bac
 | at once | the beginnings differ by no more than their bounds leave open and two seconds |
 
 After a meter's return its own registers are read: what they prove of a silence (a power failure counted, an hour
-counter that stood still) is a `supply_loss` of basis `meter_log`, takes the place of what was inferred, and names the
-silence.
+counter that stood still) is a `supply_loss` of basis `meter_log`, and names the silence. It is one event with what was
+inferred of the same loss: an inferred loss that is open is superseded, one that is over gets the register's words, its
+basis and the narrower bounds of both.
+
+## Found out afterwards
+
+| counters, before and after | what follows |
+|---|---|
+| energy hardly moved (1) | the meter was dead while the gateway was: an inferred `supply_loss`, `because` of that |
+| hours of a self-powered meter fell behind by over a step and {lag:g} s | likewise |
+| energy ran on (2) | the meter lived: it votes so, and a loss inferred of it is retracted |
+| hours of a self-powered meter ran on, likewise | likewise |
+| energy stood still without load, or made a step | nothing |
+| hours of a meter on an auxiliary supply | nothing: it runs without what it measures |
+
+(1) Five steps and more are missing to what half the power of before makes, and there is no more than what may have been
+counted around the dark time. (2) Even at half as much again as the power known, what was counted takes half of the time
+and more, and what is left of it is too short for the loss.
+
+What a boot finds so of a dark time is collected until every meter that answers has moved a counter, for
+{collect:g} min at most, and localised as if it were then: the dead and those who lived vote, nobody else. An incident
+of it is closed from the start, unless somebody is still silent; who speaks later changes what was told of it. A
+loss that is retracted leaves its incident: that is judged anew by the others, and its greatest number falls.
 
 ## A line's silence
 
@@ -75,7 +98,7 @@ reclosing. It is closed when all have been back in band for {calm:g} min, at the
 def markdown() -> str:
     """docs/evidence.md."""
     head = _HEAD.format(no_proof=NOT_ISOLATION)
-    tail = _TAIL.format(reclose=RECLOSE_US / 60e6, calm=CALM_US / 60e6)
+    tail = _TAIL.format(reclose=RECLOSE_US / 60e6, calm=CALM_US / 60e6, collect=COLLECT_US / 60e6, lag=3600 * LAG_H)
     return "\n".join([head, *_rows(), tail])
 
 

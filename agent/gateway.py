@@ -7,22 +7,26 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agent.clock import Clock
 from agent.dark_site import Before, DarkSite
 from agent.detect.book import id_maker
 from agent.detect.ending import abandoned
+from agent.detect.supply_evidence import SELF_POWERED
 from agent.journal.journal import Journal
 from agent.mains import mains_of
 from agent.mains_watch import KEPT as ALIVE
 from agent.mains_watch import MainsWatch, watch_mains
 from agent.modes import KEPT as MODES
-from agent.modes import Modes, Planned, Standing
-from agent.outage import Sign, counters_before, sign_of
+from agent.modes import Modes, Standing
+from agent.outage import Counters, Looked, Sign, counters_before, sign_of
 from agent.records import Event, Kind, Mode, Reading, Sample
 from agent.site import Site
 from agent.wiring import channels_of, counter_steps
+
+if TYPE_CHECKING:
+    from agent.mode_calendar import CalendarFile
 
 log = logging.getLogger("lamplighter.gateway")
 
@@ -39,35 +43,47 @@ class Pipeline(Protocol):
     def hold_fast(self) -> None: ...
 
 
-def _calendar_of(site: Site) -> tuple[Planned, ...]:
-    if site.calendar is None:
-        return ()
-    from agent.mode_calendar import calendar_of  # what reads TOML and knows time zones stays out of most gateways
+class Witness(Protocol):
+    """Who hears what counters say: of a dark time, of the run before, of now."""
 
-    return calendar_of(site)
+    def looked(self, looked: Looked) -> None: ...
+
+    def recall(self, read: Mapping[str, Counters]) -> None: ...
+
+    def counted(self, sample: Sample) -> None: ...
+
+
+def _calendar_of(site: Site, clock: Clock) -> "CalendarFile | None":
+    if site.calendar is None:
+        return None
+    from agent.mode_calendar import CalendarFile  # what reads TOML and knows time zones stays out of most gateways
+
+    return CalendarFile(site, clock.boot_us())
 
 
 class Gateway:
-    """tell: takes the events; pipelines: of all meters."""
+    """tell: takes the events; pipelines: of all meters; witness: hears of counters."""
 
     def __init__(
         self, site: Site, clock: Clock, journal: Journal, tell: Callable[[Event], object],
-        pipelines: Mapping[str, Pipeline], *, boot: str | None = None,
+        pipelines: Mapping[str, Pipeline], witness: Witness, *, boot: str | None = None,
     ) -> None:  # fmt: skip
         self._site = site
         self._clock = clock
         self._journal = journal
         self._tell = tell
         self._pipelines = pipelines
+        self._witness = witness
         self._boot_id = clock.boot_id if boot is None else boot
         self._next_id = id_maker(site.gateway, f"{journal.epoch}-g")
-        self.modes = Modes(site.meters, _calendar_of(site))
+        self._calendar = _calendar_of(site, clock)
+        self.modes = Modes(site.meters, self._calendar.entries if self._calendar else ())
         self.source = None if site.mains is None else mains_of(site.mains)
         self.mains = MainsWatch(
             clock, journal, tell, lambda: self._blank("mains_loss", None), boot_id=self._boot_id,
             hold_fast=self._hold_fast, age_us=0 if self.source is None else self.source.age_us,
         )  # fmt: skip
-        self.dark = DarkSite(clock, self._boot_id, tell, self._blank)
+        self.dark = DarkSite(clock, self._boot_id, tell, self._blank, witness.looked)
 
     async def resume(self) -> None:
         """Go on from what the run before left: its modes, its mains_loss, and what was between it and this run."""
@@ -81,11 +97,17 @@ class Gateway:
             else:
                 self.mains.resume(event, sign)
         outages = [event for event in mine if event.kind == "gateway_outage"]
-        await self._resume_dark(sign, outages[-1] if outages else None)
+        lost = any(event.kind == "supply_loss" for event in self._journal.open_events())
+        was_down = self.dark.concerns(self._boot_id, self._clock, sign)
+        read = await self._read_before() if lost or was_down else {}
+        self._witness.recall({meter: one.counters for meter, one in read.items()})
+        self._resume_dark(sign, outages[-1] if outages else None, read)
         self.mains.sign()
 
     def tick(self) -> None:
         """Once a second."""
+        if self._calendar is not None and self._calendar.changed(self._clock.boot_us()):
+            self.modes.plan(self._calendar.entries)
         self._apply_modes()
         if self.dark.waits:
             self.dark.tick()
@@ -95,6 +117,8 @@ class Gateway:
         """Every sample, after its pipeline had it."""
         if self.dark.waits:
             self.dark.seen(sample)
+        if sample.full:
+            self._witness.counted(sample)
 
     async def watch(self) -> None:
         """The child that asks the supply."""
@@ -116,27 +140,30 @@ class Gateway:
             log.info("mode.is meter=%s mode=%s", meter, mode)
             self._pipelines[meter].set_mode(mode)
 
-    async def _resume_dark(self, sign: Sign | None, open_: Event | None) -> None:
+    def _resume_dark(self, sign: Sign | None, open_: Event | None, read: Mapping[str, Before]) -> None:
         if sign is not None and self.dark.concerns(self._boot_id, self._clock, sign):
             if open_ is not None:
                 self._close_unknown(open_, _NEVER_SET)
-            self.dark.resume(sign, await self._before(), clean=self._journal.left_clean)
+            lost = {event.meter for event in self._journal.open_events() if event.kind == "supply_loss"}
+            before = {meter: one for meter, one in read.items() if meter not in lost}  # their own bounds are better
+            self.dark.resume(sign, before, clean=self._journal.left_clean)
         elif open_ is not None:  # the agent was restarted before the clock was set
             within_us = open_.start_us - open_.start_earliest_us
             then = Sign(open_.start_earliest_us, within_us, "", open_.clock)
             self.dark.resume(then, {}, clean=False, open_=open_)
 
-    async def _before(self) -> dict[str, Before]:
-        """What the meters said last, of those whose supply may be judged by it."""
+    async def _read_before(self) -> dict[str, Before]:
+        """What the meters said last."""
         told: dict[str, list[Reading]] = defaultdict(list)
         for reading in await self._journal.readings(None, _READINGS_BACK * len(self._site.meters)):
             told[reading.meter].append(reading)
         opened = self._journal.open_events()
-        lost = {event.meter for event in opened if event.kind == "supply_loss"}  # their own bounds are better
         found = {}
         for name, meter in self._site.meters.items():
             before = counters_before(told[name])
-            if before is not None and name not in lost:
+            if before is not None and meter.powered_by not in SELF_POWERED:
+                before = replace(before, hours_h=None)  # it runs without what it measures
+            if before is not None:
                 because = tuple(event.id for event in opened if event.meter == name and event.kind == "comms_loss")
                 found[name] = Before(before, counter_steps(meter), because)
         return found

@@ -17,3 +17,16 @@ class Keeps(Protocol):
     def add_trace(self, trace: Trace) -> object: ...
 
     def keep(self, name: str, text: str) -> object: ...
+
+
+# Under which the journal keeps what another run needs. No meter has a colon in its name.
+
+
+def book_name(meter: str) -> str:
+    """What its book needs."""
+    return f"book:{meter}"
+
+
+def plate_name(meter: str) -> str:
+    """Who it is."""
+    return f"plate:{meter}"

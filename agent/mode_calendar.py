@@ -7,9 +7,11 @@
     until = "2026-11-23T18:00"
     reason = "new current transformers"
 
-Everything that is wrong with it is said at once, as with the site file.
+Everything that is wrong with it is said at once, as with the site file. While the agent runs the file is looked at once
+a minute: one that changed is read again; a broken one is said once, and what was read before still counts.
 """
 
+import logging
 import tomllib
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,6 +27,9 @@ from agent.site_values import as_toml
 if TYPE_CHECKING:
     from agent.site import Site
 
+log = logging.getLogger("lamplighter.modes")
+
+_LOOK_EVERY_US = 60_000_000
 INSTANT_ALLOWED = 'a time as "2026-11-23T18:00" (of the site\'s time zone) or "2026-11-23T10:00Z"'
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEYS = ("meters", "nodes", "mode", "from", "until", "reason")
@@ -68,6 +73,42 @@ def calendar_of(site: "Site") -> tuple[Planned, ...]:
     return load_calendar(
         site.calendar, site.time_zone, site.meters, lambda node: below(node) if node in nodes else None
     )
+
+
+class CalendarFile:
+    """The calendar of a site that has one, while the agent runs. now_us: of the boot clock."""
+
+    def __init__(self, site: "Site", now_us: int) -> None:
+        """SiteError with every finding."""
+        self._site, self._looked_us = site, now_us
+        self._stamp = self._stamped()
+        self.entries = calendar_of(site)
+
+    def changed(self, now_us: int) -> bool:
+        """Whether `entries` are others now."""
+        if now_us - self._looked_us < _LOOK_EVERY_US:
+            return False
+        self._looked_us, before = now_us, self._stamp
+        self._stamp = self._stamped()
+        return self._stamp != before and self._read()
+
+    def _stamped(self) -> tuple[int, int, int] | None:
+        """What another file there, or another text in it, has otherwise; None where it cannot be looked at."""
+        try:
+            told = self._site.calendar.stat() if self._site.calendar else None
+        except OSError:
+            return None
+        return (told.st_mtime_ns, told.st_size, told.st_ino) if told else None
+
+    def _read(self) -> bool:
+        try:
+            self.entries = calendar_of(self._site)
+        except SiteError as error:
+            wrong = "; ".join(map(str, error.findings))
+            log.warning("calendar.wrong file=%s what was read before still counts. %s", self._site.calendar, wrong)
+            return False
+        log.info("calendar.read file=%s entries=%d", self._site.calendar, len(self.entries))
+        return True
 
 
 class _Reader:

@@ -54,6 +54,10 @@ class Modes:
         self._by_hand: dict[str, Standing] = {}
         self._told: dict[str, Mode] = dict.fromkeys(self._meters, "normal")
 
+    def plan(self, calendar: Sequence[Planned]) -> None:
+        """Another calendar takes the place of the one before."""
+        self._calendar = tuple(calendar)
+
     def standing(self, meter: str, now_us: int) -> Standing:
         by_hand = self._by_hand.get(meter)
         if by_hand is not None and (by_hand.until_us is None or now_us < by_hand.until_us):

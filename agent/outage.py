@@ -16,13 +16,17 @@ of before makes, and it counted no more than it may have before and after the da
 what it can have lived through. An hour counter that fell behind the clock says it without a word on power. A cache's
 answer shows nothing: only counters of which one has left the value of before, and that of the first answer since, are
 judged.
+
+That a counter went on proves supply, by how much it counted: it leaves a longest time in which there can have been none
+(`ran_on`). A loss that lasted for longer was none, if the meter had supply for most of the time. An energy that stands
+still proves nothing of the kind: there may have been no load.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from agent.records import ClockState, Reading
+from agent.records import ClockState, Reading, Supply
 
 # From the return of the power to the kernel's first moment: a Pi's boot loader takes seconds, a PC's self-test more.
 FIRMWARE_US = 60_000_000
@@ -32,8 +36,11 @@ _STEPS = 5.0
 # The load may have changed meanwhile: what was drawn before may have been halved, or half as much again.
 _LEAST_PART, _MOST_PART = 0.5, 1.5
 # Hour counters have their own quartz and their own time of counting on.
-_LAG_H = 0.02
+LAG_H = 0.02
 _US_PER_H = 3_600_000_000
+# What counts for more than so many times the power known is another meter, or another load than one can judge by.
+_CREDIBLE = 10.0
+_FLOAT = 2.0**-23  # what a float32 register resolves
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +140,31 @@ class Stood:
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The longest time between two reads of its counters in which a meter can have been without supply."""
+
+    without_s: float
+    passed_s: float
+    words: str
+
+    def rules_out(self, lasted_s: float) -> bool:
+        """Whether a loss of that length cannot have been; and for most of the time it had supply for sure, so that a
+        load which swings for a moment does not decide."""
+        return self.without_s < lasted_s and self.without_s <= 0.5 * self.passed_s
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What its counters say of a meter while the gateway was dark. event: id of its loss; left: those still awaited"""
+
+    meter: str
+    supply: Supply
+    dark: Dark
+    event: str | None = None
+    left: frozenset[str] = frozenset()
+
+
 def counters_before(readings: Sequence[Reading]) -> Counters | None:
     """From the last readings of a meter, youngest first. power_w: the median, if it drew any."""
     counted = [one for one in readings if {"active_energy_import", "operating_hours"} & one.values.keys()]
@@ -175,14 +207,56 @@ def stood_still(before: Counters, now: Counters, steps: Steps, dark: Dark) -> St
     return Stood(round((counted_wh + steps.energy_wh) / (_LEAST_PART * power_w) * _US_PER_H), words)
 
 
+def resolved(steps: Steps, counters: Counters) -> Steps:
+    """A float32 that counts for years moves in greater steps than its map says."""
+    return replace(steps, energy_wh=max(steps.energy_wh, (counters.energy_wh or 0.0) * _FLOAT))
+
+
+def ran_on(before: Counters, now: Counters, steps: Steps) -> Ran | None:
+    """What counters that went on prove; None where they prove nothing. The one that leaves less time counts."""
+    found = [one for one in (_hours_ran(before, now, steps.hours_h), _energy_ran(before, now, steps.energy_wh)) if one]
+    return min(found, key=lambda one: one.without_s, default=None)
+
+
+def _hours_ran(before: Counters, now: Counters, step_h: float) -> Ran | None:
+    if before.hours_h is None or now.hours_h is None:
+        return None
+    counted_h, passed_h = now.hours_h - before.hours_h, _passed_s(before, now) / 3600
+    if not 0 < counted_h <= passed_h + step_h + LAG_H:
+        return None
+    told = f"{before.hours_h:.10g} h before, {now.hours_h:.10g} h after, {passed_h:.3g} h later"
+    without_s = 3600 * max(0.0, passed_h - counted_h + step_h + LAG_H)
+    return Ran(without_s, 3600 * passed_h, f"its hour counter ran on: {told}")
+
+
+def _energy_ran(before: Counters, now: Counters, step_wh: float) -> Ran | None:
+    """It draws half as much again as known at most."""
+    power_w = max(before.power_w or 0.0, now.power_w or 0.0)
+    if before.energy_wh is None or now.energy_wh is None or not power_w:
+        return None
+    counted_wh, passed_s = now.energy_wh - before.energy_wh, _passed_s(before, now)
+    if not step_wh < counted_wh <= _CREDIBLE * power_w * passed_s / 3600 + step_wh:
+        return None
+    words = (
+        f"its energy counter ran on: {before.energy_wh / 1e3:.10g} kWh before, {now.energy_wh / 1e3:.10g} kWh after; "
+        f"at the {power_w / 1e3:.3g} kW known, or half as much again, that takes most of the time"
+    )
+    return Ran(max(0.0, passed_s - (counted_wh - step_wh) / (_MOST_PART * power_w) * 3600), passed_s, words)
+
+
+def _passed_s(before: Counters, now: Counters) -> float:
+    """At most: the first may have been read as early as its window says."""
+    return (now.at_us - before.at_us) / 1e6 + before.window_s
+
+
 def _by_hours(before: Counters, now: Counters, step_h: float) -> Stood | None:
     if before.hours_h is None or now.hours_h is None or now.hours_h < before.hours_h:
         return None
     counted_h, passed_h = now.hours_h - before.hours_h, (now.at_us - before.at_us) / _US_PER_H
-    if passed_h - counted_h <= step_h + _LAG_H:
+    if passed_h - counted_h <= step_h + LAG_H:
         return None
     words = (
         f"its hour counter fell behind while the gateway was dark: {before.hours_h:.10g} h before, "
         f"{now.hours_h:.10g} h after, {passed_h:.3g} h later"
     )
-    return Stood(round((counted_h + step_h + _LAG_H) * _US_PER_H), words)
+    return Stood(round((counted_h + step_h + LAG_H) * _US_PER_H), words)

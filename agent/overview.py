@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.budget import LineBudget, Load, Pace, Share, line_budget, load
+from agent.detect.blocks import COVERED, LATE, LONGEST_US
 from agent.detect.floor import HALF, Watching, floor_words, surely_seen_s
 from agent.network_tree import network_rows
+from agent.poll.schedule import BESIDE_US
 from agent.site import MainsSite, Site
 from agent.wiring import watched
 from drivers.line import LineConfig, RtuOverTcpEndpoint, SerialPort
 
-# While a meter of a line has its attention, the others are looked at this often at least (agent.poll.schedule).
-_BESIDE_S = 2.0
-# So much of a minute must be covered by looks that stand for so long (agent.detect.blocks) to have a mean.
-_COVERED, _STANDS_S, _LATE = 0.8, 10.0, 1.1
+_BESIDE_S = BESIDE_US / 1e6
+_STANDS_S = LONGEST_US / 1e6
 
 
 def line_budgets(site: Site) -> Mapping[str, LineBudget]:
@@ -110,10 +110,10 @@ def _floor(site: Site, share: Share, learnt_s: Mapping[str, float]) -> tuple[str
 def _minute_words(share: Share) -> tuple[str, ...]:
     """What is judged by 1-min means needs looks that cover most of a minute."""
     pace_s, watch_us = _pace_s(share), share.load.watch_us
-    stands_s = max(_STANDS_S, _LATE * (watch_us or 0) / 1e6)
-    if pace_s is None or pace_s <= _STANDS_S / _COVERED:
+    stands_s = max(_STANDS_S, LATE * (watch_us or 0) / 1e6)
+    if pace_s is None or pace_s <= _STANDS_S / COVERED:
         return ()
-    if pace_s > stands_s / _COVERED:
+    if pace_s > stands_s / COVERED:
         return (
             f"a look every {pace_s:.3g} s, more seldom than asked, makes no 1-min mean: no under- or overvoltage and "
             "no unbalance is judged",

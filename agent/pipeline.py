@@ -5,7 +5,7 @@ sample -> comms, voltages -> events; sample -> window -> readings; both -> journ
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from agent.clock import Clock
+from agent.clock import STEP_US, Clock
 from agent.detect import comms
 from agent.detect.bay import BayDetector
 from agent.detect.book import Book
@@ -21,7 +21,7 @@ from agent.detect.supply_evidence import Seen
 from agent.detect.thresholds import Rules
 from agent.detect.voltage import Amps, Look
 from agent.detect.warmup import Warmup
-from agent.keeps import Keeps
+from agent.keeps import Keeps, book_name
 from agent.plausible import lines_of, plausible
 from agent.poll.window import Window
 from agent.records import Comms, Event, MeterStatus, Miss, Mode, Reading, Sample, Supply, Trace
@@ -37,8 +37,6 @@ _new = tuple.__new__  # what Look(...) does, without its Python-level constructo
 # The meter's own registers are asked again a little after they must hold all about something; and while it boots.
 _SPARE_US = 200_000
 _BOOTING_US = 2_000_000
-# A wall clock that has moved by more against the boot clock: what is kept says so anew.
-_STEP_US = 100_000
 
 Standing = tuple[Supply, Mapping[str, Supply], Comms]
 
@@ -137,6 +135,7 @@ class MeterPipeline:
         self._comms, changes = comms.answered(self._comms, sample.sent_boot_us, sample.received_boot_us)
         if changes:
             self._warmup.begins(sample.received_boot_us)
+            self._log.unsure(sample.received_boot_us)
             self._detector.after_silence(sample.received_boot_us - (last_good_us or sample.received_boot_us))
         at_us = self._clock.wall_us(sample.received_boot_us)
         if sample.full:
@@ -279,6 +278,8 @@ class MeterPipeline:
                 self._hasten(received_us + _BOOTING_US)  # what it says while it boots proves nothing
             return
         reset = self._log.read(values, sent_us, received_us, seeing)
+        if self._log.set_before:
+            log.info("meter.flags_set_before meter=%s registers=%s", self._meter, ",".join(self._log.set_before))
         if reset:
             log.info("meter.counters_reset meter=%s registers=%s", self._meter, ",".join(reset))
 
@@ -316,7 +317,7 @@ class MeterPipeline:
         text = self._log.to_keep(now_us, self._clock.wall_us, stops=stops)
         if text is not None:
             self._journal.keep(self._meter, text)
-            if self._kept_by_us is None or abs(self._clock.offset_us - self._kept_by_us) > _STEP_US:
+            if self._kept_by_us is None or abs(self._clock.offset_us - self._kept_by_us) > STEP_US:
                 self._keep_book()
 
     def _keep_book(self) -> None:
@@ -343,8 +344,3 @@ class MeterPipeline:
             self._board.changed.set()
         # While a finding waits for the next looks, none of them is quiet.
         self._all_live = not self._log.waits and now[2] == "ok" and set(now[1].values()) == {"live"}
-
-
-def book_name(meter: str) -> str:
-    """Under which the journal keeps what the book needs in the next run. No meter has a colon in its name."""
-    return f"book:{meter}"

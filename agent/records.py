@@ -15,7 +15,7 @@ Quality = Literal["good", "questionable", "invalid"]
 Kind = Literal[
     "sag", "swell", "supply_loss", "phase_loss", "comms_loss", "undervoltage", "overvoltage", "unbalance",
     "rapid_change", "chatter", "earth_fault", "neutral_fault", "vt_failure", "stale_data", "backfeed",
-    "gateway_outage", "mains_loss",
+    "gateway_outage", "mains_loss", "meter_changed",
 ]  # fmt: skip
 State = Literal["open", "closed", "retracted"]
 Scope = Literal["meter", "line", "gateway"]
@@ -101,6 +101,7 @@ class Event:
     unbalance_pct:      the highest 1-min figure, by `unbalance_method`: ``iec_u2`` or ``phase_magnitude``
     unbalance_nema_pct: beside ``iec_u2``, of the same minute
     change_pct:         steady voltage after less before, of the reference, on the phase that moved most
+    meter_serial:       what the meter says of itself; None where its map has no read for it, or it did not say it yet
     classes:            what it would be called, by table or curve (`CLASSES`)
     """
 
@@ -153,6 +154,7 @@ class Event:
     unbalance_nema_pct: float | None = None
     change_pct: float | None = None
     classes: Mapping[str, str] = field(default_factory=dict)
+    meter_serial: str | None = None
 
     @property
     def duration_s(self) -> float | None:
@@ -229,6 +231,19 @@ class MeterStatus:
     last_good_us: int | None
     open_events: tuple[str, ...]
     mode: Mode = "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class MeterInfo:
+    """What stands at a meter's place since then. serial, firmware: as it says itself, None where it does not"""
+
+    meter: str
+    since_us: int
+    model: str
+    voltage_ratio: float
+    current_ratio: float
+    serial: str | None = None
+    firmware: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from agent.wiring import latched, polled, slowly_polled, watched
 from drivers.codec import Decoder, Installation, compile_plan
 from drivers.endpoints import LineConfig
 from drivers.model import MeterModel
+from drivers.nameplate import plate_reads
 from drivers.plan import PlannedRead, plan_reads
 from drivers.sunspec import Block, is_sunspec
 
@@ -26,6 +27,8 @@ SLOW_US = 10_000_000
 TIGHT = 0.5
 # What the meter latches waits there for us; after trouble it is asked at once.
 LOG_US = 60_000_000
+# Who the meter is, beside every time it was away: a swap or another firmware shows within the hour.
+PLATE_US = 3_600_000_000
 
 
 def unit_of(meter: Meter, config: LineConfig, beside: Path, *, tight: bool) -> Unit:
@@ -47,6 +50,8 @@ def unit_of(meter: Meter, config: LineConfig, beside: Path, *, tight: bool) -> U
         slow_us=SLOW_US,
         log=_decoder(meter, log) if log else None,
         log_us=LOG_US,
+        plate=plate_reads(meter.model.identity),
+        plate_us=PLATE_US,
         wire_s=partial(_wire_s, config),
         floor_s=_FLOOR_S,
         ceiling_s=ceiling_s(meter.model, config),

@@ -135,10 +135,10 @@ def locus() -> str:
     chart.line(_itic(), INK, 2.5)
     chart.words((0.021, 0.02), "outside the ITIC curve", GREY, up=6)
     short, long = (
-        Locus(False, 0.0, 0.42, (0.6, 0.6), window_s=0.2),
+        Locus(False, 0.0, 0.42, (0.55, 0.55), window_s=0.2),
         Locus(False, 0.0, 3.2, (0.86, 0.86), window_s=1.0),
     )
-    _set(chart, short, BLUE, (0.0225, 0.4), "60 % read over 200 ms")
+    _set(chart, short, BLUE, (0.0225, 0.4), "55 % read over 200 ms")
     _set(chart, long, ORANGE, (0.55, 0.4), "86 % read over 1 s")
     return picture(860, 430, "What two polled sags can truly have been, against the ITIC curve", chart.parts)
 

@@ -31,8 +31,8 @@ PURE = (
     "simulators/meter.py", "simulators/scenario.py", "simulators/steps.py",
 )  # fmt: skip
 SHELL = {
-    "agent/poll/place.py", "agent/poll/poller.py", "drivers/library.py", "drivers/line.py", "drivers/outbox.py",
-    "drivers/transport.py", "drivers/wheel.py",
+    "agent/poll/place.py", "agent/poll/poller.py", "agent/poll/said.py", "drivers/library.py", "drivers/line.py",
+    "drivers/outbox.py", "drivers/transport.py", "drivers/wheel.py",
 }  # fmt: skip
 
 # Third-party packages, and the only files that may import them.

@@ -7,7 +7,7 @@ from samples import MIDNIGHT_US, event
 from turned_clock import SECOND, TurnedClock
 
 from agent.dark_site import Before, DarkSite
-from agent.outage import Counters, Sign, Steps
+from agent.outage import Counters, Looked, Sign, Steps
 from agent.records import ClockState, Event, Kind, Sample
 
 SURE, UNSET = ClockState(True, 0.5), ClockState(False, None)
@@ -24,7 +24,8 @@ class Rig:
         self.clock = TurnedClock(now_us - round(wrong_s * SECOND), boot_s=30, state=clock)
         self.told: list[Event] = []
         self.ids = 0
-        self.site = DarkSite(self.clock, boot_id, self.told.append, self.blank)
+        self.found: list[Looked] = []
+        self.site = DarkSite(self.clock, boot_id, self.told.append, self.blank, self.found.append)
 
     def blank(self, kind: Kind, meter: str | None) -> Event:
         self.ids += 1
@@ -223,3 +224,20 @@ def test_an_outage_whose_end_another_run_could_not_tell_is_finished() -> None:
     again.site.resume(then, {}, clean=False, open_=opened)
     (closed,) = again.told
     assert (closed.id, closed.revision, closed.state, closed.end_us) == (opened.id, 2, "closed", at(420))
+
+
+def test_of_each_meter_is_told_who_was_dead_who_lived_and_who_is_still_awaited() -> None:
+    rig = Rig()
+    rig.resume("tx1", "tx2", "tx3")
+    rig.answers("tx1", 1, active_energy_import=1_000_036.0)
+    rig.answers("tx1", 4, active_energy_import=1_000_040.0)
+    rig.answers("tx2", 1, active_energy_import=1_000_000.0 + 4000 * 461 / 3600)
+    rig.answers("tx2", 4, active_energy_import=1_000_000.0 + 4000 * 465 / 3600)
+    rig.answers("tx3", 1, active_energy_import=1_000_000.0 + 4000 * 250 / 3600)
+    rig.answers("tx3", 4, active_energy_import=1_000_000.0 + 4000 * 255 / 3600)
+    assert [(one.meter, one.supply, one.left) for one in rig.found] == [
+        ("tx1", "dead", {"tx2", "tx3"}),
+        ("tx2", "live", {"tx3"}),
+        ("tx3", "unknown", set()),
+    ]
+    assert [one.event for one in rig.found] == [rig.told[-1].id, None, None]

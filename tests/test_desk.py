@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from desk_rig import WALL_US, Kept, Rig, site_of
+from drawn import part
 
 from agent.clock import Clock, SyncSource
 from agent.desk import Desk
@@ -141,6 +142,76 @@ def test_a_clock_that_is_set_while_a_line_is_dead_changes_no_duration(tmp_path: 
     line = rig.last("comms_loss", "east")
     assert line.state == "closed"
     assert 58 <= line.duration_min_s <= line.duration_max_s <= 64
+
+
+def restarted(rig: Rig, after_s: float, **more: object) -> Rig:
+    """Another run of the agent, whose meters are as they were."""
+    told = Kept()
+    told.events, told.incidents, told.texts = list(rig.kept.events), list(rig.kept.incidents), dict(rig.kept.texts)
+    again = Rig(rig.site, told, at_s=rig.at_s + after_s, epoch="e2", **more)
+    again.seen, again.answering = dict(rig.seen), set(rig.answering)
+    for event in again.resumed:
+        again.open[event.meter, event.kind] = event
+        again.desk.add_event(event)
+    return again
+
+
+@pytest.mark.parametrize("by_s", [3600, -3600])
+def test_a_clock_that_is_set_during_a_restart_changes_no_duration_of_a_dead_line(tmp_path: Path, by_s: float) -> None:
+    rig = started(village(tmp_path))
+    rig.falls_silent("oak", "elm", "ash")
+    rig.turn()
+    rig.pass_(30)
+    again = restarted(rig, 30, set_by_s=by_s)
+    again.pass_(30)
+    again.answers("oak")
+    again.pass_(2)
+    line = again.last("comms_loss", "east")
+    assert line.state == "closed"
+    # Nobody looked for half a minute: of the time before that nothing is proven.
+    assert 28 <= line.duration_min_s <= 31
+    assert 90 <= line.duration_max_s <= 94
+    assert line.evidence[-1] == "the agent restarted inside it"
+
+
+@pytest.mark.parametrize("by_s", [3600, -3600])
+def test_a_clock_that_is_set_during_a_restart_changes_no_duration_of_an_inferred_loss(
+    tmp_path: Path, by_s: float
+) -> None:
+    rig = started(village(tmp_path))
+    rig.dies("head")
+    rig.pass_(1)
+    rig.falls_silent("oak")
+    rig.misses("oak")
+    rig.pass_(30)
+    assert rig.last("supply_loss", "oak").basis == "inferred"
+    again = restarted(rig, 30, set_by_s=by_s)
+    again.pass_(30)
+    again.lives("head")
+    again.answers("oak")
+    again.pass_(2)
+    loss = again.last("supply_loss", "oak")
+    assert loss.state == "closed"
+    assert 25 <= loss.duration_min_s <= 32
+    assert 90 <= loss.duration_max_s <= 96
+
+
+def test_after_a_reboot_under_a_clock_nobody_vouches_for_the_longest_duration_of_a_dead_line_is_not_said(
+    tmp_path: Path,
+) -> None:
+    rig = started(village(tmp_path))
+    rig.falls_silent("oak", "elm", "ash")
+    rig.turn()
+    rig.pass_(30)
+    again = restarted(rig, 30, boot="boot-2")
+    again.pass_(30)
+    again.answers("oak")
+    again.pass_(2)
+    line = again.last("comms_loss", "east")
+    assert line.state == "closed"
+    assert line.duration_max_s is None
+    assert line.duration_min_s <= 31
+    assert "of unknown uncertainty" in line.evidence[-1]
 
 
 def test_a_dead_meter_above_makes_silence_below_a_supply_loss_with_its_causes(tmp_path: Path) -> None:
@@ -557,7 +628,7 @@ def test_no_silence_ever_makes_a_supply_loss_in_ten_thousand_mixtures(tmp_path: 
     site = village(tmp_path)
     dice = random.Random(6)  # noqa: S311 - a seed, no secret
     rig = started(site)
-    for n in range(10_000):
+    for n in range(part(10_000)):
         rig.at_s += dice.choice([0.1, 0.5, 2.0, 30.0])
         name = dice.choice(["head", "oak", "elm", "ash"])
         if name not in rig.answering:

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +16,7 @@ from agent.clock import boot_id
 from agent.errors import SiteError
 from agent.gateway import Gateway
 from agent.journal.journal import Journal
+from agent.outage import Counters, Looked
 from agent.records import ClockState, Event, Mode, Reading, Sample
 from agent.site import Site, load_site
 
@@ -40,6 +41,7 @@ customers = 182
 line = "l"
 unit = 2
 model = "eastron-sdm630"
+{powered_by}
 [nodes.tx-17]
 kind = "transformer"
 parents = ["F12"]
@@ -61,6 +63,20 @@ class Pipeline:
         self.held += 1
 
 
+class Witness:
+    def __init__(self) -> None:
+        self.found: list[Looked] = []
+
+    def looked(self, looked: Looked) -> None:
+        self.found.append(looked)
+
+    def recall(self, read: Mapping[str, Counters]) -> None:
+        """The desk has tests of its own."""
+
+    def counted(self, sample: Sample) -> None:
+        """Likewise."""
+
+
 class Run(SimpleNamespace):
     site: Site
     clock: TurnedClock
@@ -79,7 +95,7 @@ class House:
         self.mains = tmp / "AC"
         self.mains.mkdir()
         self.supply(there=True)
-        self.calendar = ""
+        self.calendar = self.powered_by = ""
 
     def supply(self, *, there: bool) -> None:
         (self.mains / "online").write_text(str(int(there)))
@@ -90,7 +106,7 @@ class House:
     ) -> AsyncIterator[Run]:
         """A run of the agent that begins at_s after midnight, boot_s after the machine's boot."""
         file = self.tmp / "site.toml"
-        file.write_text(SITE.format(calendar=self.calendar, mains=self.mains))
+        file.write_text(SITE.format(calendar=self.calendar, mains=self.mains, powered_by=self.powered_by))
         site, told = load_site(file), list[Event]()
         turned = TurnedClock(MIDNIGHT_US + round((at_s - wrong_s) * SECOND), boot_s, clock)
         options = {"call_later": Timers().call_later, "now_us": turned.wall_us}
@@ -101,7 +117,7 @@ class House:
                 return journal.add_event(one)
 
             pipelines = {name: Pipeline() for name in site.meters}
-            gateway = Gateway(site, turned, journal, tell, pipelines, boot=boot)
+            gateway = Gateway(site, turned, journal, tell, pipelines, Witness(), boot=boot)
             await gateway.resume()
             yield Run(site=site, clock=turned, journal=journal, gateway=gateway, pipelines=pipelines, told=told)
 
@@ -156,6 +172,40 @@ async def test_a_calendar_names_meters_and_nodes(house: House) -> None:
         run.clock.advance(600)
         run.gateway.tick()
         assert (run.pipelines["tx1"].modes, run.pipelines["tx2"].modes) == (["test"], ["maintenance", "normal"])
+
+
+async def test_a_calendar_that_changes_is_read_again_within_a_minute_and_a_broken_one_changes_nothing(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "lamplighter.modes")
+    house.calendar = 'calendar = "calendar.toml"'
+    file = house.tmp / "calendar.toml"
+    entry = '[[mode]]\nmeters = ["tx1"]\nmode = "{}"\nfrom = "2026-11-23T08:00"\nuntil = "2026-11-23T10:00"\n'
+    file.write_text(entry.format("maintenance"))
+    async with house.run() as run:
+
+        def after(seconds: float) -> list[Mode]:
+            run.clock.advance(seconds)
+            run.gateway.tick()
+            return run.pipelines["tx1"].modes
+
+        file.write_text(entry.format("test"))
+        assert after(59) == ["maintenance"]
+        assert after(1) == ["maintenance", "test"]
+        file.write_text(entry.format("asleep"))
+        assert after(60) == after(60) == ["maintenance", "test"]
+        file.unlink()
+        assert after(60) == after(60) == ["maintenance", "test"]
+        file.write_text("")
+        assert after(60) == ["maintenance", "test", "normal"]
+    assert [record.getMessage().partition(f" file={file}")[::2] for record in caplog.records] == [
+        ("calendar.read", " entries=1"),
+        ("calendar.wrong", ' what was read before still counts. mode[1].mode: found "asleep"; allowed: test or'
+         ' maintenance; name one of these'),
+        ("calendar.wrong", " what was read before still counts. the file itself: found no such file or directory;"
+         " allowed: a calendar that can be read; check site.calendar and its rights"),
+        ("calendar.read", " entries=0"),
+    ]  # fmt: skip
 
 
 async def test_a_wrong_calendar_ends_the_start(house: House) -> None:
@@ -213,6 +263,10 @@ async def last_readings(run: Run) -> None:
     for number in range(7):
         for meter in ("tx1", "tx2"):
             run.journal.add_reading(counts(number, meter, 1_000_000.0 + number * 11))
+    await last_readings_stored(run)
+
+
+async def last_readings_stored(run: Run) -> None:
     run.clock.advance(62)
     run.gateway.tick()
     run.journal.commit_now()
@@ -283,6 +337,22 @@ async def test_a_meter_whose_loss_is_open_keeps_its_own_bounds(house: House) -> 
             answer(run, "tx2", energy_wh)
         (loss,) = run.of("supply_loss")
         assert (loss.meter, loss.because[1:]) == ("tx2", ("silence",))
+
+
+@pytest.mark.parametrize(("powered_by", "proves"), [("self", True), ("ups", False)])
+async def test_hours_that_stood_still_prove_a_loss_only_of_a_meter_that_lives_on_it(
+    house: House, powered_by: str, proves: bool
+) -> None:
+    house.powered_by = f'powered_by = "{powered_by}"'
+    async with house.cut_off() as run:
+        run.journal.add_reading(reading(0, "tx2", values={"voltage_l1": 230.0, "operating_hours": 100.0}))
+        await last_readings_stored(run)
+    async with house.run(at_s=62 + 1800, boot="b2", boot_s=25) as run:
+        for hours_h in (100.1, 100.2):
+            run.clock.advance(1)
+            now_us = run.clock.boot_us()
+            run.gateway.seen(Sample("tx2", now_us - 9, now_us, {"operating_hours": hours_h}, full=True))
+        assert bool(run.of("supply_loss")) == proves
 
 
 async def test_an_outage_whose_end_was_never_known_is_closed_without_one_by_the_next(house: House) -> None:

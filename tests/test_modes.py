@@ -71,6 +71,15 @@ def test_what_changed_is_said_once() -> None:
     assert modes.changed(NOW + 2 * HOUR) == {"tx2": "normal"}
 
 
+def test_another_calendar_takes_the_place_of_the_one_before_and_the_hand_still_goes_before_it() -> None:
+    modes = Modes(METERS, [planned("test", "tx1", "tx2")])
+    modes.set("tx1", "normal", NOW)
+    assert modes.changed(NOW) == {"tx2": "test"}
+    modes.plan([planned("maintenance", "tx1", "tx3")])
+    assert modes.changed(NOW) == {"tx2": "normal", "tx3": "maintenance"}
+    assert modes.changed(NOW + 2 * HOUR) == {"tx3": "normal"}
+
+
 def test_an_unknown_meter_is_refused() -> None:
     with pytest.raises(KeyError):
         Modes(METERS).set("tx9", "test", NOW)

@@ -18,6 +18,8 @@ from agent.outage import (
     counters_before,
     dark,
     has_moved,
+    ran_on,
+    resolved,
     sign_of,
     stood_still,
 )
@@ -211,3 +213,66 @@ def test_before_is_the_last_reading_that_counts_and_what_was_drawn_is_the_median
     )
     assert counters_before([]) is None
     assert counters_before(youngest_first[:1]) is None  # type: ignore[arg-type]
+
+
+# -- counters that ran on --------------------------------------------------------------------------------------
+
+
+def read(after_s: float, energy_wh: float | None, hours_h: float | None, power_w: float | None = None) -> Counters:
+    return Counters(MIDNIGHT_US + round(after_s * SECOND), 0.0, energy_wh, hours_h, power_w)
+
+
+def test_an_energy_that_ran_on_leaves_the_time_it_may_have_been_made_up_for_by_more_load() -> None:
+    """600 s at 3 kW are 500 Wh; at half as much again they take 400 s, less one step."""
+    ran = ran_on(read(0, 0.0, None, 3000.0), read(600, 500.0, None), Steps(10.0))
+    assert ran is not None
+    assert ran.without_s == pytest.approx(600 - 490 / 4500 * 3600)
+    assert "energy counter ran on" in ran.words
+
+
+def test_an_energy_that_stood_still_or_made_one_step_proves_nothing() -> None:
+    for counted_wh in (0.0, 10.0):
+        assert ran_on(read(0, 0.0, None, 3000.0), read(600, counted_wh, None), Steps(10.0)) is None
+    assert ran_on(read(0, 0.0, None, None), read(600, 500.0, None, None), Steps(10.0)) is None, "no power is known"
+
+
+def test_the_greater_power_of_before_and_after_is_reckoned_with() -> None:
+    small = ran_on(read(0, 0.0, None, 1000.0), read(600, 150.0, None, 1000.0), Steps(1.0))
+    great = ran_on(read(0, 0.0, None, 1000.0), read(600, 150.0, None, 3000.0), Steps(1.0))
+    assert small is not None
+    assert great is not None
+    assert small.without_s < great.without_s
+
+
+def test_what_no_load_can_have_made_is_another_meter() -> None:
+    assert ran_on(read(0, 0.0, None, 3000.0), read(600, 50_000.0, None, 3000.0), Steps(10.0)) is None
+
+
+def test_an_hour_counter_proves_it_to_its_step_and_lag_without_a_word_on_load() -> None:
+    ran = ran_on(read(0, 7.0, 100.0), read(3600, 7.0, 101.0), Steps(10.0, 0.01))
+    assert ran is not None
+    assert ran.without_s == pytest.approx(3600 * 0.03)
+    assert ran_on(read(0, 7.0, 100.0), read(3600, 7.0, 100.0), Steps(10.0, 0.01)) is None
+    assert ran_on(read(0, 7.0, 100.0), read(3600, 7.0, 200.0), Steps(10.0, 0.01)) is None, "another meter"
+
+
+@given(
+    dead_s=st.floats(0, 3600), alive_s=st.floats(1, 3600), power_w=st.floats(50, 50_000), part=st.floats(0.1, 1.5),
+    step_wh=st.sampled_from([0.1, 1.0, 10.0, 100.0]), first_wh=st.floats(0, 1e6),
+)  # fmt: skip
+def test_the_time_without_supply_is_never_told_too_short(
+    dead_s: float, alive_s: float, power_w: float, part: float, step_wh: float, first_wh: float
+) -> None:
+    """Whatever the load, up to half as much again as was known."""
+
+    def shown(energy_wh: float) -> float:
+        return step_wh * (energy_wh // step_wh)
+
+    then_wh = first_wh + part * power_w * alive_s / 3600
+    ran = ran_on(read(0, shown(first_wh), None, power_w), read(dead_s + alive_s, shown(then_wh), None), Steps(step_wh))
+    assert ran is None or ran.without_s >= dead_s - 0.01
+
+
+def test_a_float_register_is_judged_by_what_a_float_resolves() -> None:
+    assert resolved(Steps(10.0), Counters(0, 0.0, 1e11, None)).energy_wh == pytest.approx(1e11 * 2**-23)
+    assert resolved(Steps(10.0), Counters(0, 0.0, 1e3, None)).energy_wh == 10.0

@@ -8,7 +8,7 @@ from rigged import SECOND, WALL, Rig
 from agent.clock import Clock, SyncSource
 from agent.detect.book_state import understood
 from agent.detect.classes import Classified
-from agent.pipeline import book_name
+from agent.keeps import book_name
 from agent.records import ClockState, Event
 
 

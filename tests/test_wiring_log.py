@@ -60,6 +60,14 @@ def test_extremes_that_the_site_trusts_are_read(tmp_path: Path):
     assert names(log(tmp_path, "siemens-pac3200", "unproven = true"))["voltage_l1_min"] == ("l1", None, 1.0)
 
 
+def test_flags_and_limits_are_read_where_a_document_says_what_they_mean(tmp_path: Path):
+    flags = {"power_failure_flag", "undervoltage_flag", "overvoltage_flag"}
+    assert names(log(tmp_path, "sunspec-meter")).keys() == flags | {"active_energy_import"}
+    assert names(log(tmp_path, "sunspec-meter-float")).keys() == flags | {"active_energy_import"}
+    assert names(log(tmp_path, "siemens-pac3200")).keys() == {"limit_bits", "restart_flag"}
+    assert log(tmp_path, "sunspec-meter").unpublished == flags
+
+
 def test_published_counters_tell_as_much(tmp_path: Path):
     of = log(tmp_path, "schneider-pm5000")
     assert {"power_failures", "restart_count", "power_failure_duration"} <= names(of).keys()
@@ -93,8 +101,8 @@ def test_bits_and_codes_without_a_known_meaning_are_left_alone():
     for name in model_names():
         model = load_model(name).trusting()
         for quantity in latched(model, model.wiring):
-            assert CATALOGUE[quantity].dimension in ("count", "voltage", "time")
-    assert "limit_bits" not in LATCHES
+            assert CATALOGUE[quantity].dimension in ("count", "voltage", "time", "state") or quantity == "limit_bits"
+    assert not {"event_bits", "status_bits", "overrange_bits", "last_reset_cause"} & LATCHES.keys()
 
 
 def test_one_phase_has_one_counter():

@@ -25,6 +25,8 @@ def check(
 ) -> None:
     """Say whether a site file is sound, and what each line can carry. Opens nothing unless asked to.
 
+    A serial path that exists and is no port is refused as by `lamplighter run`; one that is absent is waited for there.
+
     Wire time is what the full sets of all meters take in one poll period; watching takes what is left. Where a
     line cannot carry what was asked, "got" says what it can, and how much of the looks is left out; another meter's
     read may make a look late by "lag". A sag to half the voltage that lasts as long as
@@ -33,12 +35,14 @@ def check(
 
     Example: lamplighter check site.toml --live
     """
+    from agent.journal.hold import refuse_no_place
     from agent.mode_calendar import calendar_of
     from agent.overview import overview
     from agent.site import load_site
 
     loaded = load_site(site, state_dir)
     calendar_of(loaded)
+    _refuse_no_ports(loaded)
     if live:
         _refuse_beside_agent(loaded)
     told = overview(loaded)
@@ -49,8 +53,18 @@ def check(
         _print(told)
         _print_network(loaded)
         _print_live(found)
+    refuse_no_place(loaded.state_dir)
     if any(one["trouble"] for part in found.values() for one in part):
         raise typer.Exit(1)
+
+
+def _refuse_no_ports(site: "Site") -> None:
+    from drivers.endpoints import SerialPort
+    from drivers.transport import refuse_no_device
+
+    for config in site.lines.values():
+        if isinstance(config, SerialPort):
+            refuse_no_device(config.path)
 
 
 def _refuse_beside_agent(site: "Site") -> None:

@@ -1,14 +1,16 @@
 """One process per state directory: a lock file that the kernel lets go of however its holder ends."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agent.errors import StateHeldError
 
 LOCK_NAME = "agent.lock"
+_ELSEWHERE = "or name another place with state_dir or --state-dir"
 
 
 @contextmanager
@@ -33,14 +35,32 @@ def hold(state_dir: Path) -> Iterator[None]:
         os.close(lock)
 
 
+def refuse_no_place(state_dir: Path) -> None:
+    """What `hold` raises where the state directory cannot be, without making or holding anything."""
+    with suppress(PermissionError):  # who asks may see less than the agent's own user
+        if state_dir.exists() and not state_dir.is_dir():
+            raise _no_directory(state_dir)
+        if not state_dir.parent.exists():
+            raise _no_parent(state_dir)
+
+
 def _ensure(state_dir: Path) -> None:
     try:
         state_dir.mkdir(mode=0o700, exist_ok=True)
     except FileNotFoundError as error:
-        raise FileNotFoundError(
-            error.errno, f"the state directory's parent {state_dir.parent} does not exist; create it, "
-            "or name another place with state_dir or --state-dir", str(state_dir)
-        ) from error  # fmt: skip
+        raise _no_parent(state_dir) from error
+    except FileExistsError as error:
+        raise _no_directory(state_dir) from error
+
+
+def _no_parent(state_dir: Path) -> FileNotFoundError:
+    why = f"the state directory's parent {state_dir.parent} does not exist; create it, {_ELSEWHERE}"
+    return FileNotFoundError(errno.ENOENT, why, str(state_dir))
+
+
+def _no_directory(state_dir: Path) -> FileExistsError:
+    why = f"the state directory is something else: no directory; move it away, {_ELSEWHERE}"
+    return FileExistsError(errno.EEXIST, why, str(state_dir))
 
 
 def _lock(lock: int, state_dir: Path) -> None:

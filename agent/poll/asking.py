@@ -9,6 +9,7 @@ from agent.poll.unit import Ask, Unit
 from agent.records import Miss, Sample
 from drivers.modbus.outcome import Exchange
 from drivers.modbus.pdu import Read
+from drivers.nameplate import Nameplate
 
 # Modbus application protocol V1.1b3, 7: 04 device failure, 05 acknowledge, 06 busy: later, not never.
 LATER_CODES = (0x04, 0x05, 0x06)
@@ -65,6 +66,13 @@ class Partial:
         self.sent_us = self.sent_us or exchange.sent_boot_us
         self.questionable = self.questionable or exchange.questionable
         self.data[index] = exchange.data
+
+
+def plate_heard(unit: Unit, partial: Partial | None, at_us: int) -> tuple[str, Nameplate, int, int]:
+    """The meter, what it says of itself, when that was asked for and heard. Nothing, of bytes that may be another's."""
+    if partial is None or partial.questionable:
+        return unit.meter, Nameplate(), at_us, at_us
+    return unit.meter, unit.plate_of(partial.data), partial.sent_us or at_us, at_us
 
 
 class FirstSets:

@@ -25,11 +25,12 @@ ROOM = 0.5
 class Learning:
     """meter: the one on trial, None while there is none. learnt: refresh by meter, in microseconds.
 
-    pace: told how often to watch a meter from now on; found: told the refresh of a meter, and its pace
+    pace: told how often to watch a meter from now on; found: told the refresh of a meter, None where its trial has told
+    nothing, and its pace
     """
 
     def __init__(
-        self, units: Sequence[Unit], pace: Callable[[str, int], None], found: Callable[[str, int, int], None]
+        self, units: Sequence[Unit], pace: Callable[[str, int], None], found: Callable[[str, int | None, int], None]
     ) -> None:
         self.meter: str | None = None
         self.learnt: dict[str, int] = {}
@@ -117,4 +118,4 @@ class Learning:
             self.learnt.pop(meter, None)
         else:
             self.learnt[meter] = refresh_us
-            self._found(meter, refresh_us, pace)
+        self._found(meter, refresh_us, pace)

@@ -1,25 +1,25 @@
 """The loop that asks: one per line, one request at a time, values and misses handed on at once."""
 
 import asyncio
-import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 
-from agent.poll.asking import GATEWAY_CODES, LATER_CODES, Asked, Asks, FirstSets, Partial, miss_of
+from agent.poll.asking import GATEWAY_CODES, LATER_CODES, Asked, Asks, FirstSets, Partial, miss_of, plate_heard
 from agent.poll.health import HEALTHY, Health
 from agent.poll.learning import ROOM, Learning
 from agent.poll.mutes import MISSES_TO_MUTE, Mutes
 from agent.poll.place import Strays
 from agent.poll.roll import Roll
+from agent.poll.said import Said
 from agent.poll.schedule import Schedule, Turn, Work
 from agent.poll.tally import Recent, Tally
 from agent.poll.unit import Ask, Unit
 from agent.records import Miss, Quality, Sample
 from agent.supervisor import Relay
 from drivers.line import Exchange
+from drivers.nameplate import Nameplate
 from drivers.wheel import Wheel
 
-log = logging.getLogger("lamplighter.poll")
 _new = tuple.__new__  # what Sample(...) does, without its Python-level constructor
 # The watchdog wants to see that somebody is there; and while the machine is suspended the loop's clock stands still.
 _LONGEST_NAP_US = 1_000_000
@@ -28,9 +28,9 @@ _LONGEST_NAP_US = 1_000_000
 class LinePoller:
     """Polls the units of one line until cancelled.
 
-    on_sample: called with every completed job's values; on_miss: with every request that stayed without
-    values. Both are plain calls: detection and journal hang directly on them.
-    on_refresh: called with a meter and its refresh in microseconds, once that is learnt
+    on_sample: called with every completed job's values; on_miss: with every request that stayed without values;
+    on_refresh: with a meter and its refresh in microseconds, once it is learnt; on_plate: with a meter, its nameplate
+    and when that was asked for and heard. All are plain calls: detection and journal hang directly on them.
     """
 
     def __init__(
@@ -43,32 +43,28 @@ class LinePoller:
         *,
         wheel: Wheel | None = None,
         on_refresh: Callable[[str, int], None] = lambda meter, refresh_us: None,
+        on_plate: Callable[[str, Nameplate, int, int], None] = lambda meter, plate, sent_us, at_us: None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._line = line
         self._units = {unit.meter: unit for unit in units}
         self._asks = {unit.meter: unit.asks() for unit in units}
-        self._now_us = now_us
-        self._on_sample = on_sample
-        self._on_miss = on_miss
-        self._on_refresh = on_refresh
+        self._line, self._now_us = line, now_us
+        self._on_sample, self._on_miss = on_sample, on_miss
+        self._on_refresh, self._on_plate = on_refresh, on_plate
         self._wheel = wheel or Wheel(now_us)
         self._roll = Roll(self._units, jitter)
         self._partial: dict[tuple[str, Work], Partial] = {}
-        self._mutes = Mutes()
         self._down: set[str] = set()  # who had no answer because the line was down
-        self._strays = Strays()
+        self._mutes, self._strays, self._said = Mutes(), Strays(), Said(line.name, len(units))
         self._first_sets = FirstSets(units)
         self._learning = Learning(units, lambda meter, pace_us: self._schedule.pace(meter, pace_us), self._found)
         self._out: Asked | None = None
         self._relay = Relay()
         self._nap: asyncio.Future[None] | None = None
-        self._planned_us = 0
         self._heard = self._on_heard  # one object, by which the line knows it
         jobs = [job for n, unit in enumerate(units) for job in unit.jobs(n / len(units))]
-        self.last_round_us = now_us()
-        self.tally = Tally()
-        self.recent = Recent()
+        self._planned_us, self.last_round_us = 0, now_us()
+        self.tally, self.recent = Tally(), Recent()
         self._schedule = Schedule.starting(jobs, self.last_round_us)
 
     async def run(self) -> None:
@@ -203,6 +199,8 @@ class LinePoller:
         if exchange.outcome == "answered":
             self._roll.answered(asked.ask, asked.at_us, exchange)
             self._answered(turn, asked.ask, exchange)
+        elif turn.job.work == "plate" and exchange.outcome != "down":
+            self._done(turn, self._now_us())  # many maps' families have it in part: no word of the unit
         elif exchange.outcome == "refused" and exchange.code not in GATEWAY_CODES:
             self._refusal(turn, asked.ask, exchange)
         else:
@@ -218,7 +216,7 @@ class LinePoller:
         self._units[unit.meter], self._asks[unit.meter] = moved, moved.asks()
         self._schedule.replace(unit.meter, moved.jobs(), self._now_us())
         self._learning.anew(moved)
-        log.info("meter.found meter=%s model=%d address=%d", unit.meter, block.id, block.start)
+        self._said.found(unit.meter, block.id, block.start)
 
     def _answered(self, turn: Turn, ask: Ask, exchange: Exchange) -> None:
         meter = turn.job.meter
@@ -249,6 +247,9 @@ class LinePoller:
             return
         self._first_sets.asked(turn.job.meter, turn.job.work)
         partial = self._partial.pop((turn.job.meter, turn.job.work), None)
+        if turn.job.work == "plate":
+            self._on_plate(*plate_heard(self._units[turn.job.meter], partial, at_us))
+            return
         if partial is None:
             return
         # At once, not read by read: a scale register may stand in another read than what it scales.
@@ -266,8 +267,7 @@ class LinePoller:
         """What a job brought goes to detection and journal."""
         meter, watch = turn.job.meter, turn.job.work == "watch"
         if watch:
-            watched = self.tally.watched
-            watched[meter] = watched.get(meter, 0) + 1
+            self.tally.looked(meter)
             if meter in self._learning:
                 self._learning.look(meter, turn.due_us, replies, sent_us, at_us)
         quality: Quality = "questionable" if questionable else "good"
@@ -276,9 +276,10 @@ class LinePoller:
         if whole is not None:
             self._on_sample(whole)
 
-    def _found(self, meter: str, refresh_us: int, pace_us: int) -> None:
-        log.info("meter.refresh meter=%s refresh_s=%.3f watch_s=%.3f", meter, refresh_us / 1e6, pace_us / 1e6)
-        self._on_refresh(meter, refresh_us)
+    def _found(self, meter: str, refresh_us: int | None, pace_us: int) -> None:
+        self._said.refresh(meter, refresh_us, pace_us)
+        if refresh_us is not None:
+            self._on_refresh(meter, refresh_us)
 
     def _refusal(self, turn: Turn, ask: Ask, exchange: Exchange) -> None:
         """The meter lives and says no: go on with what it does give, and ask again for this in some minutes."""
@@ -292,7 +293,7 @@ class LinePoller:
         """A read that stays unanswered time and again, while the meter answers others, is left alone for a while."""
         meter, names = turn.job.meter, ",".join(ask.names)
         if self._mutes.missed(meter, ask.read, why, self._now_us(), misses):
-            log.warning("meter.mute meter=%s %s: %s; left out: %s", meter, ask.place, why, names)
+            self._said.mute(meter, ask.place, why, names)
 
     def mute(self, meter: str) -> tuple[str, ...]:
         """What this meter does not give although its map says so, in words."""
@@ -307,14 +308,13 @@ class LinePoller:
         elif exchange.outcome in ("silent", "garbled") and turn.job.work != "watch":
             self._miss_read(turn, asked.ask, exchange.outcome)
         self._done(turn, now_us)
-        silent = exchange.outcome == "silent"
-        before, after = self._roll.missed(meter, now_us, silent=silent, hurried=turn.hurried)
+        before, after = self._roll.missed(meter, now_us, silent=exchange.outcome == "silent", hurried=turn.hurried)
         if after.state == "silent" and before.state != "silent":
             self._schedule.paused[meter] = None
             for work in self._asks[meter]:
                 self._partial.pop((meter, work), None)
             self._first_sets.drop(meter)
-            log.warning("meter.silent line=%s meter=%s outcome=%s", self._line.name, meter, exchange.outcome)
+            self._said.silent(meter, exchange.outcome, len(self._schedule.paused))
         elif after.state == "doubtful" and exchange.outcome != "down":
             self._schedule.retry(meter, now_us)
             self._partial.pop((meter, self._units[meter].cheapest), None)  # asked anew from its first read on
@@ -328,14 +328,14 @@ class LinePoller:
             self._schedule.resume(meter, self._now_us())
         self._down.clear()
         if back:
-            log.info("line.back line=%s meters=%d asked at once", self._line.name, len(back))
+            self._said.back(len(back))
 
     def _alive(self, meter: str) -> None:
         before = self._roll.alive(meter)
         if before.state == "silent":
             self._schedule.resume(meter, self._now_us())
             self._learning.anew(self._units[meter])
-            log.info("meter.recovered line=%s meter=%s misses=%d", self._line.name, meter, before.misses)
+            self._said.recovered(meter, before.misses)
 
     def _probe(self, now_us: int) -> Turn | None:
         """A silent unit that may be asked now."""

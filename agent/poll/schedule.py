@@ -7,6 +7,8 @@ over most of its period, and the full sets of a line's meters are spread against
 the gaps that the watches leave, and never stop the watching. Only the first ones, at the start, are in a hurry. The
 last quarter of the period stays free: with deadlines up to its end, a line without idle time finished each full set
 just too late for its next tick, and brought one every second period.
+A unit in doubt is asked again before anything else, in the rush of the start too; only not right after another
+re-try or miss while something else waits: on a line of dead units the living have every other turn.
 A tick that could not be served is counted, never queued: the next tick comes from the grid, not from now.
 
     | work  | what                      | deadline of a read                                                |
@@ -15,6 +17,7 @@ A tick that could not be served is counted, never queued: the next tick comes fr
     | poll  | the full set              | its share of the period                                           |
     | slow  | counters, on a tight line | its share of its longer period: it comes last, and is never left  |
     | log   | what the meter latches    | likewise; within a second where something happened (`hasten`)     |
+    | plate | serial number, firmware   | ten seconds, and none while a meter has the line's attention      |
 
 Attention: while something happens at a meter, it is watched as fast as is useful, full sets wait up to ten seconds
 longer for their turn, and the watch of any other meter has its deadline almost two seconds after the one before it, or
@@ -26,13 +29,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-Work = Literal["watch", "poll", "slow", "log"]
+Work = Literal["watch", "poll", "slow", "log", "plate"]
 
 # The first full set brings the first reading: its reads have a second.
 _FIRST_SPREAD_US = 1_000_000
 # While a meter has the line's attention.
 _POLL_PATIENCE_US = 10_000_000
-_OTHERS_US, _OTHERS_SOON_US = 1_700_000, 200_000
+# The others are still looked at this often at least.
+BESIDE_US = 2_000_000
+_OTHERS_SOON_US = 200_000
+_OTHERS_US = BESIDE_US - _OTHERS_SOON_US - 100_000  # an exchange may take that long
+# Who the meter is may wait until everything else had its turn.
+_PLATE_PATIENCE_US = 10_000_000
 # The deadline a flat-out watch has: short enough to come first, long enough that an overdue full set gets its turn.
 _FLAT_OUT_US = 50_000
 
@@ -82,6 +90,8 @@ class _Slot:
 
     def deadline_us(self, alert: bool) -> int:
         """alert: some meter of this line has its attention."""
+        if self.job.work == "plate":
+            return self.due_us + _PLATE_PATIENCE_US
         if self.job.work != "watch":
             share_us = (self.index + 1) * self._spread_us // self.job.reads
             return self.due_us + share_us + (_POLL_PATIENCE_US if alert else 0)
@@ -123,6 +133,8 @@ class Schedule:
     _slots: list[_Slot]
     paused: dict[str, None] = field(default_factory=dict)  # an ordered set: who was probed goes to its end
     _alert_until_us: int = 0
+    _doubted: dict[str, None] = field(default_factory=dict)  # whose re-try waits, in this order
+    _missed: bool = False  # the last read was one, or was missed
 
     @classmethod
     def starting(cls, jobs: Sequence[Job], now_us: int) -> "Schedule":
@@ -130,10 +142,26 @@ class Schedule:
         return cls([_Slot(job, now_us, job.period_us) for job in jobs if job.reads])
 
     def turn(self, now_us: int) -> Turn | None:
-        """The due read with the earliest deadline, or None while nothing is due."""
+        """A re-try, or the due read with the earliest deadline, or None while nothing is due."""
+        first = None if self._missed or not self._doubted else self._retry()
+        if first is None:
+            first = self._earliest(now_us)
+        if first is None:
+            return None
+        job, nth = first.job, first.index
+        return _new(Turn, (job, nth, first.due_us, nth + 1 == job.reads, 0, False))
+
+    def _retry(self) -> _Slot | None:
+        doubted = (meter for meter in self._doubted if meter not in self.paused)
+        return next((self._cheapest(meter) for meter in doubted), None)
+
+    def _earliest(self, now_us: int) -> _Slot | None:
         first = None
         for slot in self._slots:
             if slot.due_us > now_us or (self.paused and slot.job.meter in self.paused):
+                continue
+            if slot.job.work == "plate" and not slot.index and self.alert(now_us):
+                slot.due_us = self._alert_until_us
                 continue
             if first is None:
                 first = slot
@@ -143,14 +171,12 @@ class Schedule:
                 alert = self.alert(now_us)
                 one, other = slot.deadline_us(alert), first.deadline_us(alert)
                 first = slot if one < other or (one == other and slot.seen_us < first.seen_us) else first
-        if first is None:
-            return None
-        job, nth = first.job, first.index
-        return _new(Turn, (job, nth, first.due_us, nth + 1 == job.reads, 0, False))
+        return first
 
     def done(self, turn: Turn, now_us: int) -> None:
         """The read was asked, whatever came of it: go on to the job's next read, or to its next tick."""
         slot = self._slot(turn.job)
+        self._missed = bool(self._doubted) and self._doubted.pop(turn.job.meter, self) is None
         if turn.last:
             slot.advance(now_us, self.alert(now_us))
         else:
@@ -194,20 +220,21 @@ class Schedule:
 
     def replace(self, meter: str, jobs: Sequence[Job], now_us: int) -> None:
         """A meter has other reads from now on; all of them are due at once."""
+        self._doubted.pop(meter, None)
         self._slots = [slot for slot in self._slots if slot.job.meter != meter]
         self._slots += [_Slot(job, now_us, job.period_us) for job in jobs if job.reads]
 
     def retry(self, meter: str, now_us: int) -> None:
         """A meter is in doubt: its watch, or whatever it has, is due at once. Its full set waits for its tick."""
-        slot = next(slot for slot in self._slots if slot.job.meter == meter)
-        slot.index, slot.due_us = 0, now_us
+        self._again(meter, now_us)
+        self._doubted[meter] = None
+        self._missed = True
 
     def probe(self, meter: str, now_us: int, wait_us: int, *, hurried: bool) -> Turn:
         """The first read of a paused meter, out of turn. It is the last one now in the round of probes; ticks that pass
         while it is silent are not missed."""
         self.paused[meter] = self.paused.pop(meter)
-        slot = next(slot for slot in self._slots if slot.job.meter == meter)
-        slot.index, slot.due_us = 0, now_us
+        slot = self._again(meter, now_us)
         return Turn(slot.job, 0, now_us, slot.job.reads == 1, wait_us, hurried)
 
     def next_due_us(self) -> int | None:
@@ -225,6 +252,15 @@ class Schedule:
         for slot in self._slots:
             if slot.job.meter == meter and slot.job.work == "watch":
                 slot.period_us = period_us
+
+    def _again(self, meter: str, now_us: int) -> _Slot:
+        slot = self._cheapest(meter)
+        slot.index, slot.due_us = 0, now_us
+        return slot
+
+    def _cheapest(self, meter: str) -> _Slot:
+        """A meter's watch, or whatever it has."""
+        return next(slot for slot in self._slots if slot.job.meter == meter)
 
     def _slot(self, job: Job) -> _Slot:
         for slot in self._slots:

@@ -28,6 +28,9 @@ class Tally:
     worst_late_us: int = 0
     watched: dict[str, int] = field(default_factory=dict)
 
+    def looked(self, meter: str) -> None:
+        self.watched[meter] = self.watched.get(meter, 0) + 1
+
     def turn(self, turn: Turn, asked_us: int, ended_us: int) -> None:
         self.busy_us += ended_us - asked_us
         if turn.job.work != "watch" or turn.wait_us:

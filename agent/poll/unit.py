@@ -1,11 +1,13 @@
 """One meter as the poller sees it."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from agent.poll.schedule import Job, Work
 from drivers.codec import Decoder
+from drivers.identity import IdRead
 from drivers.modbus.pdu import Read
+from drivers.nameplate import Nameplate, nameplate
 from drivers.plan import PlannedRead
 from drivers.sunspec import Block
 
@@ -24,6 +26,7 @@ class Unit:
     auto:      watch_us is the map's idea of the meter's refresh: to be learnt
     wire_s:    wire time of one read and its reply, without any turn-around
     floor_s, ceiling_s: least and most that its turn-around may take
+    plate:     reads of its serial number and firmware, if its map has any
     moved:     the unit with its map moved to where the device turns out to keep it; None where its place is fixed
     """
 
@@ -41,6 +44,8 @@ class Unit:
     slow_us: int = 0
     log: Decoder | None = None
     log_us: int = 0
+    plate: tuple[IdRead, ...] = ()
+    plate_us: int = 0
     auto: bool = False
     refresh_us: int = 0
     moved: "Callable[[Block], Unit] | None" = None
@@ -55,7 +60,13 @@ class Unit:
             jobs.append(self._job("slow", self.slow, self.slow_us, share))
         if self.log is not None:
             jobs.append(self._job("log", self.log, self.log_us, share))
+        if self.plate:
+            jobs.append(Job(self.meter, "plate", self.plate_us, len(self.plate), round(share * self.plate_us)))
         return tuple(jobs)
+
+    def plate_of(self, replies: Mapping[int, bytes]) -> Nameplate:
+        """By what its reads brought."""
+        return nameplate(self.plate, replies)
 
     def _job(self, work: Work, decoder: Decoder, period_us: int, share: float) -> Job:
         lead_us = (min(_LEAD_US, period_us // 2) + round(share * period_us)) % period_us
@@ -66,12 +77,16 @@ class Unit:
         decoders: dict[Work, Decoder | None] = {
             "watch": self.watch, "poll": self.poll, "slow": self.slow, "log": self.log
         }  # fmt: skip
-        return {work: tuple(self._asks(decoder)) for work, decoder in decoders.items() if decoder is not None}
+        asks = {work: tuple(self._asks(one, one.plan.reads)) for work, one in decoders.items() if one is not None}
+        if self.plate:
+            reads = [PlannedRead(one.read, (), None) for one in self.plate]
+            asks["plate"] = tuple(replace(ask, plain=False) for ask in self._asks(self.watch, reads))
+        return asks
 
-    def _asks(self, decoder: Decoder) -> Iterator["Ask"]:
+    def _asks(self, decoder: Decoder, reads: Sequence[PlannedRead]) -> Iterator["Ask"]:
         floor_us, ceiling_us = round(self.floor_s * 1e6), round(self.ceiling_s * 1e6)
-        plain = len(decoder.plan.reads) == 1 and self.moved is None
-        for planned in decoder.plan.reads:
+        plain = len(reads) == 1 and self.moved is None
+        for planned in reads:
             wire_us = round(self.wire_s(planned) * 1e6)
             yield Ask(self, decoder, planned.read, planned, wire_us, floor_us, ceiling_us, plain)
 

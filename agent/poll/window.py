@@ -39,7 +39,8 @@ class Window:
     """The open interval of one meter. Times are UTC microseconds.
 
     voltages: the channels whose band decides on the pace, against `nominal_v`;
-    watched: the quantities that get mean, min and max.
+    watched: the quantities that get mean, min and max;
+    no_rest: the map has no others, so that each look is the full set.
     """
 
     meter: str
@@ -47,6 +48,7 @@ class Window:
     voltages: tuple[str, ...]
     watched: Collection[str]
     every_us: int
+    no_rest: bool = False
     _band_v: tuple[float, float] = (0.0, 0.0)
     _start_us: int | None = None
     _end_us: int = 0
@@ -77,7 +79,7 @@ class Window:
         tick_us = at_us // grid_us * grid_us + grid_us
         self._end_us = min(self._end_us, tick_us) if self._end_us > at_us else tick_us
         self._since_us = (self._end_us - 1) // self.every_us * self.every_us
-        if not self._primed and sample.full and (self._stats or self._put_by):
+        if not self._primed and (sample.full or self.no_rest) and (self._stats or self._put_by):
             self._primed = True
             return self._close(at_us)
         return ended

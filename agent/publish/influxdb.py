@@ -6,6 +6,7 @@ Only 204 is an acknowledgement. A refused line is found by halving; sending the 
 
 import asyncio
 import gzip
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -20,11 +21,13 @@ from agent.publish.forwarder import ACCEPT, Verdict
 from agent.publish.influx_rules import Answer, meaning, retry_after_s, words_of
 from agent.publish.line_protocol import LineEncoder
 from agent.publish.tls import client_context, explain
-from agent.records import Event, Gap, Incident, Reading, Trace
+from agent.records import Event, Gap, Incident, MeterInfo, Reading, Trace
 from agent.site import InfluxSite
 
 if TYPE_CHECKING:
     from influxdb_client.client.influxdb_client import InfluxDBClient
+
+log = logging.getLogger("lamplighter.publish")
 
 _CONNECT_S = 3.0
 _ANSWER_S = 10.0
@@ -47,6 +50,7 @@ class InfluxSink:
     """Writes one gateway's entries to one bucket. `send` and `rest` are what the forwarder calls.
 
     hold:   says why nothing may be written now (a clock that is not set), None to go ahead
+    infos:  what stands at the meters' places: each is written once, with the next entries
     newest: latest revisions of events and incidents known from before: an older one from the backlog must not overwrite
             a newer one that was sent live
     """
@@ -58,12 +62,15 @@ class InfluxSink:
         *,
         hold: Callable[[], str | None] = lambda: None,
         newest: Iterable[Event | Incident] = (),
+        infos: Callable[[], Iterable[MeterInfo]] = tuple,
         timeout_s: float = _ANSWER_S,
         pause_s: float = _PAUSE_S,
     ) -> None:
         self._site = site
         self._encoder = encoder
         self._hold = hold
+        self._infos = infos
+        self._told: dict[str, MeterInfo] = {}
         self._revisions = {event.id: event.revision for event in newest}
         self._timeout_s = timeout_s
         self._pause_s = pause_s
@@ -86,11 +93,15 @@ class InfluxSink:
             raise SinkError(held)
         verdicts: dict[int, Verdict] = {}
         rows = self._encode(entries, verdicts)
+        news = [info for info in self._infos() if self._told.get(info.meter) != info]
+        # Their places in the batch are negative: no entry stands there.
+        rows += [_Row(-1 - n, self._encoder.meter_info(info)) for n, info in enumerate(news)]
         try:
             await self._deliver(rows, verdicts)
             why = ""
         except SinkError as error:
             why = str(error)
+        self._told |= {info.meter: info for n, info in enumerate(news) if _settled(info, verdicts.get(-1 - n))}
         for index, entry in enumerate(entries):
             if isinstance(entry.record, Event | Incident) and verdicts.get(index) == ACCEPT:
                 self._remember(entry.record)
@@ -223,6 +234,13 @@ class InfluxSink:
         self._revisions[told.id] = max(told.revision, self._revisions.pop(told.id, 0))
         if len(self._revisions) > _EVENTS_REMEMBERED:
             del self._revisions[next(iter(self._revisions))]
+
+
+def _settled(info: MeterInfo, verdict: Verdict | None) -> bool:
+    """Stored, or refused for ever: the second is said."""
+    if verdict is not None and verdict != ACCEPT:
+        log.warning("influxdb.info_refused meter=%s: %s", info.meter, verdict.reason)
+    return verdict is not None
 
 
 async def _in_thread(work: Callable[[], Answer]) -> Answer:

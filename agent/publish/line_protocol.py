@@ -2,6 +2,10 @@
 
 One type per field for ever: numbers are floats, instants integers (microseconds since 1970, ``*_us``), truths
 booleans, everything else strings. A second write of the same row changes nothing: same tags, same nanosecond.
+
+Line protocol has no null, and the database unites the fields of all writes to a point: a number that a later revision
+of an event or incident has no longer stays there. So each revision names in `absent` the numbers it has not: what
+stands beside them in the point is an earlier revision's. In `event_log` each revision has a point of its own.
 """
 
 import math
@@ -10,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.records import CLASSES, Event, Gap, Incident, Reading, Trace
+from agent.records import CLASSES, Event, Gap, Incident, MeterInfo, Reading, Trace
 from agent.trace_rows import LOST, QUESTIONABLE, row_struct
+from drivers.quantities import PHASES, VOLTAGES_LL, VOLTAGES_LN
 
 ABSENT = "none"  # what a tag says that has nothing to say: InfluxDB knows no empty tag
 Instant = int
@@ -23,7 +28,7 @@ _NUMBERS = (
 _INSTANTS = ("reported_us", "start_us", "start_earliest_us", "end_us", "end_earliest_us")
 _TEXTS = (
     "id", "state", "scope", "basis", "line", "mode", "parent", "voltage_basis", "reference", "profile",
-    "config", "direction", "unbalance_method",
+    "config", "direction", "unbalance_method", "meter_serial",
 )  # fmt: skip
 _LISTS = ("path", "evidence", "supersedes", "because", "channels", "phases")
 _INCIDENT_NUMBERS = ("revision", "confidence", "duration_min_s", "duration_max_s", "reclosed")
@@ -100,6 +105,17 @@ class LineEncoder:
             lines.append(f'{series} {numbers}{event},quality="{quality}" {at_ns}'.encode())
         return lines
 
+    def meter_info(self, info: MeterInfo) -> bytes:
+        """What stands at a meter's place, as one point at the time since when: sent again it changes nothing."""
+        said = {"serial": info.serial, "firmware": info.firmware}
+        fields = [
+            _text("model", info.model),
+            _number("voltage_ratio", info.voltage_ratio),
+            _number("current_ratio", info.current_ratio),
+            *(_text(key, value) for key, value in said.items() if value is not None),
+        ]
+        return self._point("meter_info", (info.meter, self.feeders.get(info.meter)), fields, _ns(info.since_us, 0))
+
     def gap(self, gap: Gap) -> bytes:
         """What had to be dropped before it was sent, as a `gateway` point: an eviction is never silent."""
         fields = [_number("dropped", gap.seq_hi - gap.seq_lo + 1), _text("dropped_reason", gap.reason)]
@@ -131,36 +147,53 @@ class LineEncoder:
 
 
 def _event_fields(event: Event) -> list[str]:
-    fields = [_number(key, getattr(event, key)) for key in _NUMBERS]
+    fields = _numbers(_event_numbers(event))
     fields += [_instant(key, getattr(event, key)) for key in _INSTANTS]
     # Texts are written when empty, too: a revision that takes something back must overwrite it.
     fields += [_text(key, getattr(event, key) or "") for key in _TEXTS]
     fields += [_text(key, ",".join(getattr(event, key))) for key in _LISTS]
-    fields += [_number(f"extreme_{key}", value) for key, value in event.extreme_by_channel.items()]
     fields += [_text(f"class_{key}", event.classes.get(key, "")) for key in CLASSES]
-    customers = event.customers or (None, None)
-    fields += [_number("customers_min", customers[0]), _number("customers_max", customers[1])]
     fields.append(_truth("clock_synced", event.clock.synced))
-    fields.append(_number("clock_uncertainty_s", event.clock.uncertainty_s))
     fields.append(_truth("open_at_start", event.open_at_start))
     return fields
 
 
+def _event_numbers(event: Event) -> dict[str, float | None]:
+    """All that an event can have, those it has not among them."""
+    numbers: dict[str, float | None] = {key: getattr(event, key) for key in _NUMBERS}
+    judged = VOLTAGES_LL if event.voltage_basis == "ll" else VOLTAGES_LN
+    channels = (*(judged if event.voltage_basis else ()), *event.extreme_by_channel)
+    numbers |= {f"extreme_{channel}": event.extreme_by_channel.get(channel) for channel in channels}
+    numbers["customers_min"], numbers["customers_max"] = event.customers or (None, None)
+    numbers["clock_uncertainty_s"] = event.clock.uncertainty_s
+    return numbers
+
+
 def _incident_fields(incident: Incident) -> list[str]:
-    fields = [_number(key, getattr(incident, key)) for key in _INCIDENT_NUMBERS]
+    fields = _numbers(_incident_numbers(incident))
     fields += [_instant(key, getattr(incident, key)) for key in _INSTANTS]
     fields += [_text(key, getattr(incident, key)) for key in _INCIDENT_TEXTS]
     fields += [_text(key, ",".join(getattr(incident, key))) for key in _INCIDENT_LISTS]
     fields.append(_text("words", " ".join(incident.words)))
-    counted = {"customers": incident.customers, "most": incident.most}
-    counted |= {f"customers_{phase}": bounds for phase, bounds in incident.by_phase.items()}
-    for key, bounds in counted.items():
-        low, high = bounds or (None, None)
-        fields += [_number(f"{key}_min", low), _number(f"{key}_max", high)]
     fields.append(_truth("locked_out", incident.locked_out))
     fields.append(_truth("clock_synced", incident.clock.synced))
-    fields.append(_number("clock_uncertainty_s", incident.clock.uncertainty_s))
     return fields
+
+
+def _incident_numbers(incident: Incident) -> dict[str, float | None]:
+    numbers: dict[str, float | None] = {key: getattr(incident, key) for key in _INCIDENT_NUMBERS}
+    counted = {"customers": incident.customers, "most": incident.most}
+    counted |= {f"customers_{phase}": incident.by_phase.get(phase) for phase in PHASES}
+    for key, bounds in counted.items():
+        numbers[f"{key}_min"], numbers[f"{key}_max"] = bounds or (None, None)
+    numbers["clock_uncertainty_s"] = incident.clock.uncertainty_s
+    return numbers
+
+
+def _numbers(numbers: Mapping[str, float | None]) -> list[str]:
+    """Those there are, and the names of those there are not."""
+    absent = (key for key, value in numbers.items() if not _number(key, value))
+    return [*(_number(key, value) for key, value in numbers.items()), _text("absent", ",".join(absent))]
 
 
 def _ns(at_us: Instant, tail: int) -> int:

@@ -72,6 +72,34 @@ def test_state_dir_overrides_the_sites(lamplighter: CommandLine, site_file: Path
     assert told["state_dir"] == "/elsewhere"
 
 
+def test_a_serial_path_that_is_a_file_is_refused_as_by_run(lamplighter: CommandLine, site_file: Path) -> None:
+    text = site_file.read_text(encoding="utf-8").replace('tcp = "127.0.0.1:1"', f'serial = "{site_file}"')
+    site_file.write_text(text, encoding="utf-8")
+    done = lamplighter("check", site_file)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"{site_file}: no terminal; a serial line needs a port such as /dev/serial/by-id/...\n"
+
+
+def test_a_serial_path_that_is_absent_is_sound(lamplighter: CommandLine, site_file: Path) -> None:
+    text = site_file.read_text(encoding="utf-8").replace('tcp = "127.0.0.1:1"', f'serial = "{site_file.parent}/none"')
+    site_file.write_text(text, encoding="utf-8")
+    assert lamplighter("check", site_file).code == 0
+
+
+@pytest.mark.parametrize(
+    ("place", "words"), [("no/such", "/no does not exist; create it"), ("site.toml", "no directory; move it away")]
+)
+def test_a_state_directory_that_run_would_not_get_is_told_below_the_rest(
+    place: str, words: str, lamplighter: CommandLine, site_file: Path
+) -> None:
+    done = lamplighter("check", site_file, "--state-dir", site_file.parent / place)
+    assert (done.code, "is sound" in done.out) == (1, True)
+    assert done.err.startswith(f"{site_file.parent / place}: the state directory")
+    assert words in done.err
+    assert "another place with state_dir or --state-dir" in done.err
+    assert not (site_file.parent / "no").exists()
+
+
 def test_live_finds_what_does_not_answer(lamplighter: CommandLine, site_file: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as broker:
         port = broker.getsockname()[1]

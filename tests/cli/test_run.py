@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -42,6 +44,12 @@ def test_a_signal_during_the_start_is_no_failure(site_file: Path, number: signal
         running.process.send_signal(number)
         assert running.process.wait(10) == 0
         assert "Traceback" not in running.log
+
+
+def test_nothing_has_to_be_loaded_before_signals_are_answered() -> None:
+    code = "import os, sys; before = set(sys.modules); import agent.cli.entry; print(sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['agent', 'agent.cli', 'agent.cli.entry']"
 
 
 def test_sixty_meters_take_little_memory(site_file: Path) -> None:

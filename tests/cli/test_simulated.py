@@ -87,7 +87,11 @@ def test_demo_tells_its_first_events_and_ends_with_a_summary() -> None:
 
 
 def test_demo_for_programs_is_one_json_object() -> None:
-    told = json.loads(command("demo", "--for", "3", "--json", timeout_s=40).stdout)
+    # On a busy machine the first reading takes longer than on an idle one.
+    for for_s in ("3", "8", "20"):
+        told = json.loads(command("demo", "--for", for_s, "--json", timeout_s=60).stdout)
+        if told["readings"]:
+            break
     assert told["meters"] == 7
     assert told["readings"] > 0
 

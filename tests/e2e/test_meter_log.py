@@ -1,4 +1,5 @@
-"""What only the meter saw, on the whole way: a simulated meter that counts its own sags, the agent, a real broker."""
+"""What only the meter saw, on the whole way: a simulated meter that counts or flags its own sags, the agent, a real
+broker."""
 
 import asyncio
 import threading
@@ -28,7 +29,7 @@ kind = "tcp"
 [meters.m]
 line = "a"
 unit = 1
-model = "circutor-cvm-d32"
+model = "{model}"
 powered_by = "dc"
 refresh = "live"
 """
@@ -48,7 +49,7 @@ tcp = "{address}"
 [meters.m]
 line = "a"
 unit = 1
-model = "circutor-cvm-d32"
+model = "{model}"
 unproven = true
 powered_by = "dc"
 [mqtt]
@@ -57,9 +58,9 @@ url = "mqtt://127.0.0.1:{mqtt}"
 
 
 @contextmanager
-def simulated(steps: str) -> Iterator[Simulation]:
+def simulated(steps: str, model: str) -> Iterator[Simulation]:
     """A running simulation in a loop of its own."""
-    simulation = Simulation(parse_scenario(SCENARIO + steps, "lab.toml"))
+    simulation = Simulation(parse_scenario(SCENARIO.format(model=model) + steps, "lab.toml"))
     loop, up = asyncio.new_event_loop(), threading.Event()
     over = asyncio.Event()
 
@@ -97,11 +98,12 @@ def test_a_sag_that_polling_cannot_see_is_told_and_one_that_both_see_is_told_onc
         STEP.format(at_s=20.2, do="sag", to_pu=0.5, for_s=3.0, phase="l3"),
         STEP.format(at_s=31.0, do="sag", to_pu=0.5, for_s=0.1, phase="l2"),
     ]
-    with mosquitto(tmp_path) as broker, simulated("\n".join(steps)) as simulation, Listener(broker.port) as listener:
+    text, model = "\n".join(steps), "circutor-cvm-d32"
+    with mosquitto(tmp_path) as broker, simulated(text, model) as simulation, Listener(broker.port) as listener:
         started_s = time.time() - (boot_us() - simulation.started_boot_us) / 1e6
         site = tmp_path / "site.toml"
         address = simulation.endpoints[0].address
-        site.write_text(SITE.format(state=tmp_path / "state", address=address, mqtt=broker.port))
+        site.write_text(SITE.format(state=tmp_path / "state", address=address, mqtt=broker.port, model=model))
         with agent(site) as running:
             eventually("a reading", lambda: listener.of("/m/reading"), 7)
 
@@ -134,3 +136,38 @@ def test_a_sag_that_polling_cannot_see_is_told_and_one_that_both_see_is_told_onc
     assert (missed["basis"], missed["kind"], missed["phases"]) == ("meter_log", "sag", ["l2"])
     assert seconds(missed["start_earliest"]) < stopped_s < started_s + 31.0 < seconds(missed["start"])
     assert all("count" not in name for reading in listener.of("/m/reading") for name in reading["values"])
+
+
+def test_a_flag_tells_of_the_sag_that_polling_cannot_see(tmp_path: Path):
+    until_us = 2_000_000 - boot_us() % 2_000_000 + 900_000
+    time.sleep(until_us / 1e6)  # looks come at about a second after the scenario's even seconds
+    steps = [
+        STEP.format(at_s=8.0, do="sag", to_pu=0.5, for_s=0.1, phase="l1"),
+        STEP.format(at_s=10.2, do="swell", to_pu=1.3, for_s=3.0, phase="l2"),  # after which the flags are read
+    ]
+    text, model = "\n".join(steps), "sunspec-meter"
+    with mosquitto(tmp_path) as broker, simulated(text, model) as simulation, Listener(broker.port) as listener:
+        started_s = time.time() - (boot_us() - simulation.started_boot_us) / 1e6
+        site = tmp_path / "site.toml"
+        address = simulation.endpoints[0].address
+        site.write_text(SITE.format(state=tmp_path / "state", address=address, mqtt=broker.port, model=model))
+        with agent(site) as running:
+            eventually("a reading", lambda: listener.of("/m/reading"), 7)
+
+            def cleared() -> bool:
+                return any("and cleared between" in words for body in final(listener) for words in body["evidence"])
+
+            eventually("a flag that was cleared", cleared, 25)
+            time.sleep(1)
+            assert running.stop()[0] == 0
+            assert "Traceback" not in running.log
+    bodies = {(body["kind"], body["basis"]): body for body in final(listener)}
+    assert set(bodies) == {("sag", "meter_log"), ("swell", "measured")}
+    unseen, swell = bodies["sag", "meter_log"], bodies["swell", "measured"]
+    start_s = started_s + 8.0
+    assert seconds(unseen["start_earliest"]) < start_s <= seconds(unseen["start"])
+    assert seconds(unseen["end_earliest"]) < start_s + 0.1 <= seconds(unseen["end"])
+    assert (unseen["state"], unseen["duration_min_s"], "phases" in unseen) == ("closed", 0, False)
+    assert "the meter's own undervoltage flag was set between " in " ".join(unseen["evidence"])
+    assert "the meter's own overvoltage flag was set between " in " ".join(swell["evidence"])
+    assert all("flag" not in name for reading in listener.of("/m/reading") for name in reading["values"])

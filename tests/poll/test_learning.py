@@ -23,7 +23,7 @@ class Rig:
 
     def __init__(self, *units: Unit, taken_us: int = 2000) -> None:
         self.paces: dict[str, int] = {each.meter: each.watch_us for each in units}
-        self.found: dict[str, tuple[int, int]] = {}
+        self.found: dict[str, tuple[int | None, int]] = {}
         self._units = {each.meter: each for each in units}
         self.learning = Learning(units, self._pace, self._found)
         self.at_us, self.taken_us = 0, taken_us
@@ -36,7 +36,7 @@ class Rig:
         self.paces[meter] = pace_us
         self.slowest_us[meter] = max(self.slowest_us[meter], pace_us)
 
-    def _found(self, meter: str, refresh_us: int, pace_us: int) -> None:
+    def _found(self, meter: str, refresh_us: int | None, pace_us: int) -> None:
         self.found[meter] = refresh_us, pace_us
 
     def look(self, times: int = 1, refresh_us: int = SECOND, replies: tuple[int, ...] = (0,)) -> None:
@@ -119,11 +119,12 @@ def test_an_abandoned_trial_gives_the_pace_back_and_is_made_again() -> None:
     assert rig.paces["a"] == 500_000
 
 
-def test_a_frozen_meter_goes_back_to_its_map() -> None:
+def test_a_frozen_meter_goes_back_to_its_map_and_it_is_told() -> None:
     rig = Rig(unit("a"))
     rig.learning.begin(())
     rig.look(10_000, refresh_us=1 << 60)
-    assert (rig.learning.meter, rig.paces["a"], rig.found, rig.learning.idle) == (None, SECOND, {}, False)
+    assert (rig.learning.meter, rig.paces["a"], rig.learning.idle) == (None, SECOND, False)
+    assert (rig.found, rig.learning.learnt) == ({"a": (None, SECOND)}, {})
 
 
 def test_a_meter_that_comes_back_as_another_one_is_tried_again_at_the_pace_it_had() -> None:

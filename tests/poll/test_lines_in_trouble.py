@@ -60,10 +60,16 @@ async def beside_a_healthy_one(line: Line, *units: int) -> AsyncIterator[tuple[P
 
 
 async def at_ease(healthy: Polled, for_s: float, meter: str = "m1") -> None:
-    """The healthy line, polled ten times a second, keeps its pace meanwhile."""
-    started_s = time.monotonic()
+    """The healthy line, polled ten times a second, keeps its pace meanwhile, as far as the machine lets it run."""
+    started_s, waited_s = time.monotonic(), waited_for_cpu_s()
     await asyncio.sleep(for_s)
-    assert healthy.count(meter, started_s) >= 0.85 * for_s / 0.1
+    had_s = for_s - (waited_for_cpu_s() - waited_s)
+    assert healthy.count(meter, started_s) >= 0.85 * had_s / 0.1
+
+
+def waited_for_cpu_s() -> float:
+    """What this thread has waited in all while it could have run, and others did (the kernel's sched-stats)."""
+    return int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
 
 
 # --- gateways on Modbus TCP
@@ -201,15 +207,18 @@ async def test_a_server_that_floods_is_cut_off_and_the_log_is_not_filled(caplog:
         async with beside_a_healthy_one(mad, 1) as (sick, healthy):
             await healthy.until("m1", 2.0)
             busy_s = time.process_time()
+            started_s = time.monotonic()
             await at_ease(healthy, 5.0)
-            busy_s = time.process_time() - busy_s
+            while mad.counters.reconnects < 2 and time.monotonic() - started_s < 30:  # noqa: ASYNC110 - a counter
+                await asyncio.sleep(0.05)
+            busy_s = (time.process_time() - busy_s) / (time.monotonic() - started_s)
         said = [text for record in caplog.records if "line=mad" in (text := record.getMessage())]
         ups_and_downs = [text.split()[0] for text in said if text.startswith(("line.up", "line.down"))]
         assert sick.samples == []
         assert mad.counters.reconnects >= 2
         assert ups_and_downs in (["line.up", "line.down"], ["line.up", "line.down", "line.up"])
         assert len(said) <= 6
-        assert busy_s < 1.25  # a quarter of a core, the flooding end included
+        assert busy_s < 0.25  # of a core, the flooding end included
     server.close()
 
 
@@ -240,8 +249,8 @@ async def test_a_serial_server_that_is_one_reply_behind_is_never_believed() -> N
         await at_ease(healthy, 3.0)
         while len(peer.heard.requests) < 40:  # noqa: ASYNC110 - the peer is a script
             await asyncio.sleep(0.05)
-        await sick.until("m1", 2.0)
-        await sick.until("m2", 2.0)
+        await sick.until("m1", 10.0)
+        await sick.until("m2", 10.0)
     assert sick.wrong() == []
     assert sick.line.counters.late >= 5
     assert peer.heard.connections == 1

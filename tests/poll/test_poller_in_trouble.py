@@ -382,4 +382,46 @@ def test_a_stranger_who_floods_a_line_that_goes_again_and_again_is_no_return_of_
     virtual_time.run(rig.run(60))
     assert {miss.outcome for miss in rig.misses} == {"down", "garbled"}
     said = Counter(record.getMessage().split()[0] for record in caplog.records)
-    assert said == {"meter.silent": 2}
+    assert said == {"line.silent": 1}
+
+
+def test_a_trial_that_tells_nothing_is_said_once_until_one_tells_something(caplog):
+    """A frozen meter, tried a second time after a silence."""
+    caplog.set_level("INFO")
+    line, found = FakeLine(), list[tuple[str, int]]()
+    rig = Rig(line, [unit(1, auto=True), unit(2)])
+
+    async def main() -> None:
+        poller = rig.make(on_refresh=lambda *told: found.append(told))
+        task = asyncio.create_task(poller.run())
+        for second in range(480):
+            line.dead = {1} if 230 <= second < 235 else set()
+            await asyncio.sleep(1)
+            poller.tick()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert poller.refresh_us("m1") is None
+
+    virtual_time.run(main())
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0] == "meter.refresh_unclear meter=m1 watch_s=1.000: as the map says"
+    assert [text.split()[0] for text in said] == ["meter.refresh_unclear", "meter.silent", "meter.recovered"]
+    assert not found
+
+
+def lines_said(caplog: pytest.LogCaptureFixture, line: FakeLine, meters: int, for_s: float) -> list[str]:
+    caplog.set_level("INFO")
+    virtual_time.run(Rig(line, [unit(n) for n in range(1, meters + 1)]).run(for_s))
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_a_hundred_meters_on_a_line_that_is_down_are_one_line_in_the_log(caplog):
+    said = lines_said(caplog, FakeLine(down=True), 100, 5)
+    assert said == ["line.silent line=a meters=100 outcome=down"]
+
+
+def test_a_dead_meter_is_said_by_name_and_so_is_the_only_one_of_a_line(caplog):
+    said = lines_said(caplog, FakeLine(dead={2}), 3, 60)
+    assert said == ["meter.silent line=a meter=m2 outcome=silent"]
+    caplog.clear()
+    assert lines_said(caplog, FakeLine(down=True), 1, 60) == ["meter.silent line=a meter=m1 outcome=down"]

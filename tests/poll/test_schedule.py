@@ -212,3 +212,61 @@ def test_probes_go_round():
         assert next(iter(schedule.paused)) == meter
         schedule.done(schedule.probe(meter, 700 * SECOND, 50_000, hurried=False), 700 * SECOND)
     assert [schedule.missed(f"m{n}") for n in (1, 2, 3)] == [0, 0, 0]
+
+
+def asked_in_doubt(schedule: Schedule, start_us: int, cost_us: int, timeout_us: int) -> list[int]:
+    """When m0, which stopped to answer, is asked for the first three times from then on."""
+    now_us, asked = start_us, list[int]()
+    while len(asked) < 3:
+        turn = schedule.turn(now_us)
+        if turn is None:
+            now_us = schedule.next_due_us()
+            continue
+        dead = turn.job.meter == "m0"
+        asked += [now_us] * dead
+        now_us += timeout_us if dead else cost_us
+        schedule.done(turn, now_us)
+        if dead:
+            schedule.retry("m0", now_us)
+    return asked
+
+
+def rush(meters: int) -> Schedule:
+    jobs = [Job(f"m{n}", "watch", SECOND, 1, hurry_us=200_000) for n in range(meters)]
+    jobs += [Job(f"m{n}", "poll", 10 * SECOND, 6, lead_us=n * SECOND) for n in range(meters)]
+    return Schedule.starting(jobs, 0)
+
+
+def test_a_unit_in_doubt_is_asked_again_at_once_in_the_rush_of_the_start_too():
+    """The first full sets of eight units take 3 s on this line: a re-try that waited behind them would be no re-try."""
+    asked = asked_in_doubt(rush(8), 0, cost_us=60_000, timeout_us=300_000)
+    assert [later - earlier for earlier, later in pairwise(asked)] == [360_000, 360_000]
+
+
+def test_a_unit_in_doubt_is_asked_again_at_once_while_another_has_the_attention():
+    schedule = rush(8)
+    serve(schedule, 0, 11 * SECOND, 60_000)
+    schedule.attend("m3", 11 * SECOND, 60 * SECOND)
+    asked = asked_in_doubt(schedule, 11 * SECOND, cost_us=60_000, timeout_us=300_000)
+    assert max(later - earlier for earlier, later in pairwise(asked)) <= 300_000 + 2 * 60_000
+
+
+def test_the_living_are_seen_while_many_units_are_in_doubt():
+    """Half of sixteen units are dead from the start: their re-tries take turns with the first looks at the others."""
+    schedule, dead = rush(16), {f"m{n}" for n in range(8)}
+    misses, seen, now_us = dict.fromkeys(dead, 0), dict[str, int](), 0
+    while len(seen) < 8 or schedule.paused.keys() != dead:
+        turn = schedule.turn(now_us)
+        meter = turn.job.meter
+        now_us += 300_000 if meter in dead else 60_000
+        schedule.done(turn, now_us)
+        if meter not in dead:
+            seen.setdefault(meter, now_us)
+            continue
+        misses[meter] += 1
+        if misses[meter] < 3:
+            schedule.retry(meter, now_us)
+        else:
+            schedule.paused[meter] = None
+    assert max(seen.values()) <= 8 * 300_000 + 8 * 360_000
+    assert now_us <= 8 * 3 * 300_000 + 3 * SECOND

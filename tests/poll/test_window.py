@@ -32,6 +32,13 @@ def test_the_first_reading_follows_the_first_full_set():
     assert (reading.time_us, reading.window_s) == (START + 40_000, 0.03)
 
 
+def test_a_meter_that_has_nothing_but_watched_quantities_is_read_in_full_at_the_first_look():
+    fresh = Window("m", 220.0, ("voltage_l1",), {"voltage_l1"}, 10 * SECOND, no_rest=True)
+    assert fresh.add(sample(221.0), START, START + 1).values == {"voltage_l1": 221.0}
+    fresh.add(sample(223.0), START + 2, START + 3)
+    assert fresh.flush(START + 10 * SECOND).values == {"voltage_l1": 223.0}
+
+
 def test_a_reading_covers_the_interval_that_ends_at_its_time():
     running = primed()
     assert [running.add(sample(220.0 + n), START + n * SECOND, START + n * SECOND) for n in range(1, 10)] == [None] * 9

@@ -19,7 +19,7 @@ from agent.errors import SinkError
 from agent.publish.forwarder import Verdict
 from agent.publish.influxdb import InfluxSink
 from agent.publish.line_protocol import LineEncoder
-from agent.records import Gap
+from agent.records import Gap, MeterInfo
 from agent.secret import Secret
 from agent.site import InfluxSite
 from agent.trace_rows import LOST, TraceSample, pack
@@ -56,7 +56,7 @@ def site_of(url: str, **changes: Any) -> InfluxSite:
 
 
 def sink_of(url: str, **changes: Any) -> InfluxSink:
-    options = {key: changes.pop(key) for key in ("hold", "newest", "timeout_s", "pause_s") if key in changes}
+    options = {key: changes.pop(key) for key in ("hold", "newest", "infos", "timeout_s", "pause_s") if key in changes}
     return InfluxSink(site_of(url, **changes), ENCODER, **options)
 
 
@@ -105,6 +105,24 @@ async def test_revisions_overwrite_the_event_and_the_log_keeps_both(database: Da
     assert [(row["revision"], row["state"]) for row in log] == [(1, "open"), (2, "closed")]
 
 
+async def test_a_number_that_a_later_revision_has_no_longer_is_named_and_the_log_has_the_truth(
+    database: Database,
+) -> None:
+    told = event(revision=2, state="closed", duration_min_s=1.0, duration_max_s=1.1, i_during=12.5)
+    wider = event(revision=3, state="closed", duration_min_s=0.2, duration_max_s=9.0, reported_us=told.reported_us + 9)
+    async with sink_of(database.shim.url) as sink:
+        await sink.send(entries(told))
+        await sink.send(entries(wider))
+    (point,) = database.influx.query("SELECT * FROM event")
+    assert (point["duration_s"], point["i_during"], point["revision"]) == (1.05, 12.5, 3), "fields are united"
+    assert {"duration_s", "i_during"} <= set(point["absent"].split(","))
+    assert "duration_max_s" not in point["absent"].split(",")
+    assert point["duration_max_s"] == 9.0
+    said = database.influx.query("SELECT revision, duration_s, i_during, absent FROM event_log")
+    assert [(row["revision"], row["duration_s"], row["i_during"]) for row in said] == [(2, 1.05, 12.5), (3, None, None)]
+    assert "duration_s" not in said[0]["absent"].split(",")
+
+
 async def test_an_old_revision_from_the_backlog_does_not_overwrite_a_newer_one(database: Database) -> None:
     closed = event(revision=2, state="closed")
     async with sink_of(database.shim.url) as sink:
@@ -148,6 +166,34 @@ async def test_a_part_in_which_every_reply_was_lost_has_nothing_to_write(databas
         assert actions(await sink.send(entries(lost, reading()))) == ["accept", "accept"]
         assert actions(await sink.send(entries(lost))) == ["accept"]
     assert database.influx.query("SELECT * FROM trace") == []
+
+
+async def test_what_stands_at_a_meters_place_is_written_once_and_again_when_it_changes(database: Database) -> None:
+    known = [MeterInfo("tx1", MIDNIGHT_US, "abb-b23", 1.0, 120.0, "123456", "B1.02")]
+    async with sink_of(database.shim.url, infos=lambda: known) as sink:
+        for number in range(2):
+            assert actions(await sink.send(entries(reading(number)))) == ["accept"]
+        (point,) = database.influx.query("SELECT * FROM meter_info")
+        assert (point["model"], point["serial"], point["firmware"]) == ("abb-b23", "123456", "B1.02")
+        assert (point["voltage_ratio"], point["current_ratio"], point["meter"]) == (1.0, 120.0, "tx1")
+        known[0] = MeterInfo("tx1", MIDNIGHT_US + 9, "abb-b23", 1.0, 120.0, "777")
+        await sink.send(entries(reading(3)))
+    async with sink_of(database.shim.url, infos=lambda: known) as after_restart:
+        await after_restart.send(entries(reading(4)))
+    points = database.influx.query("SELECT serial, firmware FROM meter_info")
+    assert [(point["serial"], point["firmware"]) for point in points] == [("123456", "B1.02"), ("777", None)]
+
+
+async def test_a_meters_place_is_written_when_the_database_is_back(database: Database) -> None:
+    known = [MeterInfo("tx1", MIDNIGHT_US, "abb-b23", 1.0, 120.0)]
+    held = ["the clock is not set"]
+    async with sink_of(database.shim.url, infos=lambda: known, hold=lambda: held[0] if held else None) as sink:
+        with pytest.raises(SinkError):
+            await sink.send(entries(reading()))
+        held.clear()
+        await sink.send(entries(reading()))
+    (point,) = database.influx.query("SELECT * FROM meter_info")
+    assert "serial" not in point
 
 
 async def test_a_gap_is_told(database: Database) -> None:

@@ -1,4 +1,6 @@
 import random
+from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -60,7 +62,7 @@ def test_an_event_carries_its_side_its_energy_and_its_classes() -> None:
         b'class_en50160="between C2 and C3"',
     ):  # fmt: skip
         assert field in line
-    assert b"unbalance_pct" not in line
+    assert b"unbalance_pct=" not in line
 
 
 def test_a_class_that_a_later_revision_takes_back_is_overwritten() -> None:
@@ -71,6 +73,24 @@ def test_a_class_that_a_later_revision_takes_back_is_overwritten() -> None:
     assert {field.split(b"=")[0] for field in given.split(b",") if field.startswith(b"class_")} == {
         field.split(b"=")[0] for field in taken.split(b",") if field.startswith(b"class_")
     }
+
+
+def test_a_revision_names_the_numbers_it_has_not() -> None:
+    told = event(state="closed", revision=2, voltage_basis="ln", duration_min_s=1.0, duration_max_s=1.1, customers=None)
+    line = ENCODER.event(replace(told, extreme_by_channel={"voltage_l1": 90.0}, residual_v=90.0, peak_v=nan)).decode()
+    absent = line.split('absent="')[1].split('"')[0].split(",")
+    assert {"peak_v", "extreme_voltage_l2", "extreme_voltage_l3", "customers_min", "i_before"} <= set(absent)
+    assert not any(f",{name}=" in line or f" {name}=" in line for name in absent)
+    for name in ("duration_s", "residual_v", "extreme_voltage_l1", "revision"):
+        assert f"{name}=" in line
+        assert name not in absent
+
+
+def test_an_incident_names_the_numbers_it_has_not() -> None:
+    line = ENCODER.incident(incident(customers=None, by_phase={})).decode()
+    absent = line.split('absent="')[1].split('"')[0].split(",")
+    assert {"customers_min", "customers_max", "customers_l1_min", "customers_l3_max"} <= set(absent)
+    assert not any(f",{name}=" in line or f" {name}=" in line for name in absent)
 
 
 def test_an_event_without_meter_and_feeder_says_none() -> None:

@@ -35,13 +35,18 @@ def site_of(folder: Path, body: str) -> Site:
 class Rig:
     """Instants in seconds. A meter answers at once, live, whenever time passes, until told otherwise."""
 
-    def __init__(self, site: Site, kept: Kept | None = None, at_s: float = 0.0, epoch: str = "e1") -> None:
+    def __init__(
+        self, site: Site, kept: Kept | None = None, at_s: float = 0.0, epoch: str = "e1", *, set_by_s: float = 0.0,
+        boot: str = "boot-1",
+    ) -> None:  # fmt: skip
+        """set_by_s: what somebody set the wall clock by between this run and the one before."""
         self.site, self.kept = site, kept or Kept()
-        self.at_s, self.set_by_us = at_s, 0
+        self.at_s, self.set_by_us = at_s, round(1e6 * set_by_s)
         self.clock = Clock(
             lambda: self.us(self.at_s),
             lambda: WALL_US + self.set_by_us + round(1e6 * self.at_s),
             SyncSource(Path("/no")),
+            boot,
         )
         self._ids = id_maker("gw-1", epoch)
         self._soon: list[Callable[[], None]] = []

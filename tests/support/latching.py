@@ -24,6 +24,8 @@ KEYS = tuple(f"voltage_{phase}" for phase in PHASES)
 STEMS = ("sag_count", "interruption_count", "swell_count")
 COUNTERS = tuple(Latch(f"{stem}_{phase}", stem, phase, 65536.0) for stem in STEMS for phase in PHASES)
 EXTREMES = tuple(Latch(f"voltage_{p}_{e}", f"voltage_{e}", p) for p in PHASES for e in ("min", "max"))
+FLAGS = tuple(Latch(f"{name}_flag", f"{name}_flag") for name in ("undervoltage", "overvoltage"))
+LIMITS = Latch("limit_bits", "limit_bits")
 FAILURES = Latch("power_failures", "power_failures", None, 65536.0)
 EXCHANGE_US = 20_000
 
@@ -41,13 +43,14 @@ class Fault:
 @dataclass
 class World:
     """What the meter measures. counts_at_end: a sag is counted when it is over; lag_s: its counters are older than its
-    voltages by that, which is no more than its refresh."""
+    voltages by that, which is no more than its refresh; flags_hold_s: they stand for so long after their cause."""
 
     faults: Sequence[Fault] = ()
     window_s: float = 0.2
     refresh_s: float = 0.1
     counts_at_end: bool = False
     lag_s: float = 0.0
+    flags_hold_s: float = 15.0
 
     def at(self, t_s: float) -> float:
         """When the registers that are read at t_s were filled."""
@@ -73,6 +76,9 @@ class World:
             begun = [U * one.pu for one in mine if one.start_s < end_s]
             values[f"voltage_{phase}_min"] = min([U, *begun])
             values[f"voltage_{phase}_max"] = max([U, *begun])
+        standing = [one.pu for one in self.faults if one.start_s <= end_s < one.end_s + self.flags_hold_s]
+        values["undervoltage_flag"] = float(any(pu < 0.9 for pu in standing))
+        values["overvoltage_flag"] = float(any(pu > 1.1 for pu in standing))
         return values
 
     def _goes_on(self, one: Fault, faults: Sequence[Fault]) -> bool:
@@ -107,8 +113,9 @@ class Rig:
     def __init__(
         self, world: World, latches: Sequence[Latch] = COUNTERS, *, look_s: float = 1.0, log_s: float = 10.0,
         lives_on_it: bool = False, shift_s: float = 0.0, before: "Rig | None" = None, made_by: str = "a",
+        serial: str | None = None,
     ) -> None:  # fmt: skip
-        """before: the run that this one follows."""
+        """before: the run that this one follows; serial: what it said of itself then."""
         self.world, self.now_us = world, 0 if before is None else before.now_us
         self.log_asked: list[float] = []
         self._look_us, self._log_us = round(look_s * SECOND), round(log_s * SECOND)
@@ -123,10 +130,13 @@ class Rig:
             round(world.window_s * SECOND), round(world.refresh_s * SECOND), "ln",
         )  # fmt: skip
         facts = MeterFacts(meter="m", rules=rules, config="c", customers=(3, 3), watch_s=look_s, latches=True)
+        self.book = Book(facts, self.clock, id_maker("gw", "e1" if before is None else "e2"))
+        self.log = MeterLog(latches, rules, lives_on_it=lives_on_it, made_by=made_by)
+        self.log.serial = serial
         self.pipeline = MeterPipeline(
-            "m", rules, KEYS, Book(facts, self.clock, id_maker("gw", "e1" if before is None else "e2")),
+            "m", rules, KEYS, self.book,
             Window("m", U, KEYS, frozenset(KEYS), 10 * SECOND), self.clock, self.kept, self.board,
-            meter_log=MeterLog(latches, rules, lives_on_it=lives_on_it, made_by=made_by), hasten=self._hasten,
+            meter_log=self.log, hasten=self._hasten,
         )  # fmt: skip
         if before is not None:
             self.pipeline.resume([event for event in before.final if event.state == "open"])

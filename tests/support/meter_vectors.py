@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.modbus.pdu import Read
+from drivers.model import MeterModel, Register
+from drivers.plan import Plan, PlannedRead
 
 FOLDER = Path(__file__).parents[1] / "vectors"
 
@@ -37,3 +39,9 @@ def load_vectors(name: str) -> Vectors:
         if not quantity.startswith("["):
             values[quantity] = None if value == "-" else float(value)
     return Vectors(words, values)
+
+
+def plan_apart(model: MeterModel, row: Register) -> Plan:
+    """One row and what it is scaled by, each in a read of its own: words of nothing else are needed."""
+    scales = (PlannedRead(Read(s.function, s.address, s.words), (), None, ((s, 0),)) for s in row.scaled_by)
+    return Plan(model, (PlannedRead(Read(row.function, row.address, row.words), ((row, 0),), None), *scales))

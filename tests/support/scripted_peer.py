@@ -72,7 +72,7 @@ def tcp_exception(request: bytes, code: int) -> bytes:
 
 @dataclass
 class Heard:
-    """Requests, and for each the instants (monotonic) of its arrival and of the end of the reply before it."""
+    """Requests, and for each the instants (monotonic) of its arrival and of the last write of the reply before it."""
 
     requests: list[bytes] = field(default_factory=list)
     arrived_s: list[float] = field(default_factory=list)
@@ -86,12 +86,14 @@ def _serve(script: Script, heard: Heard, request: bytes, write: Callable[[bytes 
     heard.arrived_s.append(time.monotonic())
 
     async def play() -> None:
+        written_s = None
         for step in script(number, request):
             if isinstance(step, float):
                 await asyncio.sleep(step)
             else:
+                written_s = time.monotonic()  # before it: a busy machine may let the other end have it, and us wait
                 write(step)
-        heard.replied_s.append(time.monotonic())
+        heard.replied_s.append(written_s or time.monotonic())
 
     return asyncio.create_task(play())
 

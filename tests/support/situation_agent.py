@@ -131,7 +131,10 @@ class Agent:
         self._pipelines = {name: self._pipeline(meter, next_id) for name, meter in self._site.meters.items()}
         self._resume()
         boot = f"boot-{self._boots}"
-        self._gateway = Gateway(self._site, self._clock, ledger, self._desk.add_event, self._pipelines, boot=boot)  # type: ignore[arg-type]
+        desk = self._desk
+        self._gateway = Gateway(
+            self._site, self._clock, ledger, desk.add_event, self._pipelines, desk.after_dark, boot=boot,  # type: ignore[arg-type]
+        )  # fmt: skip
         _at_once(self._gateway.resume())
         ledger.left_clean = False
 
