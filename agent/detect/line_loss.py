@@ -8,13 +8,16 @@
                                                                                      as its own, with its true start
 
 Another unit's answer proves little while it may be the first after a silence of the whole line: the unit must have
-missed a request that left after it, or have stayed silent for two seconds more. Silences that end before they are told
-were silences of the line where there are two or more at once; one alone is the unit's own.
+missed a request that left after it. Where nobody asks, one that is silent alone is told after two seconds, one of
+several after a minute. Silences that ended untold, with nobody heard between their misses, were the line's where two or
+more lie over each other, or where the line was down; one alone is the unit's own. Who is silent since then, too, was
+silent with the line.
 
     start of the line's silence   (the last answer of any unit, the first deadline missed after it]
     its end                       (the last request missed by whoever answers first, that answer]
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,11 +25,14 @@ from agent.detect.supply_evidence import Seen
 from agent.detect.tracking import Bounds
 
 _PATIENCE_US = 2_000_000
+# Twice what a silent unit waits for its turn at most.
+_LONG_PATIENCE_US = 60_000_000
 
 
 @dataclass(slots=True)
 class Held:
-    """A silence that was not told. stood: the line was dead in it; proof_us: another unit answered after it began."""
+    """A silence that was not told. stood: the line was dead in it; proof_us: another unit answered after it began;
+    down: its last request did not leave, for the line was down."""
 
     id: str
     meter: str
@@ -34,6 +40,12 @@ class Held:
     ended: Bounds | None = None
     stood: bool = False
     proof_us: int | None = None
+    down: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """It went on after another unit had answered."""
+        return self.proof_us is not None and self.ended is not None and self.ended.earliest_us > self.proof_us
 
 
 @dataclass(slots=True)
@@ -117,36 +129,44 @@ class LineLoss:
 
     def _own(self, seen: Mapping[str, Seen], now_us: int, ruling: Ruling) -> None:
         """Who is silent while the line lives."""
+        heard = sorted(one.heard_us for unit in self.units if (one := seen[unit]).heard_us is not None)
+        patience_us = self._patience_us
         for held in self._held.values():
             if held.ended is not None:
-                if held.stood:
-                    ruling.stands.append(held.id)
+                (ruling.stands if held.stood else ruling.tell).extend([held.id] if held.stood or held.alone else [])
                 continue
-            heard_us = max((seen[unit].heard_us or 0 for unit in self.units if unit != held.meter), default=0)
-            if held.proof_us is None and heard_us >= held.since.latest_us:
-                held.proof_us = heard_us
+            held.down = seen[held.meter].outcome == "down"
+            if held.proof_us is None and (nth := bisect_left(heard, held.since.latest_us)) < len(heard):
+                held.proof_us = heard[nth]
             if held.proof_us is None:
                 continue
             missed_us = seen[held.meter].missed_us
-            waited = not held.stood and now_us - held.proof_us >= _PATIENCE_US
+            waited = not held.stood and now_us - held.proof_us >= patience_us
             if waited or (missed_us is not None and missed_us >= held.proof_us):
                 ruling.tell.append(held.id)
 
+    @property
+    def _patience_us(self) -> int:
+        several = sum(not held.stood for held in self._held.values()) > 1
+        return _LONG_PATIENCE_US if several else _PATIENCE_US
+
     def _brief(self, ruling: Ruling, now_us: int) -> None:
         """Silences that are over and were never told."""
-        over = [held for held in self._held.values() if held.ended is not None and not held.stood]
-        waits = any(held.ended is None and held.id not in ruling.tell for held in self._held.values())
-        ends = [held.ended for held in over if held.ended is not None]
-        if not over or (waits and now_us - min(end.latest_us for end in ends) < _PATIENCE_US):
+        untold = [held for held in self._held.values() if held.id not in ruling.tell and not held.stood]
+        over = [(held, held.ended) for held in untold if held.ended is not None]
+        if not over:
             return
-        ids = [held.id for held in over]
-        if len(over) < 2 or max(held.since.latest_us for held in over) >= min(end.latest_us for end in ends):
-            ruling.tell += ids
+        end_us = min(ended.latest_us for _, ended in over)
+        over = [(held, ended) for held, ended in over if held.since.latest_us < end_us]
+        if len(over) < 2 and not any(held.down for held, _ in over):
+            if len(untold) == len(over) or now_us - end_us >= self._patience_us:
+                ruling.tell += [held.id for held, _ in over]
             return
-        ruling.began, ruling.stands = _common([held.since for held in over]), ruling.stands + ids
-        end_us = min(end.latest_us for end in ends)
-        known = [end.earliest_us for end in ends if end.earliest_us < end_us]
+        ruling.began, ruling.stands = _common(h.since for h, _ in over), ruling.stands + [h.id for h, _ in over]
+        known = [ended.earliest_us for _, ended in over if ended.earliest_us < end_us]
         ruling.ended = Bounds(max((ruling.began.earliest_us, *known)), end_us)
+        for held in untold:
+            held.stood = held.stood or held.since.latest_us < end_us
 
 
 def _common(spans: Iterable[Bounds]) -> Bounds:

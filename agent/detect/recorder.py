@@ -1,7 +1,8 @@
 """When a trace begins, what of the ring it takes, and when it ends. Pure.
 
-A trace shows the samples from 5 s before the first event to 10 s after the last one that began before that: events
-inside each other, or one that begins before the 10 s are over, share it. While an event lasts:
+A trace shows the samples from 5 s before the first event to 10 s after the last one that shares it: events inside each
+other do, and one whose own 5 s before begin within those 10 s. So no sample stands in two traces; and a trace is
+complete when the 15 s are over. While an event lasts:
 
     its first minute   every sample. Sags and short interruptions are over by then, and so are reclosers
     then               nothing: readings with mean, min and max of every second are kept and sent anyway
@@ -30,7 +31,8 @@ _PART_ROWS = ROWS - 20
 # A contact may chatter for hours: 10 min at 20 Hz at once, and again as much in an hour. Beyond that traces are cut.
 ALLOWANCE_ROWS = 12_000
 _REFILL_US = 3_600_000_000 / ALLOWANCE_ROWS
-_NEVER_US = 1 << 62
+# For the rest of a trace, all of which the ring still holds 5 s later.
+_LAST_US = 1_000_000
 
 
 class WallClock(Protocol):
@@ -105,8 +107,8 @@ class Recorder:
         if run is None:
             return ()
         run.waiting += 1
-        if run.calm_us is not None and at_us >= run.calm_us + AFTER_US:
-            return self._last(run, run.calm_us + AFTER_US, at_us)
+        if run.calm_us is not None and at_us >= run.calm_us + AFTER_US - _LAST_US:
+            return self._ending(run, run.calm_us + AFTER_US, at_us)
         if at_us - run.flushed_us >= PART_US or run.waiting >= _PART_ROWS:
             return self._part(run, at_us)
         return ()
@@ -114,7 +116,9 @@ class Recorder:
     def stop(self, at_us: int) -> tuple[Trace, ...]:
         """The agent stops: what there is leaves. A trace whose event goes on is taken up by the next run."""
         run = self._run
-        return () if run is None else self._part(run, at_us, "" if run.calm_us is None else "cut")
+        if run is None or run.calm_us is None:
+            return () if run is None else self._part(run, at_us)
+        return self._part(run, at_us, "cut" if at_us < run.calm_us + AFTER_US else "complete")
 
     def resume(self, events: Collection[Event], kept: Collection[Trace], at_us: int) -> None:
         """Go on inside the events that another run left open. kept: what the journal has of their traces."""
@@ -156,7 +160,7 @@ class Recorder:
             run.calm_us = None
         elif run.calm_us is None:
             run.calm_us = at_us
-            self._go_on(run, at_us, _NEVER_US)
+            self._go_on(run, at_us, at_us + AFTER_US)
 
     def _go_on(self, run: _Run, at_us: int, full_us: int) -> None:
         """Something begins or ends: every sample counts, after a silent middle from 5 s before it."""
@@ -182,9 +186,19 @@ class Recorder:
             self._run = None
         return (part,)
 
-    def _last(self, run: _Run, until_us: int, at_us: int) -> tuple[Trace, ...]:
+    def _ending(self, run: _Run, until_us: int, at_us: int) -> tuple[Trace, ...]:
+        """The last second stays until no event can share the trace any more."""
+        if at_us >= until_us + BEFORE_US:
+            return self._last(run, at_us)
+        if run.flushed_us < until_us - _LAST_US and at_us <= until_us:
+            return self._part(run, at_us)
+        return ()
+
+    def _last(self, run: _Run, at_us: int) -> tuple[Trace, ...]:
         """A meter that is read every 20 s has none within the 10 s: then the one that followed."""
-        return self._part(run, until_us, "complete") or self._part(run, at_us, "complete")
+        parts = self._part(run, at_us, "complete")
+        run.full_us = at_us
+        return parts or self._part(run, at_us, "complete")
 
     def _allowed(self, at_us: int) -> float:
         """How many samples may leave by now."""

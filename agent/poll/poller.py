@@ -159,9 +159,9 @@ class LinePoller:
         self._schedule.attend(meter, self._now_us(), until_us)
         self._rouse()
 
-    def hasten(self, meter: str, at_us: int) -> None:
-        """By then what this meter latches is worth reading."""
-        self._schedule.hasten(meter, at_us)
+    def hasten(self, meter: str, at_us: int, work: Work = "log") -> None:
+        """By then what this meter latches, or who it is, is worth reading."""
+        self._schedule.hasten(meter, at_us, work)
         self._rouse()
 
     def _rouse(self) -> None:
@@ -308,7 +308,7 @@ class LinePoller:
         elif exchange.outcome in ("silent", "garbled") and turn.job.work != "watch":
             self._miss_read(turn, asked.ask, exchange.outcome)
         self._done(turn, now_us)
-        before, after = self._roll.missed(meter, now_us, silent=exchange.outcome == "silent", hurried=turn.hurried)
+        before, after = self._roll.missed(meter, now_us, exchange.outcome, hurried=turn.hurried)
         if after.state == "silent" and before.state != "silent":
             self._schedule.paused[meter] = None
             for work in self._asks[meter]:
@@ -339,7 +339,7 @@ class LinePoller:
 
     def _probe(self, now_us: int) -> Turn | None:
         """A silent unit that may be asked now."""
-        silent = [self._asks[meter][self._units[meter].cheapest][0] for meter in self._schedule.paused]
+        silent = (self._asks[meter][self._units[meter].cheapest][0] for meter in self._schedule.paused)
         found = self._roll.probe(silent, now_us, self._schedule.next_due_us())
         if found is None:
             return None

@@ -11,6 +11,8 @@ from drivers.modbus.outcome import Exchange
 
 # A line on which nothing will ever fall due.
 _IDLE_US = 1_000_000
+# A line that is down says so at once, and of all its units: it is asked through one of them, this often.
+_DOWN_PROBE_US = 100_000
 
 
 class Roll:
@@ -21,6 +23,7 @@ class Roll:
         self._patience: dict[str, Patience] = dict.fromkeys(self.health, Patience())
         self._budget = Budget()
         self._living_us = 0
+        self._down_until_us = 0  # no probe before: the line was just seen down
         self._jitter = jitter
 
     def limit_us(self, ask: Ask) -> int:
@@ -40,9 +43,11 @@ class Roll:
         before, self.health[meter] = self.health[meter], HEALTHY
         return before
 
-    def missed(self, meter: str, now_us: int, *, silent: bool, hurried: bool) -> tuple[Health, Health]:
-        """No answer. silent: nothing came at all; hurried: it was not waited for in full. Before and after."""
-        if silent and not hurried:
+    def missed(self, meter: str, now_us: int, outcome: str, *, hurried: bool) -> tuple[Health, Health]:
+        """No answer. hurried: it was not waited for in full. Before and after."""
+        if outcome == "down":
+            self._down_until_us = now_us + _DOWN_PROBE_US
+        if outcome == "silent" and not hurried:
             self._patience[meter] = patience.missed(self._patience[meter])
         before = self.health[meter]
         after = self.health[meter] = unit_health.missed(before, now_us, self._jitter(), hurried=hurried)
@@ -55,6 +60,8 @@ class Roll:
         """
         self._budget.earn(self._living_us, now_us)
         self._living_us = 0
+        if now_us < self._down_until_us:
+            return None
         gap_us = None if next_due_us is None else max(0, next_due_us - now_us)
         for ask in asks:
             full_us = self.limit_us(ask)
@@ -69,5 +76,7 @@ class Roll:
         """When anything of this line is worth another look."""
         if not silent and next_due_us is not None:
             return next_due_us
+        if now_us < self._down_until_us:
+            return self._down_until_us if next_due_us is None else min(next_due_us, self._down_until_us)
         instants = [next_due_us, *(unit_health.wake_us(self.health[meter], now_us) for meter in silent)]
         return min((instant for instant in instants if instant is not None), default=now_us + _IDLE_US)

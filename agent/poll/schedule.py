@@ -17,7 +17,7 @@ A tick that could not be served is counted, never queued: the next tick comes fr
     | poll  | the full set              | its share of the period                                           |
     | slow  | counters, on a tight line | its share of its longer period: it comes last, and is never left  |
     | log   | what the meter latches    | likewise; within a second where something happened (`hasten`)     |
-    | plate | serial number, firmware   | ten seconds, and none while a meter has the line's attention      |
+    | plate | serial number, firmware   | ten seconds; while a meter has the line's attention not before    |
 
 Attention: while something happens at a meter, it is watched as fast as is useful, full sets wait up to ten seconds
 longer for their turn, and the watch of any other meter has its deadline almost two seconds after the one before it, or
@@ -87,11 +87,12 @@ class _Slot:
     until_us: int = 0  # this job's meter has the line's attention until then
     seen_us: int = 0  # when it was last done
     soon_us: int = 0  # wanted again by then, whatever its period
+    latest_us: int = 0  # it was put off, and until then at the latest
 
     def deadline_us(self, alert: bool) -> int:
         """alert: some meter of this line has its attention."""
         if self.job.work == "plate":
-            return self.due_us + _PLATE_PATIENCE_US
+            return self.latest_us or self.due_us + _PLATE_PATIENCE_US
         if self.job.work != "watch":
             share_us = (self.index + 1) * self._spread_us // self.job.reads
             return self.due_us + share_us + (_POLL_PATIENCE_US if alert else 0)
@@ -109,7 +110,7 @@ class _Slot:
     def advance(self, now_us: int, alert: bool, least_us: int = 0) -> None:
         """To the first tick after now; the ticks in between are missed. A watch in attention has no grid, nor has one
         that is flat out, which comes again after least_us."""
-        self.index, self.first, self.seen_us = 0, False, now_us
+        self.index, self.first, self.seen_us, self.latest_us = 0, False, now_us, 0
         period_us = self.period_us
         if self.until_us > now_us and self.job.work == "watch":
             self.due_us = now_us + max(least_us, min(period_us, self.job.hurry_us))
@@ -124,6 +125,16 @@ class _Slot:
         if self.due_us < self.soon_us:  # it may have been asked before it was wanted
             next_us = min(next_us, self.soon_us)
         self.due_us = now_us if missed and alert and self.job.work == "watch" else next_us
+
+    def put_off(self, now_us: int, alert_until_us: int) -> bool:
+        """Until the line has no other worries; but what the meter's log says is told only once it is known who says
+        it, and in a storm some meter always has the line's attention."""
+        if self.index or now_us >= alert_until_us:
+            return False
+        self.latest_us = self.latest_us or self.due_us + _PLATE_PATIENCE_US
+        if now_us < self.latest_us:
+            self.due_us = min(alert_until_us, self.latest_us)
+        return now_us < self.latest_us
 
 
 @dataclass(slots=True)
@@ -160,8 +171,7 @@ class Schedule:
         for slot in self._slots:
             if slot.due_us > now_us or (self.paused and slot.job.meter in self.paused):
                 continue
-            if slot.job.work == "plate" and not slot.index and self.alert(now_us):
-                slot.due_us = self._alert_until_us
+            if slot.job.work == "plate" and slot.put_off(now_us, self._alert_until_us):
                 continue
             if first is None:
                 first = slot
@@ -199,10 +209,10 @@ class Schedule:
                     slot.due_us = min(slot.due_us, now_us + slot.job.hurry_us)
                 slot.until_us = max(slot.until_us, until_us)
 
-    def hasten(self, meter: str, at_us: int) -> None:
-        """By then it is worth reading what this meter latches. The watches keep their priority."""
+    def hasten(self, meter: str, at_us: int, work: Work = "log") -> None:
+        """By then it is worth reading what this meter latches, or who it is. The watches keep their priority."""
         for slot in self._slots:
-            if slot.job.meter == meter and slot.job.work == "log":
+            if slot.job.meter == meter and slot.job.work == work:
                 slot.soon_us = at_us
                 if not slot.index and at_us < slot.due_us:
                     slot.due_us, slot.first = at_us, True
@@ -216,7 +226,7 @@ class Schedule:
         self.paused.pop(meter, None)
         for slot in self._slots:
             if slot.job.meter == meter:
-                slot.index, slot.due_us, slot.first = 0, now_us, True
+                slot.index, slot.due_us, slot.first, slot.latest_us = 0, now_us, True, 0
 
     def replace(self, meter: str, jobs: Sequence[Job], now_us: int) -> None:
         """A meter has other reads from now on; all of them are due at once."""

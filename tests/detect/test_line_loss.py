@@ -1,5 +1,7 @@
 """Whose silence it is: a unit's own, or the line's. Instants in seconds of the test's own clock."""
 
+from dataclasses import replace
+
 from agent.detect.line_loss import LineLoss, Ruling
 from agent.detect.supply_evidence import Seen
 from agent.detect.tracking import Bounds
@@ -133,6 +135,59 @@ def test_a_short_silence_of_the_line_that_only_some_units_noticed_is_one_loss() 
     ruling = line.judge(13.9)
     assert (ruling.began, ruling.ended) == (Bounds(us(10), us(10.5)), Bounds(us(13.2), us(13.6)))
     assert sorted(ruling.stands) == ["a-1", "b-1"]
+
+
+def test_who_was_not_asked_since_the_line_is_back_is_not_told_as_silent_by_itself() -> None:
+    line = Line("a", "b", "c", "d", "e")
+    for unit, since_s in (("a", 10.5), ("b", 12.0), ("c", 14.0)):
+        line.loses(unit, since_s, since_s + 1, 10)
+    assert line.judge(15.2).began is None
+    line.hears(15.5, "d")
+    assert line.judge(15.6).tell == []
+    for at_s in range(16, 25):
+        line.hears(at_s, "d", "e")
+        assert line.judge(at_s + 0.1).tell == []
+    line.returns("a", 11.5, 25)
+    assert line.judge(25.1).tell == []
+    line.returns("b", 13, 26)
+    ruling = line.judge(26.1)
+    assert (ruling.began, ruling.ended) == (Bounds(us(10), us(10.5)), Bounds(us(13), us(25)))
+    line.returns("c", 15, 27)
+    ruling = line.judge(27.1)
+    assert (ruling.tell, ruling.stands, ruling.began) == ([], ["c-1"], None)
+
+
+def test_of_several_that_nobody_asks_again_each_is_told_after_a_minute() -> None:
+    line = Line()
+    line.loses("a", 1, 2)
+    line.loses("b", 1.5, 2.5)
+    for at_s in (3, 30, 62.9):
+        line.hears(at_s, "c")
+        assert line.judge(at_s).tell == []
+    line.hears(63.1, "c")
+    assert line.judge(63.1).tell == ["a-1", "b-1"]
+
+
+def test_two_that_were_silent_at_once_while_another_answered_between_their_misses_are_no_silence_of_the_line() -> None:
+    line = Line("a", "b", "c", "d")
+    line.loses("a", 10.5, 11.5, 10)
+    line.loses("b", 10.6, 11.6, 10)
+    line.hears(11.7, "c")
+    assert line.judge(11.8).tell == []
+    line.returns("a", 12, 12.5)
+    line.returns("b", 12.1, 12.6)
+    ruling = line.judge(12.7)
+    assert (sorted(ruling.tell), ruling.began) == (["a-1", "b-1"], None)
+
+
+def test_one_silence_is_the_lines_where_the_line_was_down_in_it() -> None:
+    line = Line()
+    line.loses("a", 10.5, 11.5, 10)
+    line.seen["a"] = replace(line.seen["a"], outcome="down")
+    assert line.judge(11.6).tell == []
+    line.returns("a", 11.5, 12)
+    ruling = line.judge(12.1)
+    assert (ruling.tell, ruling.stands, ruling.ended) == ([], ["a-1"], Bounds(us(11.5), us(12)))
 
 
 def test_one_short_silence_is_the_units_own_although_it_is_over() -> None:

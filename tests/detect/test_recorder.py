@@ -93,7 +93,7 @@ def test_at_any_rate_the_sample_that_began_it_is_in_it() -> None:
     for _ in range(3):
         meter.closes(meter.opens(f"e{meter.now_us}"))
         meter.run(0.007)
-    meter.run(12)
+    meter.run(17)
     begun = [sample for part in meter.parts for sample in samples(part) if sample.values == (92.0,)]
     assert len(begun) == 3
 
@@ -149,7 +149,7 @@ def test_one_that_turns_out_to_be_another_kind_keeps_the_trace_going() -> None:
     meter.run(12, 92.0)
     assert meter.recorder.recording
     meter.closes(lost)
-    meter.run(12)
+    meter.run(17)
     assert [id_ for part in meter.parts for id_ in part.also] == ["e2"]
     assert (meter.parts[-1].event, meter.parts[-1].closing) == ("e1", "complete")
 
@@ -162,7 +162,7 @@ def test_of_a_long_event_the_first_minute_and_the_end_are_kept_and_the_rest_is_s
     meter.run(3600, 0.0)
     meter.closes(loss)
     end_s = meter.now_us / SECOND
-    meter.run(12)
+    meter.run(17)
     wanted = [
         us / SECOND
         for us in meter.given
@@ -186,7 +186,7 @@ def test_the_trace_of_a_sag_that_an_undervoltage_took_over_has_its_end() -> None
     assert not meter.recorder.recording, "in the silent middle nothing has to be asked at every sample"
     meter.closes(under)
     end_s = meter.now_us / SECOND
-    meter.run(12)
+    meter.run(17)
     instants = meter.instants()
     assert instants[-1] == pytest.approx(end_s + 10, abs=0.11)
     middle = [at_s for at_s in instants if begin_s + 60 < at_s < end_s - 5.05]
@@ -202,7 +202,7 @@ def test_what_is_told_by_the_minute_has_a_trace_too(kind: str) -> None:
     slow = meter.opens(kind=kind)
     meter.run(600)
     meter.closes(slow)
-    meter.run(12)
+    meter.run(17)
     assert meter.parts[0].event == slow.id
     assert meter.parts[-1].closing == "complete"
 
@@ -214,7 +214,7 @@ def test_an_event_of_about_a_minute_is_kept_whole_or_has_a_gap_that_is_said(last
     sag = meter.opens()
     meter.run(lasts_s, 92.0)
     meter.closes(sag)
-    meter.run(12)
+    meter.run(17)
     instants = meter.instants()
     holes = [b - a for a, b in pairwise(instants) if b - a > 0.15]
     omitted = [part for part in meter.parts if part.follows == "omission"]
@@ -228,7 +228,7 @@ def test_lost_replies_are_rows_without_values() -> None:
     sag = meter.opens()
     meter.run(0.3, None)
     meter.closes(sag)
-    meter.run(12)
+    meter.run(17)
     lost = [sample for part in meter.parts for sample in samples(part) if sample.mark == LOST]
     assert [sample.values for sample in lost] == [(None,)] * 3
 
@@ -276,6 +276,45 @@ def test_a_meter_that_is_hardly_read_ends_with_the_sample_after() -> None:
     assert [part.closing for part in meter.parts] == ["", "", "complete"]
 
 
+@pytest.mark.parametrize("every_s", [0.02, 0.1, 1.0])
+@pytest.mark.parametrize("apart_s", [9.0, 10.0, 12.0, 14.0])
+def test_an_event_whose_5_s_before_lie_in_a_trace_shares_it(every_s: float, apart_s: float) -> None:
+    meter = Meter(every_s)
+    meter.run(8)
+    meter.closes(meter.opens())
+    meter.run(apart_s)
+    meter.closes(meter.opens("e2"))
+    meter.run(40)
+    instants = [round(instant * SECOND) for instant in meter.instants()]
+    assert instants == [us for us in meter.given if instants[0] <= us <= instants[-1]], "each once, without a gap"
+    assert {part.event for part in meter.parts} == {"e1"}
+    assert [id_ for part in meter.parts for id_ in part.also] == ["e2"]
+    assert [part.closing for part in meter.parts].index("complete") == len(meter.parts) - 1
+
+
+def test_an_event_that_begins_later_has_a_trace_of_its_own() -> None:
+    meter = Meter()
+    meter.run(8)
+    meter.closes(meter.opens())
+    meter.run(15)
+    meter.closes(meter.opens("e2"))
+    meter.run(40)
+    assert [(part.event, part.closing) for part in meter.parts if part.closing] == [
+        ("e1", "complete"), ("e2", "complete")
+    ]  # fmt: skip
+    instants = meter.instants()
+    assert instants == sorted(set(instants))
+
+
+def test_a_stop_when_all_of_a_trace_is_there_completes_it() -> None:
+    meter = Meter()
+    meter.run(8)
+    meter.closes(meter.opens())
+    meter.run(12)
+    (last,) = meter.recorder.stop(meter.now_us)
+    assert (last.closing, count(last)) == ("complete", 10)
+
+
 def test_a_stop_inside_an_event_keeps_what_there_is_and_the_next_run_goes_on() -> None:
     meter = Meter()
     meter.run(10)
@@ -287,7 +326,7 @@ def test_a_stop_inside_an_event_keeps_what_there_is_and_the_next_run_goes_on() -
     again.recorder.resume([sag], meter.parts, again.now_us)
     again.run(4, 92.0)
     again.closes(sag)
-    again.run(12)
+    again.run(17)
     parts = meter.parts + again.parts
     assert {part.event for part in parts} == {"e1"}
     assert [part.part for part in parts] == list(range(1, len(parts) + 1))
@@ -306,7 +345,7 @@ def test_a_restart_inside_an_event_inside_another_goes_on_with_the_trace_of_the_
     again = Meter(now_s=7.0)
     again.recorder.resume([loss, replace(sag, id="e0", kind="comms_loss")], meter.parts, again.now_us)
     again.closes(loss)
-    again.run(12)
+    again.run(17)
     assert (again.parts[0].event, again.parts[0].part) == ("e1", meter.parts[-1].part + 1)
 
 
@@ -327,7 +366,7 @@ def test_a_restart_long_after_the_first_minute_waits_for_the_end() -> None:
     meter.run(300, 92.0)
     assert meter.parts == []
     meter.closes(sag)
-    meter.run(12)
+    meter.run(17)
     assert meter.instants()[0] == pytest.approx(5300.1 - 5)
     assert meter.parts[0].follows == "restart"
 

@@ -1,7 +1,9 @@
-"""When a meter is asked who it is: after everything else, each time it was away, hourly, and never in trouble."""
+"""When a meter is asked who it is: after everything else, each time it was away, hourly, and late in trouble."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
+import pytest
 import virtual_time
 from virtual_meters import SECOND, FakeLine, Rig, unit
 
@@ -91,6 +93,21 @@ def test_a_meter_that_leaves_it_unanswered_or_refuses_is_neither_silent_nor_mute
         assert len(rig.watches("m1")) >= 58
 
 
+def test_one_that_failed_can_be_asked_for_again_at_once():
+    rig = Rig(line := PlateLine(mute=True), [named(1)])
+    heard: list[int] = []
+
+    def again(meter: str, plate: Nameplate, sent_us: int, at_us: int) -> None:
+        heard.append(at_us)
+        line.mute = len(heard) < 3
+        if plate.serial is None:
+            rig.poller.hasten(meter, at_us + 20 * SECOND, "plate")
+
+    virtual_time.run(rig.run(120, on_plate=again))
+    assert len(heard) == 4
+    assert [round((b - a) / SECOND) for a, b in pairwise(heard)] == [20, 20, 20]
+
+
 def test_bytes_that_may_be_anothers_say_nothing():
     rig = Rig(PlateLine(questionable=True), [named(1)])
     ((_, plate, *_),) = told(rig, 30)
@@ -113,6 +130,44 @@ def test_it_waits_until_no_meter_has_the_lines_attention():
         now_us += 20_000
         schedule.done(turn, now_us)
     assert [at for at, work in asked if work == "plate"] == [5 * SECOND]
+
+
+@pytest.mark.parametrize("exchange_us", [20_000, 400_000])
+def test_after_a_silence_it_is_read_within_seconds_whatever_goes_on_at_other_meters(exchange_us: int):
+    jobs = [Job(meter, "watch", SECOND, 1, hurry_us=100_000) for meter in ("a", "b")]
+    schedule = Schedule.starting([*jobs, Job("a", "plate", HOUR, 2), Job("a", "log", 60 * SECOND, 1)], 0)
+    schedule.paused["a"] = None
+    now_us, asked = 0, []
+    while now_us < 200 * SECOND:
+        schedule.attend("b", now_us, now_us + 30 * SECOND)
+        if now_us >= 100 * SECOND and "a" in schedule.paused:
+            schedule.resume("a", now_us)
+        turn = schedule.turn(now_us)
+        if turn is None:
+            due_us = schedule.next_due_us()
+            assert due_us is not None
+            assert due_us > now_us
+            now_us = due_us
+            continue
+        asked += [now_us] * (turn.job.work == "plate")
+        now_us += exchange_us
+        schedule.done(turn, now_us)
+    assert len(asked) == 2
+    assert 110 * SECOND <= asked[0] < asked[1] < 112 * SECOND
+
+
+def test_it_can_be_wanted_again_soon():
+    schedule = Schedule.starting([Job("a", "plate", HOUR, 1), Job("a", "log", 60 * SECOND, 1)], 0)
+    for work in ("plate", "log"):
+        turn = schedule.turn(0)
+        assert turn is not None
+        assert turn.job.work in ("plate", "log"), work
+        schedule.done(turn, 1)
+    schedule.hasten("a", 2 * SECOND, "plate")
+    assert schedule.turn(SECOND) is None
+    turn = schedule.turn(2 * SECOND)
+    assert turn is not None
+    assert turn.job.work == "plate"
 
 
 def test_a_map_without_it_asks_for_nothing():

@@ -415,6 +415,18 @@ def lines_said(caplog: pytest.LogCaptureFixture, line: FakeLine, meters: int, fo
     return [record.getMessage() for record in caplog.records]
 
 
+def test_a_line_that_is_down_is_asked_ten_times_a_second_however_many_meters_it_has_and_all_are_asked_once_it_is_back():
+    line = FakeLine(down=True, cost_s=0.001)
+    rig = Rig(line, [unit(number, poll_s=60.0) for number in range(1, 101)])
+    back = (60.0, lambda: setattr(line, "down", False))
+    virtual_time.run(rig.run(61.4, back))
+    while_down = [at_us for at_us, *_ in line.asked if START_US + 10 * SECOND <= at_us < START_US + 60 * SECOND]
+    assert 450 <= len(while_down) <= 520
+    first = {sample.meter: sample.received_boot_us for sample in reversed(rig.samples)}
+    assert len(first) == 100
+    assert min(first.values()) <= START_US + 60.2 * SECOND
+
+
 def test_a_hundred_meters_on_a_line_that_is_down_are_one_line_in_the_log(caplog):
     said = lines_said(caplog, FakeLine(down=True), 100, 5)
     assert said == ["line.silent line=a meters=100 outcome=down"]
