@@ -1,10 +1,11 @@
 """A recording of RMS voltages through the detector: at full rate, or as a poller would have seen it. Pure.
 
 The format: a CSV with the header ``t_window_start_s,t_window_end_s,u1_pu`` and ``u2_pu``, ``u3_pu`` where there are
-more phases; a row per half cycle (or per cycle), each the RMS over its window in pu; one length of window, one step.
+more phases; a row per half cycle (or per cycle), each the RMS over one cycle in pu; one length of window, one step.
 """
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import floor, isfinite, sqrt
@@ -18,6 +19,12 @@ from agent.detect.tracks import change as as_it_stands
 from agent.detect.voltage import Look
 from agent.records import Kind
 
+# IEC 61000-4-30 measures from 42.5 to 57.5 Hz at 50 Hz, from 51 to 69 Hz at 60 Hz: so long is one cycle.
+_CYCLE_S = 1 / 69, 1 / 42.5
+_BETWEEN_HZ = 55.0
+# Up to there, the year 2096 counted from 1970, a microsecond counts in a float.
+_LAST_S = 4e9
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _TIMES = ("t_window_start_s", "t_window_end_s")
 _VOLTS = ("u1_pu", "u2_pu", "u3_pu")
 # Times are written with a few decimals: a step may be off by this part of a step.
@@ -53,6 +60,11 @@ class Recording:
     def phases(self) -> tuple[str, ...]:
         return ("l1", "l2", "l3")[: len(self.rows[0].pu)]
 
+    @property
+    def frequency_hz(self) -> float:
+        """The nominal one: a row is one cycle."""
+        return 50.0 if self.width_s > 1 / _BETWEEN_HZ else 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -79,6 +91,7 @@ def parse_recording(text: str, file: str) -> Recording:
     if len(rows) < 2:
         raise RecordingError(f"{file}: found {len(rows)} rows below the header; allowed: 2 or more; export it anew")
     width_s, step_s = rows[0].end_s - rows[0].start_s, rows[1].start_s - rows[0].start_s
+    _one_cycle(f"{file}: row {numbered[1][0]}", width_s)
     for (number, _), before, row in zip(numbered[2:], rows, rows[1:], strict=False):
         _even(f"{file}: row {number}", row, before, width_s, step_s)
     stride = round(width_s / step_s)
@@ -109,6 +122,11 @@ def _row(cells: Sequence[str], names: Sequence[str], where: str) -> Row:
             f"{where}: found {len(cells)} values; allowed: {len(names)}, one for each column; mend the row"
         )
     numbers = [_number(cell, f"{where}, column {name}") for cell, name in zip(cells, names, strict=True)]
+    for value, name in zip(numbers[:2], names[:2], strict=True):
+        if abs(value) > _LAST_S:
+            raise RecordingError(
+                f"{where}, column {name}: found {value:g}; allowed: {-_LAST_S:g} to {_LAST_S:g} s; write seconds"
+            )
     for value, name in zip(numbers[2:], names[2:], strict=True):
         if not 0 <= value <= HIGHEST_PU:
             raise RecordingError(
@@ -123,13 +141,21 @@ def _row(cells: Sequence[str], names: Sequence[str], where: str) -> Row:
 
 
 def _number(cell: str, where: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        value = float("nan")
+    # What Python takes beside that (1_0, other digits, words) no instrument writes.
+    value = float(cell) if _NUMBER.fullmatch(cell.strip()) else float("nan")
     if not isfinite(value):
         raise RecordingError(f"{where}: found {cell.strip() or 'nothing'}; allowed: a finite number; mend the row")
     return value
+
+
+def _one_cycle(where: str, width_s: float) -> None:
+    """What lasts less than a longer window is not in its depth, and no verdict could rest on it."""
+    least_s, most_s = _CYCLE_S
+    if not least_s * (1 - _UNEVEN / 10) < width_s < most_s * (1 + _UNEVEN / 10):
+        raise RecordingError(
+            f"{where}, column {_TIMES[1]}: found a window of {width_s:g} s; allowed: {least_s:.3g} to {most_s:.3g} s, "
+            "RMS over one cycle at 50 or 60 Hz; export the recording so, with times in seconds"
+        )
 
 
 def _even(where: str, row: Row, before: Row, width_s: float, step_s: float) -> None:
@@ -292,7 +318,7 @@ def _classes(change: Change, recording: Recording, view: View, rules: Rules) -> 
         duration_min_s=proven_s,
         watched_s=watched_s,
         duration_max_s=_seconds(longest_us),
-        frequency_hz=50.0 if recording.width_s > 0.018 else 60.0,
+        frequency_hz=recording.frequency_hz,
         window_s=rules.window_us / _US,
         residual_is_bound=view.window_s is not None,
         phases=tuple(rules.phases[i] for i in change.crossed),

@@ -153,6 +153,13 @@ _GOOD = _written((6, 1.0), phases=3).splitlines()
             "found a step of 0.03 s with windows of 0.02 s; allowed: windows",
         ),
         ([*_GOOD[:3], '0.02,"0.04,1,1,1'], "row 4: found unexpected end of data; allowed: plain CSV"),
+        ([*_GOOD[:3], "0.02,0.04,1,1_0,1"], "row 4, column u2_pu: found 1_0; allowed: a finite number"),
+        ([*_GOOD[:3], "0.02,0.04,1,\u0661,1"], "row 4, column u2_pu: found \u0661; allowed: a finite number"),
+        ([_GOOD[0], "1e300,2e300,1,1,1", _GOOD[2]], "row 2, column t_window_start_s: found 1e+300; allowed: -4e+09 to"),
+        (
+            [_GOOD[0], "0,1795000000000,1,1,1"],
+            "row 2, column t_window_end_s: found 1.795e+12; allowed: -4e+09 to 4e+09",
+        ),
     ],
 )
 def test_a_broken_file_is_refused_with_its_row_and_column(lines: list[str], words: str) -> None:
@@ -160,6 +167,28 @@ def test_a_broken_file_is_refused_with_its_row_and_column(lines: list[str], word
         parse_recording("\n".join(lines), "broken.csv")
     assert str(refused.value).startswith("broken.csv: ")
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("width_s", "step_s"), [(1.0, 1.0), (0.2, 0.2), (0.2, 0.1), (60.0, 60.0), (0.04, 0.02), (0.01, 0.01), (1e-7, 1e-7)]
+)
+def test_rows_that_are_not_over_one_cycle_are_refused(width_s: float, step_s: float) -> None:
+    """A sag to 0 V for 0.3 s reads 84 % over a second: no curve may be said to allow it."""
+    rows = [f"{i * step_s:.9g},{i * step_s + width_s:.9g},{0.8367 if i == 20 else 1}" for i in range(50)]
+    with pytest.raises(RecordingError) as refused:
+        parse_recording("\n".join(("t_window_start_s,t_window_end_s,u1_pu", *rows)), "wide.csv")
+    assert f"row 2, column t_window_end_s: found a window of {width_s:g} s; allowed: 0.0145 to 0.0235 s" in str(
+        refused.value
+    )
+    assert "RMS over one cycle" in str(refused.value)
+
+
+@pytest.mark.parametrize(("hertz", "frequency"), [(42.5, 50.0), (52.0, 50.0), (57.0, 60.0), (69.0, 60.0)])
+def test_the_nominal_frequency_is_the_nearer_one(hertz: float, frequency: float) -> None:
+    step_s = 0.5 / hertz
+    rows = [f"{i * step_s:.6f},{(i + 2) * step_s:.6f},1" for i in range(9)]
+    text = "\n".join(("t_window_start_s,t_window_end_s,u1_pu", *rows))
+    assert parse_recording(text, "x.csv").frequency_hz == frequency
 
 
 @pytest.mark.parametrize("window_s", [0.03, 0.001, 60.0])

@@ -47,7 +47,7 @@ def replay(
     Example: lamplighter replay fault.csv --window 0.2 --every 1
     """
     from agent.detect.thresholds import PROFILES
-    from agent.replay import RecordingError, View, parse_recording, rules_for, shift_of
+    from agent.replay import RecordingError, View, looks, parse_recording, rules_for, shift_of
     from agent.replay import replay as run
 
     numbers = {"window": window, "every": every, "shift": shift, "interruption": interruption}
@@ -65,16 +65,16 @@ def replay(
     view = View(window, every, shift_of(recording, shift))
     try:
         rules = rules_for(recording, view, profile, None if interruption is None else interruption / 100)
-        events = run(recording, view, rules)
+        events, seen = run(recording, view, rules), len(looks(recording, view))
     except ValueError as error:
         _refuse(f"--window: {error}")
     if json:
         facts = {"file": str(file), "rows": len(recording.rows), "window_s": window, "every_s": every or window}
-        facts["shift_s"] = round(view.shift_s, 6)
+        facts |= {"shift_s": round(view.shift_s, 6), "looks": seen}
         at = {"profile": profile, "interruption_pct": round(100 * rules.thresholds.interruption, 6)}
         show.as_json({**facts, **at, "events": events})
         return
-    _print(recording, view, events, shift)
+    _print(recording, view, events, shift, seen)
 
 
 def _text(file: Path) -> str:
@@ -89,14 +89,21 @@ def _refuse(text: str) -> NoReturn:
     raise typer.Exit(2)
 
 
-def _print(recording: "Recording", view: "View", events: list[dict[str, Any]], shift: float) -> None:
+def _print(recording: "Recording", view: "View", events: list[dict[str, Any]], shift: float, seen: int) -> None:
     width = f"RMS over {recording.width_s * 1000:g} ms"
     if view.window_s is not None:
-        width = f"RMS over {view.window_s:g} s, looked at every {view.every_s or view.window_s:g} s"
+        every_s = view.every_s or view.window_s
+        width = f"RMS over {view.window_s:g} s, looked at every {every_s:g} s: {seen} look{'s' * (seen > 1)}"
     title = f"{recording.file}: {recording.rows[0].start_s:g} to {recording.rows[-1].end_s:g} s, {width}\n"
     typer.echo(title)
     if shift and abs(shift - view.shift_s) > 1e-6:
         typer.echo(f"--shift: {shift:g} s is no whole step of the recording; windows begin at {view.shift_s:.6g} s\n")
+    lasts_s = recording.rows[-1].end_s - recording.rows[0].start_s
+    if view.every_s is not None and view.every_s > lasts_s:
+        typer.echo(
+            f"--every: {view.every_s:g} s is longer than the recording ({lasts_s:.6g} s), "
+            "and nothing between two looks is seen; look more often\n"
+        )
     show.table("events", _COLUMNS, [_row(event, view) for event in events])
 
 

@@ -26,13 +26,14 @@ Pure: values and instants in, changes out; no clock, no I/O, no task.
     floor       what a meter, polled like this, cannot see
     ring, recorder   full-rate samples around events
     evidence    what the meter's own registers latch, and what a change of them means; `meter_log`: reads in, findings
-                out; `merging`: the event a finding belongs to; `own_words`, `log_state`: as words, and for the journal
+                out; `merging`: the event a finding belongs to, `known`: which it may belong to, `notes`: what was said
+                of one; `own_words`, and `log_state`, `note_state`: as words, and for the journal
     network     nodes and the meters on them: who feeds whom; `localise`: which nodes explain who is dead;
                 `patterns`: one phase gone, one conductor open above a transformer
     looks       whether enough meters were looked at to speak of the network; `mode_ends`: what outlasts a test;
                 `incidents`: faults over time, `cases`: one of them, `incident_words`: in words
     book        changes -> revisions of ``agent.records.Event``
-    resume      ... and back after a restart
+    resume      ... and back after a restart; `two_clocks`: bounds that reach back over a reboot
 
 A condition on the same looks is another row of `table`, one on 1-min means another row of `slow`. They share one row
 of keys under the detector name ``voltage``, so that they can enclose and replace each other.

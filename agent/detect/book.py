@@ -17,21 +17,24 @@ from agent.detect.chatter import Chatter
 from agent.detect.children import Children
 from agent.detect.comms import COMMS_INITIAL, CommsState
 from agent.detect.ending import Across, ended, endless, is_away, less_sure
-from agent.detect.evidence import Finding
+from agent.detect.evidence import Finding, Seen
 from agent.detect.faults import KINDS
-from agent.detect.merging import Known, Memory
+from agent.detect.known import Known
+from agent.detect.merging import Memory
 from agent.detect.meter_log import Told
 from agent.detect.opening import BY_LOOK, BY_MINUTE, MeterFacts, judged, opened, taking_over
 from agent.detect.plates import Swap, changed
 from agent.detect.resume import across, crossed_of, last_sign_us, span_of, track_of
 from agent.detect.sizes import classed, deepest_v, sized
 from agent.detect.tracks import Track
+from agent.detect.two_clocks import Before
 from agent.detect.voltage import VoltageState
 from agent.records import ClockState, Event, Kind, Reading, State
 
 __all__ = ["Book", "MeterFacts", "Resumed", "WallClock", "id_maker", "orphans"]
 
 _UNSEEN = "no look at the voltages showed it"
+_ENDLESS = "no look at the voltages shows when it was over: its end is not known"
 _STATES: dict[str, State] = {"open": "open", "update": "open", "close": "closed", "retract": "retracted"}
 # Of these a meter has tracks of their own: see `agent.detect.faults`.
 _FAULTS: frozenset[Kind] = KINDS | {"stale_data"}
@@ -87,7 +90,8 @@ class Book:
         self._children = Children()
         self.earlier = Earlier(clock.from_wall_us)
         self._chatter = Chatter()
-        self._memory = Memory(facts.rules, clock.wall_us, keeps=facts.latches)
+        self.before = Before()
+        self._memory = Memory(facts.rules, self._wall_us, keeps=facts.latches)
 
     @property
     def open_events(self) -> tuple[Event, ...]:
@@ -130,17 +134,23 @@ class Book:
                 events += self._logged(Told(rest, one.over_us), reported_boot_us)
         return tuple(events)
 
-    def remember(self, events: Iterable[Event]) -> None:
-        """Closed events of an earlier run, which the meter's own registers may still have to say something about."""
-        for event in events:
-            if event.state == "closed" and event.end_us is not None and event.end_earliest_us is not None:
+    def remember(self, events: Iterable[Event], seen: Mapping[str, Seen]) -> None:
+        """Closed events of an earlier run, which the meter's own registers may still have to say something about.
+        seen: what those are compared with from now on"""
+        for event in (event for event in events if event.state == "closed"):
+            span = span_of(event, self.earlier)
+            if event.end_us is not None and event.end_earliest_us is not None:
                 end_us = self.earlier.from_wall_us(event.end_us)
-                span = span_of(event, self.earlier).ended(end_us, end_us - (event.end_us - event.end_earliest_us))
+                span = span.ended(end_us, end_us - (event.end_us - event.end_earliest_us))
+            if self._memory.recalls(event.id, is_over=span.end_boot_us is not None):
                 self._memory.put(event, span)
+        self._memory.compared_from({name: one.value for name, one in seen.items()})
 
-    def forget(self, before_boot_us: int | None) -> None:
-        """Of what was over before that nothing more will be found in the meter's own registers; None: of anything."""
-        self._memory.forget(before_boot_us)
+    def forget(self, before_boot_us: int | None, reported_boot_us: int) -> tuple[Event, ...]:
+        """Of what was over before that nothing more will be found in the meter's own registers; None: of anything. The
+        revisions that say what is their own for sure, now that all was read."""
+        late = self._memory.forget(before_boot_us)
+        return tuple(self._again(event, reported_boot_us) for event in late)
 
     def swapped(self, swap: Swap, reported_boot_us: int) -> Event:
         """Another meter answers."""
@@ -159,7 +169,8 @@ class Book:
         """What another run needs beside the events. offset_us: from the boot clock to UTC."""
         known = filter(None, (self._memory.get(event.id) for event in self._open.values()))
         starts = {one.event.id: one.span.start_boot_us for one in known}
-        return book_state.told(Said(starts, *self._chatter.known), boot_id, offset_us)
+        said = Said(starts, *self._chatter.known, self._memory.to_keep())
+        return book_state.told(said, boot_id, offset_us)
 
     def resume(
         self,
@@ -180,6 +191,7 @@ class Book:
         if now_us is not None and last_us is not None:
             earlier = earlier.over_by(last_us, now_us)
         self.earlier = earlier
+        self._memory.recall(earlier.said.notes)
         silences = [event for event in mine if event.kind == "comms_loss"][:1]
         judged_kinds = BY_LOOK | BY_MINUTE.keys() | _FAULTS
         by_kind = {event.kind: event for event in mine if event.kind in judged_kinds and crossed_of(event, rules)}
@@ -264,7 +276,6 @@ class Book:
         """The next revision of a known event, with what the meter's own registers say of it."""
         event, span = known.event, known.span
         if not known.polled:
-            event = self._named(event, finding.phases.union(event.phases))
             span = self._memory.over(known, finding, over_us)
             event = endless(event) if span.end_boot_us is None else self._ended(event, span)
             self._memory.put(event, span)
@@ -290,7 +301,7 @@ class Book:
             meter_serial=self.serial,
             reported_us=self._clock.wall_us(reported_boot_us),
             because=memory.silences(finding) if finding.kind == "supply_loss" else (),
-            evidence=(_UNSEEN,),
+            evidence=(_UNSEEN if told.over_us is not None or finding.stands else _ENDLESS,),
             window_s=None,
             watch_s=None,
         )
@@ -328,4 +339,8 @@ class Book:
         return replace(event, evidence=(*event.evidence, away.words(event.clock)))
 
     def _ended(self, event: Event, span: Span, watched_us: int | None = None) -> Event:
-        return ended(event, span, self._clock.wall_us, self._across.get(event.id), watched_us)
+        event = ended(event, span, self._clock.wall_us, self._across.get(event.id), watched_us)
+        return self.before.bounded(event, span)
+
+    def _wall_us(self, at_boot_us: int) -> int:
+        return self.before.wall_us(at_boot_us, self._clock.wall_us)

@@ -1,11 +1,13 @@
 """What a book knows beside its events, as text that outlives the agent: where they lie on the boot clock, which goes on
-if only the agent was restarted, and what began lately. Pure."""
+if only the agent was restarted, what began lately, and what the meter's own registers said of them. Pure."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from agent.detect import note_state
 from agent.detect.changes import Span
+from agent.detect.notes import Kept
 from agent.records import Event, Kind
 
 # The wall clock may have been slewed by so much between the runs; by more, it was set.
@@ -17,11 +19,13 @@ Began = tuple[int, Span, str]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """starts: event id -> boot time of its start; began: by kind, the latest; counts: of the open chatter."""
+    """starts: event id -> boot time of its start; began: by kind, the latest; counts: of the open chatter; notes: by
+    event id, what the meter's own registers said"""
 
     starts: Mapping[str, int] = field(default_factory=dict)
     began: Mapping[Kind, Sequence[Began]] = field(default_factory=dict)
     counts: Mapping[Kind, int] = field(default_factory=dict)
+    notes: Mapping[str, Kept] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,8 @@ def told(said: Said, boot_id: str, offset_us: int) -> str:
     """offset_us: from the boot clock to UTC, now."""
     began = {kind: [[at, *_pair(span), id_] for at, span, id_ in recent] for kind, recent in said.began.items()}
     body = {"boot": boot_id, "offset_us": offset_us, "starts": dict(said.starts), "began": began}
-    return json.dumps({**body, "counts": dict(said.counts)}, separators=(",", ":"))
+    body |= {"counts": dict(said.counts), "notes": {id_: note_state.told(kept) for id_, kept in said.notes.items()}}
+    return json.dumps(body, separators=(",", ":"))
 
 
 def _pair(span: Span) -> tuple[int, int]:
@@ -79,9 +84,10 @@ def understood(text: str | None, boot_id: str, offset_us: int) -> Earlier:
         }  # fmt: skip
         starts = {str(id_): int(at) for id_, at in body["starts"].items()}
         counts = {kind: int(count) for kind, count in body["counts"].items()}
+        notes = {str(id_): note_state.understood(one, shift_us) for id_, one in body.get("notes", {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         return by_wall
-    said = Said(starts if same_boot else {}, began, counts)
+    said = Said(starts if same_boot else {}, began, counts, notes)
     if not same_boot:
         return Earlier(by_wall.from_wall_us, said)
     return Earlier(lambda at_us: at_us - then_us, said, True, abs(offset_us - then_us) > _SLEWED_US)

@@ -6,7 +6,7 @@ tell (earth and neutral faults). `agent.detect.incidents` says which fault belon
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from math import inf
 
 from agent.detect.tracking import Bounds
 from agent.records import Cause, Incident, Kind, State
@@ -19,6 +19,8 @@ CALM_US = 600_000_000
 DARK = "There is no supply at all now, so nothing is seen of it: the incident of that counts the customers."
 # So many events of one meter are named; of a meter that comes and goes all day the latest.
 NAMED = 32
+# A wall clock that has moved by more against the boot clock was set.
+SET_US = 1_000_000
 # What moves a bound by less is the rounding of clocks.
 _JITTER_US = 1_000
 
@@ -92,7 +94,8 @@ class Case:
     critical: all marked nodes that were without supply
     quiet_us: nobody is known to be dead since; calm_us: all are in band since
     troubled: all were back, and one out of band again; answered_us: when one that was waited for was heard last
-    began, ended: as told, or as they will be; resumed: taken up from another run
+    began, ended: as told, or as they will be; former: as another boot of the gateway left it, so that only the wall
+              clock says how long it lasts; None: the boot clock does
     told:     the last revision; carried: how often it was closed again, as far as `losses` do not tell
     no_return: losses whose end was no return of the supply: somebody feeds in, or nobody looks
     unnamed:  ids of events that are not known any more; more: how many events are not named; dropped_us: by meter, the
@@ -117,10 +120,10 @@ class Case:
     quiet_us: int | None = None
     calm_us: int | None = None
     troubled: bool = False
-    answered_us: int = 0
+    answered_us: int = -(10**17)  # before every boot
     began: Said | None = None
     ended: Said | None = None
-    resumed: bool = False
+    former: Incident | None = None
     told: Incident | None = None
     locked: bool = False
     carried: int = 0
@@ -210,6 +213,18 @@ class Case:
         elif self.ended is None or _moved(ended, self.ended.span):
             self.ended = _said(ended, wall_us)
 
+    def place_anew(self, wall_us: Callable[[int], int], run_us: int) -> None:
+        """The end of what began in another boot, where the wall clock was set since this run began, at run_us: what
+        that boot saw last had its place on the clock as it was."""
+        began, ended, former = self.began, self.ended, self.former
+        if began is None or ended is None or former is None or ended.latest_us == former.end_us:
+            return
+        latest_us = wall_us(ended.span.latest_us)
+        seen_before = ended.span.earliest_us < run_us
+        earliest_us = began.latest_us if seen_before else wall_us(ended.span.earliest_us)
+        if abs(latest_us - ended.latest_us) > SET_US or (seen_before and earliest_us != ended.earliest_us):
+            self.ended = Said(ended.span, latest_us, min(earliest_us, latest_us))
+
     @property
     def reclosed(self) -> int:
         """How often the supply came back for a moment: as seen at the meter that saw it most often."""
@@ -297,8 +312,15 @@ def _moved(one: Bounds, other: Bounds) -> bool:
 
 
 def _again(losses: Sequence[Loss], no_return: Collection[str]) -> int:
+    """How often one began so soon after all those before it were over: its phases fail side by side."""
     real = sorted((loss for loss in losses if loss.state != "retracted"), key=lambda loss: loss.since.latest_us)
-    return sum(
-        one.ended is not None and one.id not in no_return and two.since.latest_us - one.ended.latest_us <= RECLOSE_US
-        for one, two in pairwise(real)
-    )
+    times, last = 0, None
+    for loss in real:
+        if last is not None and last.ended is not None and last.id not in no_return:
+            times += 0 < loss.since.latest_us - last.ended.latest_us <= RECLOSE_US
+        last = loss if last is None else max(last, loss, key=_over_us)
+    return times
+
+
+def _over_us(loss: Loss) -> float:
+    return inf if loss.ended is None else loss.ended.latest_us

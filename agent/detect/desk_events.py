@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from agent.detect.book import WallClock
 from agent.detect.book_state import Earlier
 from agent.detect.changes import Span
-from agent.detect.ending import Across, ended, less_sure
+from agent.detect.ending import Across, ended, is_away, less_sure
 from agent.detect.supply_evidence import Verdict
 from agent.detect.tracking import Bounds
 from agent.records import ClockState, Event, Kind
@@ -48,7 +48,8 @@ class Teller:
         """Open events of an earlier run. earlier: where they lie on the boot clock."""
         self._from_us = now_us
         for event in events:
-            backwards = not earlier.exact(event) and earlier.from_wall_us(event.reported_us) > now_us
+            late = earlier.backwards or earlier.from_wall_us(event.reported_us) > now_us
+            backwards = late and not earlier.exact(event)
             self._across[event.id] = Across(earlier.exact(event), backwards)
 
     def line_lost(self, line: str, began: Bounds, now_us: int, units: int, *, never_heard: bool) -> Event:
@@ -89,9 +90,18 @@ class Teller:
         seen_us = None if across is None else max(0, earliest_us - max(self._from_us, since.latest_us))
         closed = replace(self.revised(event, now_us, why), state="closed")
         if across is not None:
-            closed = replace(closed, evidence=(*closed.evidence, across.words(closed.clock)))
+            said = tuple(words for words in closed.evidence if not is_away(words))
+            closed = replace(closed, evidence=(*said, across.words(closed.clock)))
         span = Span(since.latest_us, since.earliest_us).ended(ends.latest_us, earliest_us)
         return ended(closed, span, self._clock.wall_us, across, seen_us)
+
+    def endless(self, event: Event, since: Bounds, ends: Bounds, now_us: int, why: str) -> Event:
+        """Likewise, of one that had not ended before that: when it did is not known. `closed` may tell it later."""
+        across = self._across.get(event.id)
+        closed = self.closed(event, since, ends, now_us, why)
+        if across is not None:
+            self._across[event.id] = across
+        return replace(closed, end_us=None, end_earliest_us=None, duration_max_s=None)
 
     def _of_meter(self, kind: Kind, meter: str, since: Bounds, now_us: int) -> Event:
         about = self._about[meter]

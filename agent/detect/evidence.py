@@ -194,6 +194,11 @@ class Finding:
         return frozenset(move.latch.name for move in self.moves if move.count)
 
     @property
+    def families(self) -> frozenset[Family]:
+        """What is found in one of them in turn is told in turn."""
+        return frozenset(move.latch.row.family for move in self.moves)
+
+    @property
     def phases(self) -> frozenset[str]:
         return frozenset(move.latch.phase for move in self.moves if move.latch.phase is not None)
 
@@ -254,7 +259,7 @@ class Latches:
         if seen is None or value >= seen.value:
             return False
         if how == "count":
-            return _counted(latch, seen.value, value) is None
+            return counted(latch, seen.value, value) is None
         return how == "hours" or (how == "witness" and value < _WITNESS_LEAST * seen.value)
 
     def _move(self, latch: Latch, now: Seen, received_us: int) -> Move | None:
@@ -262,7 +267,7 @@ class Latches:
         moved, count = False, 0
         match how:
             case "count" if seen.was is None or now.value < seen.was:
-                count = _counted(latch, seen.value, now.value) or 0
+                count = counted(latch, seen.value, now.value) or 0
                 moved = count > 0
             case "low":
                 moved = 0 <= now.value < min(seen.value, self._band_v[0])
@@ -286,8 +291,8 @@ def _flipped(row: Row, before: int, after: int) -> bool:
     return cleared or after & ~before > 0
 
 
-def _counted(latch: Latch, before: float, after: float) -> int | None:
-    """By how many; None where it was reset."""
+def counted(latch: Latch, before: float, after: float) -> int | None:
+    """By how many a counter went on; None where it was reset."""
     rise = after - before
     if rise < 0 and latch.turn is not None and rise + latch.turn <= latch.turn / _WRAP_PART:
         rise += latch.turn

@@ -36,6 +36,9 @@ _DISPLACED_BEFORE = 0.12
 # Line-line voltages as they were; without any before, around the declared one.
 INTACT, INTACT_ALONE = 0.05, 0.10
 SPREAD, TOGETHER = 0.20, 0.15
+# A star point that leaves the middle so far that voltages are 20 % apart has lowered one by 6 % and raised another by
+# 6 %, less what the supply itself has moved by (`agent.detect.displaced`).
+_APART_BY = 0.04
 # Loads of constant power draw more as the voltage falls, down to two thirds of it: see `agent.detect.side`.
 _RISE, _LEAST_LEFT = 1.10, 2 / 3
 _ROOT3 = sqrt(3)
@@ -250,6 +253,22 @@ def _apart(sight: Sight) -> Indices:
     return tuple(sorted(beyond | {lowest, highest}))
 
 
+def _both_ways(sight: Sight) -> bool:
+    """One voltage fell and another rose. Three magnitudes alone do not tell a sag of one phase to 80 % from a neutral
+    that has moved in a network of lower voltage; only the neutral raises another phase. Without looks before, one must
+    be too low and another too high."""
+    if sight.lines is not None:
+        return True
+    volts, before, levels = sight.three, sight.before, sight.rules.levels
+    if volts is None:
+        return False
+    was = () if before is None else [one for one in before.volts if one is not None]
+    if len(was) < len(volts):
+        return min(volts) < levels.sag and max(volts) > levels.swell
+    moved, least_v = [now - then for now, then in zip(volts, was, strict=True)], _APART_BY * sight.rules.nominal_v
+    return min(moved) <= -least_v and max(moved) >= least_v
+
+
 def _nothing_drawn(sight: Sight) -> bool:
     """No phase with a low voltage draws more than loads do by themselves: a short circuit or a motor that starts would
     move the neutral of a long cable, too."""
@@ -280,7 +299,7 @@ ROWS = (
     ),
     FaultRow(
         "neutral_fault", ("ln",), lambda lowest, spread, basis: spread > SPREAD,
-        _apart, lambda sight, crossed: intact(sight) and _nothing_drawn(sight), _together,
+        _apart, lambda sight, crossed: intact(sight) and _both_ways(sight) and _nothing_drawn(sight), _together,
         takes=("sag", "swell", "phase_loss"), wait_us=900_000, long_us=900_000,
     ),
 )  # fmt: skip

@@ -9,15 +9,17 @@
     earth_fault    basis le: star point more than      line-line as before within 5 %: as     star point     sag
                    20 % from the middle                read, or by `agent.detect.displaced`   within 15 %    phase_loss
                                                                                                              swell
-    neutral_fault  basis ln: highest and lowest more   likewise; and no low phase draws more  spread         sag
-                   than 20 % apart                     than loads do by themselves; for 1 s   within 15 %    phase_loss
-                                                                                                             swell
+    neutral_fault  basis ln: highest and lowest more   likewise, and without lines as read    spread         sag
+                   than 20 % apart                     one fell and one rose; no low phase    within 15 %    phase_loss
+                                                       draws more than loads do by                           swell
+                                                       themselves; for 1 s
 
 Two looks at least, and as long as the meter takes to renew its registers. A short circuit raises the current and a dead
 feeder has none: neither goes on as before. Once a current was not as before, or where nothing was seen before, half a
 minute is waited instead: no short circuit lasts as long. A vt_failure in an earth_fault has it as its parent. An earth
 or neutral fault ends, too, when everything is dead, or when its line-line voltages are not even for 10 s.
 
+"Before" are looks in band, or in what has lasted for a minute: inside a sag everything is as it was a moment before.
 What is taken over was begun after the last look that still was as before; the fault has its start. While a fault is
 open, the table of sags and losses hears something else in its place:
 
@@ -44,6 +46,8 @@ from agent.records import Kind
 
 # Raw looks kept while something is not ordinary, to compare with; no closer than this.
 _KEPT, _SPACING_US = 16, 190_000
+# Out of band for so long, it is how the network is, and what comes next is held against it.
+_LASTS_US = 60_000_000
 # Line-line voltages that are no longer even for so long: it is something else by now.
 _LAPSES_US = 10_000_000
 # Told anew when a voltage has moved by this part of the nominal one, and not more often than that.
@@ -76,6 +80,7 @@ class Faults:
         self._suspicions: dict[Kind, Suspicion] = {}
         self._recent: deque[Look] = deque(maxlen=_KEPT)
         self._lines: Lines | None = None
+        self._out_us: int | None = None
         # A fault ended then: a window that still holds a part of it says nothing, but for a loss.
         self._over_us: int | None = None
 
@@ -109,9 +114,18 @@ class Faults:
                 changes += self._suspect(row, look, rules, next_key, take)
         if not self._suspicions and not self._open:
             self._lines = None
-        if not self._recent or look.received_boot_us - self._recent[-1].received_boot_us >= _SPACING_US:
-            self._recent.append(look)
+        self._put_by(look, rules)
         return tuple(changes)
+
+    def _put_by(self, look: Look, rules: Rules) -> None:
+        """To compare later ones with, if it is no part of what may be about to become a fault."""
+        now_us, levels = look.received_boot_us, rules.levels
+        out = any(one is not None and not levels.sag <= one <= levels.swell for one in look.volts)
+        self._out_us = (self._out_us or now_us) if out and not self._open else None
+        if self._out_us is not None and now_us - self._out_us < _LASTS_US:
+            return
+        if not self._recent or now_us - self._recent[-1].received_boot_us >= _SPACING_US:
+            self._recent.append(look)
 
     def heard(self, look: Look, rules: Rules) -> Look:
         """The look as the table of sags and losses is to hear it."""

@@ -15,6 +15,8 @@ from agent.records import NOT_ISOLATION, Cause, ClockState, Incident, State
 
 _AFTER_TEST = "It began during a test; it counts from the end of that."
 _PAST = "Found out afterwards, from what the meters had counted: the gateway itself was dark."
+_BEHIND = "The wall clock is behind: when it came back is not known before that is set."
+_UNSET = "The wall clock was not set after a boot inside it: how long it lasted is not known."
 _SHOWN = 4  # names in one line
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CAUSES: dict[Cause, str] = {
@@ -108,26 +110,36 @@ def _placed(record: Incident, case: Case, clock: ClockState) -> Incident:
 
 
 def _ended(record: Incident, case: Case, began: Said, ended: Said, clock: ClockState) -> Incident:
-    """Over a restart durations rest on the wall clock; what another run told of them stays."""
-    told, slack_s = case.told if case.resumed else None, case.slack_s
-    if told is not None:
-        slack_s = (told.clock.uncertainty_s or 0.0) + (clock.uncertainty_s or 0.0)
+    if case.former is not None:
+        return _ended_apart(record, case.former, began, ended, clock)
     # It did not end before it began.
     early_us = max(0, began.span.earliest_us - ended.span.earliest_us)
-    earliest_us = min(ended.earliest_us + early_us, ended.latest_us)
-    if told is not None and (told.end_us, told.end_earliest_us) == (ended.latest_us, earliest_us):
-        shortest_s, longest_s = told.duration_min_s, told.duration_max_s
-        record = replace(record, end_us=told.end_us, end_earliest_us=earliest_us)
-        return replace(record, duration_min_s=shortest_s, duration_max_s=longest_s)
     shortest_us = max(0, ended.span.earliest_us - began.span.latest_us)
     longest_us = max(shortest_us, ended.span.latest_us - began.span.earliest_us)
     return replace(
         record,
         end_us=ended.latest_us,
-        end_earliest_us=earliest_us,
-        duration_min_s=max(0.0, shortest_us / 1e6 - slack_s),
-        duration_max_s=longest_us / 1e6 + slack_s,
+        end_earliest_us=min(ended.earliest_us + early_us, ended.latest_us),
+        duration_min_s=max(0.0, shortest_us / 1e6 - case.slack_s),
+        duration_max_s=longest_us / 1e6 + case.slack_s,
     )
+
+
+def _ended_apart(record: Incident, former: Incident, began: Said, ended: Said, clock: ClockState) -> Incident:
+    """Over a boot durations rest on the wall clock, if that is right; what another run told of them stays. By a clock
+    that has not come to its beginning yet it has no end."""
+    if ended.latest_us < began.latest_us:
+        return record
+    earliest_us = min(max(ended.earliest_us, began.earliest_us), ended.latest_us)
+    record = replace(record, end_us=ended.latest_us, end_earliest_us=earliest_us)
+    if (former.end_us, former.end_earliest_us) == (ended.latest_us, earliest_us):
+        return replace(record, duration_min_s=former.duration_min_s, duration_max_s=former.duration_max_s)
+    if False in (former.clock.synced, clock.synced):
+        return replace(record, duration_min_s=0.0)
+    slack_s = (former.clock.uncertainty_s or 0.0) + (clock.uncertainty_s or 0.0)
+    shortest_us, longest_us = earliest_us - began.latest_us, ended.latest_us - began.earliest_us
+    shortest_s = max(0.0, shortest_us / 1e6 - slack_s)
+    return replace(record, duration_min_s=shortest_s, duration_max_s=longest_us / 1e6 + slack_s)
 
 
 def _is_over(record: Incident) -> bool:
@@ -141,7 +153,7 @@ def _what(record: Incident) -> str:
     back = over or (lately and bool(record.restored))
     said = (_WAS if back else _CAUSES)[record.cause]
     phases = "" if not named else f" ({named})" if back else f" of {named}"
-    seen = "" if not lately else ", where it can be seen," if back else ", as last seen,"
+    seen = "" if not lately else ", as last seen," if not back else ", where it can be seen," if record.unknown else ""
     feeder = f" on feeder {record.feeder}" if record.feeder and record.feeder != record.node else ""
     look = f": look at the {record.device}" if record.device else ""
     return f"{said}{phases}{seen} at {record.node}{feeder}{look}."
@@ -177,7 +189,7 @@ def _how(record: Incident, case: Case, notes: Sequence[str], why: str) -> str:
     words += [_AFTER_TEST] if case.after_test else []
     words += _past_words(record, case) if case.past else []
     words += [f"Events of it not named: {case.more}."] if case.more else []
-    words += [*_clock_words(record), *notes, *([case.feeder_words] if case.feeder_words else []), NOT_ISOLATION]
+    words += [*_clock_words(record, case), *notes, *([case.feeder_words] if case.feeder_words else []), NOT_ISOLATION]
     return " ".join(words)
 
 
@@ -191,10 +203,14 @@ def _past_words(record: Incident, case: Case) -> list[str]:
     return [_PAST, f"{began}{ended}.", *([f"By phase: {', '.join(split)}."] if split else [])]
 
 
-def _clock_words(record: Incident) -> list[str]:
+def _clock_words(record: Incident, case: Case) -> list[str]:
     """Where the instants told do not show how long it was."""
-    if record.end_us is None or record.duration_max_s is None or record.duration_min_s is None:
+    if case.ended is not None and record.end_us is None:
+        return [_BEHIND]
+    if record.end_us is None or record.duration_min_s is None:
         return []
+    if record.duration_max_s is None:
+        return [_UNSET]
     apart_s = (record.end_us - record.start_us) / 1e6
     if record.duration_min_s - 1.0 <= apart_s <= record.duration_max_s + 1.0:
         return []

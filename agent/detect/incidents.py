@@ -137,7 +137,7 @@ class Incidents:
     def _goes_on(self, case: Case, fault: Fault, again: Iterable[str], moment: Moment) -> bool:
         """Meters of it are struck. Were all of them back for long, it is another; likewise what is far above, later."""
         if case.held().isdisjoint(again):
-            begun = [loss for name in again for loss in moment.losses.get(name, ()) if loss.ended is None]
+            begun = [loss for name in again for loss in moment.losses.get(name, ()) if loss.state == "open"]
             end = case.last_end
             return end is None or any(loss.since.latest_us - end.latest_us <= RECLOSE_US for loss in begun)
         above = fault.node != case.fault.node and not self._feeds(case.fault.node, fault.node)

@@ -7,7 +7,8 @@
     live                      -              closes when its voltage came back
     partial                   -              closes, likewise
     unknown                   -              its cause was taken back: retracted
-                                             its cause is over, and time to boot has passed: closes at the cause's end
+                                             its cause is over, and time to boot has passed: closes, and of its end
+                                             is known that it was not before the cause's, until the meter is heard
                                              it speaks again, without telling: closes
                                              else it stays: a silence does not end by others' ends
 
@@ -35,29 +36,33 @@ _HOLD_UP_US = 2_000_000
 @dataclass(frozen=True, slots=True)
 class Inference:
     """What is open. id: of its event; since: bounds of its start, boot clock; looked_us: a look since then showed the
-    same, and speaks of after that"""
+    same, and speaks of after that; None: there was none in this run"""
 
     id: str
     verdict: Verdict
     since: Bounds
-    looked_us: int = 0
+    looked_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """How an event stands that an inference rests on. ended: bounds of its end, boot clock"""
+    """How an event stands that an inference rests on. ended: bounds of its end; lasted_us: by then it had not ended, as
+    another run saw. Boot clock"""
 
     state: State
     ended: Bounds | None = None
+    lasted_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What to do with a meter's inferred event. span: of its start (open), of its end (close); why: in words"""
+    """What to do with a meter's inferred event. span: of its start (open), of its end (close); why: in words; endless:
+    it did not end before the span; when is not known"""
 
     act: Act
     why: str
     span: Bounds | None = None
+    endless: bool = False
 
 
 def step(
@@ -89,12 +94,12 @@ def _began(verdict: Verdict, seen: Seen) -> Bounds | None:
 def _ended(open_: Inference, seen: Seen, causes: Mapping[str, Known], back: Bounds | None, now_us: int) -> Bounds:
     """After the last sign of its silence, less a boot; and not before what it hangs on came back."""
     latest_us = seen.heard_us or now_us
-    earliest_us = max(open_.since.earliest_us, open_.looked_us)
+    earliest_us = open_.since.earliest_us if open_.looked_us is None else max(open_.since.earliest_us, open_.looked_us)
     if back is not None and back.latest_us <= latest_us:
         latest_us = max(back.latest_us, open_.since.latest_us)
         earliest_us = max(earliest_us, back.earliest_us - BOOT_US)
-    ends = [known.ended.earliest_us for known in causes.values() if known.ended is not None]
-    known_us = [end_us for end_us in ends if end_us < latest_us]
+    ends = [known.lasted_us if known.ended is None else known.ended.earliest_us for known in causes.values()]
+    known_us = [end_us for end_us in ends if end_us is not None and end_us < latest_us]
     return Bounds(max((earliest_us, *known_us)), latest_us)
 
 
@@ -102,14 +107,12 @@ def _unknown(open_: Inference, verdict: Verdict, seen: Seen, causes: Mapping[str
     taken_back = [id_ for id_, known in causes.items() if known.state == "retracted"]
     if taken_back:
         return Step("retract", f"it rested on {', '.join(taken_back)}, which was taken back; {verdict.reason}")
-    ends = [known.ended for known in causes.values() if known.ended is not None]
-    if ends and len(ends) == len(causes):
-        over = max(ends)
+    if causes and all(known.state == "closed" for known in causes.values()):
+        over = max((known.ended for known in causes.values() if known.ended is not None), default=open_.since)
         if now_us - over.latest_us < _RETURN_US:
             return None
-        return Step(
-            "close", f"what it followed from is over; of its supply since then nothing is known: {verdict.reason}", over
-        )
+        why = f"what it followed from is over; of its supply since then nothing is known: {verdict.reason}"
+        return Step("close", why, over, endless=True)
     if open_.verdict.row == "bay_current_gone" and seen.comms == "ok":
         return None  # a bay without load tells nothing
     return None

@@ -7,20 +7,39 @@ from collections.abc import Callable, Mapping
 from agent.detect.evidence import Seen
 
 
-def told(seen: Mapping[str, Seen], made_by: str, wall_us: Callable[[int], int]) -> str:
-    """made_by: what a value rests on beside the meter; wall_us: boot clock -> UTC."""
+def told(
+    seen: Mapping[str, Seen], made_by: str, wall_us: Callable[[int], int], uncertainty_s: float | None = None
+) -> str:
+    """made_by: what a value rests on beside the meter; wall_us: boot clock -> UTC; uncertainty_s: of that, None: not
+    known."""
     rows = {name: [one.value, wall_us(one.asked_us), wall_us(one.since_us)] for name, one in seen.items()}
-    return json.dumps({"made_by": made_by, "seen": rows}, separators=(",", ":"))
+    return json.dumps({"made_by": made_by, "seen": rows, "within_s": uncertainty_s}, separators=(",", ":"))
+
+
+def uncertainty_s(text: str) -> float | None:
+    """Of the wall clock of then; None where it is not known, or the text is another version's."""
+    try:
+        within_s = json.loads(text).get("within_s")
+    except (ValueError, AttributeError):
+        return None
+    return float(within_s) if isinstance(within_s, int | float) else None
+
+
+def newest_us(text: str) -> int | None:
+    """UTC of the last of these reads, as the wall clock of then said."""
+    seen = understood(text, None, lambda at_us: at_us, None, 0)
+    return max((one.asked_us for one in seen.values()), default=None)
 
 
 def understood(
-    text: str, made_by: str, from_wall_us: Callable[[int], int], now_us: int, slack_us: int
+    text: str, made_by: str | None, from_wall_us: Callable[[int], int], now_us: int | None, slack_us: int
 ) -> dict[str, Seen]:
     """Nothing where the text is another version's, or speaks of another map or installation; or where by today's wall
-    clock it was read in the future. slack_us: what the wall clock may be wrong by."""
+    clock it was read in the future. slack_us: what the wall clock may be wrong by; made_by, now_us: None: whatever
+    it says"""
     try:
         body = json.loads(text)
-        rows = body["seen"].items() if body["made_by"] == made_by else ()
+        rows = body["seen"].items() if made_by in (None, body["made_by"]) else ()
         seen = {name: Seen(float(value), *_instants(asked, since)) for name, (value, asked, since) in rows}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
@@ -30,7 +49,7 @@ def understood(
         )
         for name, one in seen.items()
     }
-    return placed if all(one.asked_us < now_us for one in placed.values()) else {}
+    return placed if now_us is None or all(one.asked_us < now_us for one in placed.values()) else {}
 
 
 def _instants(asked: object, since: object) -> tuple[int, int]:

@@ -205,6 +205,7 @@ class MeterDetector:
         changes = faults + changes + self._shut_looks(before, look)
         if self.stale.attends:
             changes += self.stale.look(look, self._last, self.rules, self._next_key)
+        changes = self.stale.ends(changes, look, self.rules)
         if _unsettled(before) != _unsettled(self._state):
             self._cut(look, wall_us)
         else:

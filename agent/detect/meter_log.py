@@ -5,6 +5,9 @@
     new         told at once          waits                                    told
     waiting     told at once          waits, for a minute at most              told
 
+What is found later of the same family of registers waits as well: whose the first count was decides whose the second
+is. A look reaches past a finding when every voltage on the phases it names is in band.
+
 An hour counter that stood still in a silence of its meter tells of a loss of supply, if the meter lives on what it
 measures: that is told beside the words for the silence.
 
@@ -21,13 +24,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.detect import log_state
-from agent.detect.evidence import Finding, Latch, Latches, Read, findings
+from agent.detect.evidence import Finding, Latch, Latches, Read, Seen, findings
 from agent.detect.thresholds import Rules
 from agent.detect.voltage import Look
 from drivers.quantities import CATALOGUE
 
 # Where no look comes any more.
 _LONGEST_WAIT_US = 60_000_000
+# Nobody asks who answers any more: longer than it is asked in vain.
+_UNSURE_US = 900_000_000
 # What was read is kept when it has moved, and else so often: a card wears out by what is written.
 _KEEP_US = 600_000_000
 
@@ -43,10 +48,18 @@ class Seeing:
     def clear_us(self) -> int | None:
         """What lasted from before that until the look would have been seen in it; None where it shows a sag or swell
         or lacks a voltage, so that nothing can be said."""
-        levels = self.rules.levels
-        if self.look is None or any(one is None or not levels.sag <= one <= levels.swell for one in self.look.volts):
+        return self.clear_of(frozenset())
+
+    def clear_of(self, phases: frozenset[str]) -> int | None:
+        """The same of what was on these phases; of none: of any."""
+        levels, look = self.rules.levels, self.look
+        if look is None:
             return None
-        return self.look.sent_boot_us - self.rules.reach_us
+        on = (not phases or not phases.isdisjoint(phase.split("_")) for phase in self.rules.phases)
+        volts = [one for one, concerned in zip(look.volts, on, strict=True) if concerned]
+        if not volts or any(one is None or not levels.sag <= one <= levels.swell for one in volts):
+            return None
+        return look.sent_boot_us - self.rules.reach_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +85,7 @@ class MeterLog:
         self._made_by = made_by
         self._kept_us: int | None = None
         self._unsure_us: int | None = None
+        self._away_us: int | None = None
         self.serial: str | None = None
 
     def __bool__(self) -> bool:
@@ -85,6 +99,11 @@ class MeterLog:
     @property
     def waits(self) -> bool:
         return bool(self._waiting)
+
+    @property
+    def seen(self) -> Mapping[str, Seen]:
+        """What the next read is compared with."""
+        return self._latches.seen
 
     @property
     def oldest_us(self) -> int | None:
@@ -110,12 +129,16 @@ class MeterLog:
 
     def ready(self, seeing: Seeing, now_us: int, known: Callable[[Finding], object]) -> tuple[Told, ...]:
         """What waits no longer. known: whether the event of a finding is."""
-        if self._unsure_us is not None and now_us - self._unsure_us < _LONGEST_WAIT_US:
+        if self._unsure_us is not None and now_us - self._unsure_us < _UNSURE_US:
             return ()
-        told, waiting = [], []
+        told: list[Told] = []
+        waiting: list[Finding] = []
         for finding in self._waiting:
             adds = finding.kind == "comms_loss" and not finding.by_owner
-            if known(finding) or adds or _past(finding, seeing, now_us):
+            # What one of them becomes the book has to know before it can say whose the next one is.
+            turn = not any(finding.families & one.families for one in waiting)
+            first = turn and not any(finding.families & one.finding.families for one in told)
+            if adds or (first and known(finding)) or (turn and _past(finding, seeing, now_us)):
                 told.append(Told(finding, _over_us(finding, seeing)))
                 if self._lives_on_it and finding.stood and known(finding):
                     told.append(replace(told[-1], finding=replace(finding, kind="supply_loss")))
@@ -124,37 +147,52 @@ class MeterLog:
         self._waiting = tuple(waiting)
         return tuple(told)
 
-    def to_keep(self, now_us: int, wall_us: Callable[[int], int], *, stops: bool = False) -> str | None:
+    def to_keep(
+        self, now_us: int, wall_us: Callable[[int], int], *, stops: bool = False, uncertainty_s: float | None = None
+    ) -> str | None:
         """What another run should go on from, where it is time to store that; stops: nothing comes any more. Findings
-        that wait were not told: the reads before them count."""
+        that wait were not told: the reads before them count. uncertainty_s: of the wall clock."""
         if self._waiting or not self._latches.seen or self._unsure_us is not None:
             return None
         if not stops and self._kept_us is not None and now_us - self._kept_us < _KEEP_US:
             return None
         self._kept_us = now_us
-        return log_state.told(self._latches.seen, self._rests_on, wall_us)
+        return log_state.told(self._latches.seen, self._rests_on, wall_us, uncertainty_s)
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether it is not known who answers."""
+        return self._unsure_us is not None
 
     def unsure(self, now_us: int) -> None:
         """It was away: before it says its serial number again nobody knows whether it is the same. Nothing is told so
-        long, for a minute at most."""
+        long."""
         if self.serial is not None:
             self._unsure_us = now_us
+            self._away_us = now_us if self._away_us is None else self._away_us
+
+    def still_unsure(self, now_us: int) -> None:
+        """Its nameplate could not be read, or gave another number for the first time."""
+        self._unsure_us = now_us
 
     def sure(self) -> None:
-        """Its nameplate was read, or cannot be."""
-        self._unsure_us = None
+        """It said who it is."""
+        self._unsure_us = self._away_us = None
 
-    def anew(self) -> None:
-        """It is another meter: nothing of before is compared with what it says."""
+    def anew(self, since_us: int | None = None) -> None:
+        """It is another meter since then, or nobody knows: nothing of before is compared with what it says. What was
+        found before, or before it was away, stays."""
+        before = [us for us in (since_us, self._away_us) if us is not None]
+        self._waiting = tuple(one for one in self._waiting if before and one.until_us <= max(before))
         self._latches.resume({})
-        self._waiting, self._kept_us, self._unsure_us = (), None, None
+        self._kept_us = self._unsure_us = self._away_us = None
 
     @property
     def _rests_on(self) -> str:
         return self._made_by if self.serial is None else f"{self._made_by} {self.serial}"
 
     def resume(self, kept: str, from_wall_us: Callable[[int], int], now_us: int, slack_us: int) -> None:
-        """Go on from what another run kept. slack_us: what the wall clock may be wrong by."""
+        """Go on from what another run kept. slack_us: what the wall clocks of then and now may be wrong by."""
         self.unsure(now_us)
         self._latches.resume(log_state.understood(kept, self._rests_on, from_wall_us, now_us, slack_us))
 
@@ -165,12 +203,15 @@ def _past(finding: Finding, seeing: Seeing, now_us: int) -> bool:
 
 
 def _seen_over(finding: Finding, seeing: Seeing) -> bool:
-    return seeing.clear_us is not None and seeing.clear_us >= finding.until_us
+    clear_us = seeing.clear_of(finding.phases)
+    return clear_us is not None and clear_us >= finding.until_us
 
 
 def _over_us(finding: Finding, seeing: Seeing) -> int | None:
-    if finding.stands and not _seen_over(finding, seeing):
-        return None
-    if finding.clears or seeing.look is None:
+    if finding.clears or "power" in finding.families:
+        return finding.until_us  # a meter that answers is no longer dead
+    if seeing.look is None and not finding.stands:
         return finding.until_us
+    if seeing.look is None or not _seen_over(finding, seeing):
+        return None
     return max(seeing.look.received_boot_us, finding.until_us)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from agent.detect.accuracy import Accuracy
 from agent.detect.changes import Change
+from agent.detect.ending import less_sure
 from agent.detect.slow import SLOW_TABLE
 from agent.detect.table import TABLE
 from agent.detect.thresholds import Rules
@@ -85,10 +86,13 @@ def judged(event: Event, change: Change, facts: MeterFacts, parent: str | None) 
 
 
 def taking_over(event: Event, old: Event) -> Event:
-    """One that turned out to be this takes its start along, and how it was watched then."""
+    """One that turned out to be this takes its start along, and how it was watched then; but for one of several phases
+    that parted after a restart, of which only wider bounds are known."""
+    event = replace(event, supersedes=(*event.supersedes, old.id), clock=less_sure(event.clock, old.clock))
+    if event.start_us - event.start_earliest_us != old.start_us - old.start_earliest_us:
+        return event  # its start is another's
     return replace(
         event,
-        supersedes=(*event.supersedes, old.id),
         start_us=old.start_us,
         start_earliest_us=old.start_earliest_us,
         clock=old.clock,

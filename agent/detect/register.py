@@ -20,6 +20,8 @@ _LOSSES: frozenset[Kind] = frozenset(
 _REMEMBERED = 2048
 # Instants before and after all others: of an end that is not known, and of what was taken back.
 _NEVER, _ALWAYS = -(2**63), 2**63
+# The gateway's supply is asked once a second, and what it says may be some seconds old.
+_ASKED_US = 5_000_000
 # The longest averaging window and age of a register together.
 _WINDOW_US = 5_000_000
 
@@ -48,6 +50,7 @@ class Register:
         self._losses: dict[str, tuple[Event, Bounds | None, Loss]] = {}  # by id: of which revision, counted from when
         self._since: dict[str, tuple[int, int, Bounds]] = {}
         self._ended: dict[str, tuple[int, Bounds]] = {}
+        self._sign_us: int | None = None  # the last of the run before a dark time of the gateway
         self.aside: set[str] = set()  # losses, by id, that are not made incidents of yet
         self._inferred: dict[str, str] = {}  # by meter: id of its last inferred loss
         self.counted: dict[str, Bounds] = {}  # what began in a test and outlasts it, by id: when the test ended
@@ -56,6 +59,8 @@ class Register:
         """Its latest revision."""
         self.since(event)
         self.ended(event)
+        if event.kind == "gateway_outage":
+            self._sign_us = self.since(event).earliest_us - _ASKED_US
         if event.kind == "supply_loss" and event.basis == "inferred" and event.meter is not None:
             self._inferred[event.meter] = event.id
         if event.state == "open":
@@ -63,7 +68,8 @@ class Register:
             return
         self.open.pop(event.id, None)
         ended = self.ended(event)
-        over_us = _ALWAYS if event.state == "retracted" else _NEVER if ended is None else ended.latest_us
+        over_us = self._unended_us(event) if ended is None else ended.latest_us
+        over_us = _ALWAYS if event.state == "retracted" else over_us
         self._over[event.id] = event, over_us
         self._over.move_to_end(event.id)
         while len(self._over) > _REMEMBERED:
@@ -72,6 +78,11 @@ class Register:
             self._ended.pop(id_, None)
             self.counted.pop(id_, None)
             self._losses.pop(id_, None)
+
+    def _unended_us(self, event: Event) -> int:
+        """What was inferred, and ended nobody knows when, counts from when that was said."""
+        inferred = event.kind == "supply_loss" and event.basis == "inferred"
+        return self._from_wall_us(event.reported_us) if inferred else _NEVER
 
     def resume(self, events: Iterable[Event], earlier: Earlier) -> None:
         """Events of another run. earlier: where they lie on the boot clock."""
@@ -113,8 +124,12 @@ class Register:
         return bounds
 
     def known(self, id_: str) -> Known | None:
+        """A mains_loss that another run left open lasted until the last sign of that run."""
         event = self.event(id_)
-        return None if event is None else Known(event.state, self.ended(event))
+        if event is None:
+            return None
+        sign_us = self._sign_us if event.kind == "mains_loss" and event.state == "open" else None
+        return Known(event.state, self.ended(event), sign_us)
 
     def of_meter(self, kind: Kind, basis: str) -> Mapping[str, Open]:
         """The open event of this kind of each meter that has one."""

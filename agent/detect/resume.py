@@ -6,7 +6,7 @@ one it may have ended as soon as it began. The first reading decides: recovered 
 it lasted at least is told by the longest row of such readings without a pause.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from agent.detect.book_state import Earlier
 from agent.detect.changes import Figure, Span
@@ -18,6 +18,8 @@ from agent.records import Event, Reading
 
 # Between two readings of one row: they end on a grid, and so may begin a little late.
 _NO_PAUSE_US = 500_000
+
+Of = Callable[[Iterable[bool]], bool]
 
 
 def span_of(event: Event, earlier: Earlier) -> Span:
@@ -48,14 +50,15 @@ def crossed_of(event: Event, rules: Rules) -> tuple[int, ...]:
 
 def proven_until_us(event: Event, readings: Iterable[Reading], rules: Rules) -> int | None:
     """UTC of the start of the latest interval throughout which the event went on; None if no reading proves it."""
-    return max((_interval(reading)[0] for reading in _proofs(event, readings, rules)), default=None)
+    return max((_interval(reading)[0] for reading in _proofs(event, readings, rules, any)), default=None)
 
 
 def proven_us(event: Event, readings: Iterable[Reading], rules: Rules) -> int:
     """The longest row of readings that prove the event, less what their first and last look may reach back; and of
-    that the part of a window that no row of short dips explains (`agent.detect.watched`)."""
+    that the part of a window that no row of short dips explains (`agent.detect.watched`). Of a sag they prove all its
+    channels: it may part, and what one showed says nothing of another."""
     longest_us, began_us, ended_us, part = 0.0, 0, None, 1.0
-    for reading in sorted(_proofs(event, readings, rules), key=_interval):
+    for reading in sorted(_proofs(event, readings, rules, all), key=_interval):
         from_us, until_us = _interval(reading)
         if ended_us is None or from_us - ended_us > _NO_PAUSE_US:
             began_us, part = from_us, 1.0
@@ -72,21 +75,22 @@ def _part(event: Event, reading: Reading, rules: Rules) -> float:
     return part_proven(event.kind, [nearest[key] for key in keys if key in nearest], rules)
 
 
-def _proofs(event: Event, readings: Iterable[Reading], rules: Rules) -> Iterable[Reading]:
-    return (one for one in readings if _interval(one)[0] >= event.start_us and _proves(event, one, rules))
+def _proofs(event: Event, readings: Iterable[Reading], rules: Rules, of: Of) -> Iterable[Reading]:
+    return (one for one in readings if _interval(one)[0] >= event.start_us and _proves(event, one, rules, of))
 
 
 def _interval(reading: Reading) -> tuple[int, int]:
     return reading.time_us - round(reading.window_s * 1e6), reading.time_us
 
 
-def _proves(event: Event, reading: Reading, rules: Rules) -> bool:
+def _proves(event: Event, reading: Reading, rules: Rules, of: Of) -> bool:
+    """of: of a sag, whether any channel below the threshold proves it, or all"""
     levels, keys = _levels(event, rules), [f"voltage_{phase}" for phase in rules.phases]
     crossed = [keys[i] for i in crossed_of(event, rules)]
     high = {key: reading.max[key] for key in keys if key in reading.max}
     match event.kind:
         case "sag":
-            return any(high[key] < levels.sag for key in crossed if key in high)
+            return of([key in high and high[key] < levels.sag for key in crossed])
         case "phase_loss":
             return all(key in high and high[key] < levels.phase for key in crossed)
         case "supply_loss":

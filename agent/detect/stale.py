@@ -9,13 +9,16 @@
              of before come back: at the second such look
     counter  an energy counter stands still while power flows that should have       the counter moves, or the
              moved it by five steps                                                  power is gone
+    undead   likewise, and every look says that there is no voltage: it cannot be    likewise; or a look with voltage
+             both, so that some of it is old
 
 A meter without voltage says 0 for as long as there is none, and that is no news. A meter that reads 1 V and 1 A may
 rightly say the same for minutes: so the measure is what it has shown itself, over ten times as long as it is to be
 judged by. Values are compared about every 5 s; where two of those are the same, so must be all between them.
 
-What is frozen or echoed has no voice: it is no proof that anything is live. A counter that stands still alone proves
-nothing of the voltages, unless these stand still, too.
+What is frozen or echoed has no voice: it is no proof that anything is live, nor, of one that is undead, of a loss: an
+event that goes on through that time may have ended in it. A counter that stands still alone proves nothing of the
+voltages, unless these stand still, too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -40,6 +43,9 @@ _SILENCE_US = 5_000_000
 _TELLING = 3
 _TIDY = 1e-6
 
+# Of these no voltage is a sign.
+_GONE = ("supply_loss", "sag", "phase_loss", "undervoltage")
+
 _Words = tuple[tuple[float | None, ...], Amps]
 
 
@@ -57,6 +63,7 @@ class Stale:
         self._looks = self._turned = self._longest_us = 0
         self._watched_us: int | None = None
         self._rose: bool | None = None
+        self._undead_us: int | None = None  # since then no voltage said nothing
         self._gauges: dict[str, float] = {}
         self._counters = Counters(floor_w)
         self._back: int | None = None
@@ -91,6 +98,8 @@ class Stale:
         of_before = self._words or words
         if self._back is not None and last is not None:
             of_before = last.volts, last.amps
+        if self._row == "undead":
+            return self._prolong(look, rules) if _dead(look, rules) else self._close(look)
         if _dead(look, rules) or words != of_before:
             self._back = None
             self._moved(look)
@@ -135,13 +144,33 @@ class Stale:
         still = self._counters.read(values, now_us)
         if self._last_run is not None:
             return self._restarted(values, look, rules, next_key)
-        if self._track is not None and self._row == "counter":
+        if self._track is not None and self._row in ("counter", "undead"):
             if look is None:
                 return ()
             return self._close(look) if still is None else self._prolong(look, rules)
         if still is None or self._track is not None or look is None:
             return ()
+        if _dead(look, rules):
+            return self._undead(still, look, rules, next_key) if "active_power_total" in values else ()
         return self._stands(still, look, rules, next_key)
+
+    def ends(self, changes: tuple[Change, ...], look: Look, rules: Rules) -> tuple[Change, ...]:
+        """Those of the voltages at a look, after `look`: what ended while they said nothing may have ended any time
+        since."""
+        since_us = self._undead_us
+        if since_us is None:
+            return changes
+        if not self.voiceless and _dead(look, rules):
+            self._undead_us = None  # it is measured again, and still so
+        return tuple(_since(one, since_us) if one.kind in _GONE and one.action == "close" else one for one in changes)
+
+    def _undead(self, still: Still, look: Look, rules: Rules, next_key: Callable[[], int]) -> tuple[Change, ...]:
+        words = f"{still.words}; and yet there is no voltage: these are not values of one time"
+        first = look._replace(sent_boot_us=still.since_us, received_boot_us=still.first_us)
+        self._clear = None
+        opened = self._open("undead", words, first, look, rules, next_key)
+        self._undead_us = opened[0].span.start_earliest_boot_us
+        return opened
 
     def _stands(self, still: Still, look: Look, rules: Rules, next_key: Callable[[], int]) -> tuple[Change, ...]:
         since = self._since
@@ -251,6 +280,21 @@ def _dead(look: Look, rules: Rules) -> bool:
         if one is not None and one >= loss_v:
             return False
     return True
+
+
+def _since(change: Change, since_us: int) -> Change:
+    """Its end may lie as early as that: of what was seen since nothing counts."""
+    span = change.span
+    begun_us, ended_us = span.start_boot_us, span.end_boot_us
+    if ended_us is None or span.end_earliest_boot_us is None:
+        return change
+    earliest_us = min(span.end_earliest_boot_us, max(since_us, span.start_earliest_boot_us))
+    seen_us = max(0, since_us - begun_us)
+    return replace(
+        change, span=span.ended(ended_us, earliest_us),
+        proven_us=None if change.proven_us is None else min(change.proven_us, seen_us),
+        watched_us=None if change.watched_us is None else min(change.watched_us, seen_us),
+    )  # fmt: skip
 
 
 def _alike(one: float, other: float) -> bool:

@@ -239,8 +239,8 @@ EVIDENCE: tuple[EvidenceRow, ...] = (
         lambda seen, around: around.live_below,
     ),
     EvidenceRow(
-        "last_words_dead", "silent or frozen inside its own measured loss of supply",
-        lambda seen, around: around.measured is not None,
+        "last_words_dead", "silent inside its own measured loss of supply; or frozen in it, and its only way is dead",
+        lambda seen, around: around.measured is not None and (seen.silent or around.dead_above is not None),
         "dead", "measured", 0.8, "no voltage was the last it said", lambda seen, around: around.measured,
     ),
     EvidenceRow(

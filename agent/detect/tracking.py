@@ -7,7 +7,7 @@ from agent.detect.dips import Dips
 from agent.detect.table import SAG, TABLE, Volts
 from agent.detect.thresholds import Rules
 from agent.detect.tracks import Instants, Track
-from agent.detect.watched import longest_pause_us
+from agent.detect.watched import CYCLE_US, longest_pause_us
 from agent.records import Kind
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def heard(before: Tracking, fresh: Volts, look: "Look", rules: Rules) -> Trackin
     low, alive = list(before.low_since), list(before.alive_since)
     last_asked, dipped, shortest_us = list(before.heard), list(before.dips), _shortest_us(before, look)
     pause_us, bound_us = longest_pause_us(rules, shortest_us), look.sent_boot_us - rules.reach_us
+    at = dips.Heard(now_us, look.sent_boot_us, bound_us, pause_us, _began_us(before.open), rules.window_us <= CYCLE_US)
     for i, value in fresh:
         volts[i] = value
         last_us = last_asked[i]
@@ -87,11 +88,18 @@ def heard(before: Tracking, fresh: Volts, look: "Look", rules: Rules) -> Trackin
         for row, instants in zip(TABLE, clear, strict=True):
             if not row.beyond(value, levels):
                 instants[i] = bound_us
-        dipped[i] = dips.heard(dipped[i], value, levels, now_us, bound_us, clear[_SAG][i])
+        dipped[i] = dips.heard(dipped[i], value, levels, at, clear[_SAG][i])
     return before._replace(
         volts=tuple(volts), clear=tuple(map(tuple, clear)), low_since=tuple(low), alive_since=tuple(alive),
         heard=tuple(last_asked), dips=tuple(dipped), shortest_us=shortest_us,
     )  # fmt: skip
+
+
+def _began_us(tracks: tuple[Track, ...]) -> int | None:
+    for track in tracks:
+        if track.kind == "sag":
+            return track.span.start_boot_us
+    return None
 
 
 def _shortest_us(before: Tracking, look: "Look") -> int:

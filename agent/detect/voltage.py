@@ -22,7 +22,7 @@ from agent.detect.table import SAG, TABLE, Indices, Row, View, Volts
 from agent.detect.thresholds import Rules
 from agent.detect.tracking import Bounds, Tracking, heard, ordinary, shut_on
 from agent.detect.tracks import Instants, Track, begun, carried, change, taken_over, told, worth_telling
-from agent.detect.watched import longest_pause_us, part_proven
+from agent.detect.watched import longest_pause_us
 from agent.records import Kind
 
 _T = TypeVar("_T")
@@ -162,10 +162,19 @@ def resumed(
         for i in track.crossed:
             volts[i] = track.extremes[i]
     both = frozenset((kind, i) for kind in shut for i in range(wired))
-    nothing = (unheard,) * len(TABLE)
+    clear = tuple(_clear_at(tracks, row, wired) for row in TABLE)
     dips_of = tuple(dips.resumed(tracks, i) for i in range(wired))
-    tracking = Tracking(tuple(volts), nothing, unheard, unheard, tracks, shut=both, heard=unheard, dips=dips_of)
+    tracking = Tracking(tuple(volts), clear, unheard, unheard, tracks, shut=both, heard=unheard, dips=dips_of)
     return VoltageState(None, tracking, next_key)
+
+
+def _clear_at(tracks: Sequence[Track], row: Row, wired: int) -> Instants:
+    """Channels that were read and in band when a sag of an earlier run began were so until then."""
+    sag = next((track for track in tracks if track.kind == row.kind == "sag" and not track.open_at_start), None)
+    if sag is None:
+        return (None,) * wired
+    good = {i for i, volts in enumerate(sag.extremes) if volts is not None and i not in sag.crossed}
+    return tuple(sag.span.start_earliest_boot_us if i in good else None for i in range(wired))
 
 
 def _attend(state: VoltageState, look: Look, rules: Rules) -> tuple[VoltageState, tuple[Change, ...]]:
@@ -261,28 +270,35 @@ class _Verdict:
         key = self.next_key
         self.next_key += 1
         old = next((self.tracks.pop(kind) for kind in row.replaces if kind in self.tracks), None)
-        rest = () if old is None else tuple(i for i in old.crossed if i not in crossed and self.dips[i] is not None)
-        beside = old if old is not None and rest and self._stays(old, rest) else None
-        if old is None or beside is not None:
+        parting = None if old is None else dips.parted(old, self.dips, crossed)
+        apart = parting is not None and (parting.own_began or not parting.sure)
+        if old is None or apart:
             track = begun(row, self.view, key, crossed, self._earliest(row, clear))
         else:
             track = carried(taken_over(old, row, key, crossed), row, self.view)
-        if beside is not None:
-            track = self._with_own_start(track, beside, rest)
+        if parting is not None:
+            track = self._of_lost(track, parting)
+        if old is not None and parting is not None and parting.sure and parting.own_began:
+            self._stay(old, parting)
+            old = None
+        elif old is not None:
+            track = replace(track, supersedes=(old.key,))
         enclosing = [self.tracks[kind].key for kind in row.inside if kind in self.tracks]
         track = told(replace(track, parent=enclosing[0] if enclosing else None), row, self.view)
         self.tracks[row.kind] = track
         self.changes.append(change("open", track))
-        if old is not None and beside is None:
+        if old is not None:
             self.changes.append(change("retract", old, f"turned out to be a {row.kind}"))
-            if rest:
-                self._remain(old, rest, key)
+            if parting is not None:
+                self._remain(old, parting, key)
 
-    def _with_own_start(self, track: Track, sag: Track, rest: tuple[int, ...]) -> Track:
-        """A phase lost inside a sag of others: it began when it fell itself, and was watched since."""
-        shown = [volts for i in rest if (volts := sag.extremes[i]) is not None]
-        track = replace(track, watched=sag.watched)
-        return dips.started(track, dips.of(self.dips, track.crossed), part_proven("sag", shown, self.view.rules))
+    def _of_lost(self, track: Track, parting: dips.Parting) -> Track:
+        """A phase lost out of a sag of others: it began when it fell itself, as deep as it went, and was watched since.
+        What became of the others says nothing of it."""
+        kept = [volts if i in track.crossed else None for i, volts in enumerate(track.extremes)]
+        worst = {i: dip.worst_v for i, dip in zip(track.crossed, parting.lost, strict=False)}
+        extremes = tuple(worst.get(i, volts) for i, volts in enumerate(kept))
+        return dips.started(replace(track, extremes=extremes), parting.lost)
 
     def _earliest(self, row: Row, clear: Instants) -> Instants:
         """What a loss kept shut cannot have begun before that loss ended."""
@@ -291,26 +307,21 @@ class _Verdict:
         freed_us = self.freed.earliest_us
         return tuple(freed_us if i in self.freed_on else instant for i, instant in enumerate(clear))
 
-    def _stays(self, sag: Track, rest: tuple[int, ...]) -> bool:
-        """Whether a sag goes on without its lost channels, or did until the others were back: they had begun it."""
-        own = dips.of(self.dips, rest)
-        lost = dips.of(self.dips, [i for i in sag.crossed if i not in rest])
-        if lost and min(dip.start_us for dip in own) >= min(dip.start_us for dip in lost):
-            return False
-        sag = dips.narrowed(sag, own, rest)
-        over = dips.ended(sag, own)
+    def _stay(self, sag: Track, parting: dips.Parting) -> None:
+        """A sag goes on without its lost channels, or did until the others were back: they had begun it."""
+        sag = dips.narrowed(sag, parting.own)
+        over = dips.ended(sag, parting.own.values())
         if over is None:
             self.tracks["sag"] = sag = told(sag, SAG, self.view)
         self.changes.append(change("close", over) if over is not None else change("update", sag))
-        return True
 
-    def _remain(self, sag: Track, rest: tuple[int, ...], parent: int) -> None:
+    def _remain(self, sag: Track, parting: dips.Parting, parent: int) -> None:
         """The other channels of a sag whose place was taken: an event of their own, over or not."""
-        own, key = dips.of(self.dips, rest), self.next_key
+        own, key = parting.own, self.next_key
         self.next_key += 1
-        sag = dips.started(dips.narrowed(replace(sag, key=key, parent=parent, supersedes=()), own, rest), own, 1.0)
-        sag = told(sag, SAG, self.view)
-        over = dips.ended(sag, own)
+        sag = dips.narrowed(replace(sag, key=key, parent=parent, supersedes=()), own)
+        sag = told(dips.started(sag, own.values()), SAG, self.view)
+        over = dips.ended(sag, own.values())
         self.changes.append(change("open", sag))
         if over is None:
             self.tracks["sag"] = sag

@@ -13,7 +13,7 @@ A longer pause ends one piece of evidence and begins the next; in between the ev
               and is taken as it is
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from agent.detect.thresholds import Rules
@@ -23,7 +23,7 @@ from agent.records import Kind
 _PERIODS = 3
 # A pace that is only known from looks that came is not believed beyond this: they may all have been late.
 _SLOWEST_US = 10_000_000
-_CYCLE_US = 25_000
+CYCLE_US = 25_000
 # No resonance does more than double a voltage for long (thresholds.py): the most a short swell can have had.
 _HIGHEST = 2.0
 
@@ -35,7 +35,7 @@ def longest_pause_us(rules: Rules, shortest_us: int) -> int:
 
 def part_proven(kind: Kind, volts: Sequence[float], rules: Rules) -> float:
     """The part of a window that must have been beyond the threshold. volts: of the channels that have to be."""
-    if rules.window_us <= _CYCLE_US or not volts:
+    if rules.window_us <= CYCLE_US or not volts:
         return 1.0
     levels, reference_v = rules.levels, rules.reference_v
     if kind == "swell":
@@ -77,13 +77,6 @@ class Watched(NamedTuple):
             watched_us=self.longest_us, proven_us=self.surely_us, unseen_us=max(self.unseen_us, spent_us),
         )  # fmt: skip
 
-    def from_us(self, since_us: int, part: float) -> "Watched":
-        """Of the channels that went beyond so late. part: the most that the others can have shown before."""
-        if since_us <= self.since_us:
-            return self
-        seen_us = max(0.0, self.seen_us - part * (since_us - self.since_us))
-        return self._replace(since_us=since_us, seen_us=seen_us, watched_us=0, proven_us=0)
-
     @property
     def longest_us(self) -> int:
         return max(self.watched_us, self.until_us - self.reach_us - self.since_us)
@@ -91,3 +84,16 @@ class Watched(NamedTuple):
     @property
     def surely_us(self) -> int:
         return max(self.proven_us, min(int(self.seen_us), self.until_us - self.reach_us - self.since_us))
+
+
+def best(pieces: Iterable[Watched | None]) -> Watched | None:
+    """Of channels that were watched each by itself: as the last of them goes on, with the most that one had."""
+    known = [one for one in pieces if one is not None]
+    if not known:
+        return None
+    last = max(known, key=lambda one: (one.until_us, one.longest_us))
+    return last._replace(
+        watched_us=max(one.longest_us for one in known),
+        proven_us=max(one.surely_us for one in known),
+        unseen_us=max(one.unseen_us for one in known),
+    )

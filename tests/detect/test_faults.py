@@ -22,6 +22,7 @@ from agent.wire import event_from_json, event_to_json
 
 ROOT3 = sqrt(3)
 GOOD, LOAD = (1.0, 1.0, 1.0), (40.0, 42.0, 38.0)
+NOT_READ = (None, None, None)
 LN = rules()
 LE = replace(rules(), basis="le")
 LL = replace(
@@ -448,6 +449,56 @@ def test_a_motor_that_starts_at_the_end_of_a_long_cable_moves_the_neutral_and_is
     meter.hold(6, (0.83, 1.045, 1.04), (28, 4, 5))
     meter.hold(10, (0.97, 1.01, 1.01), (8, 4, 5))
     assert meter.kinds() == {"sag"}
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.0005, 0.004])
+@pytest.mark.parametrize(
+    "pus", [((0.81, 1, 1.01), (0.79, 1, 1.01)), ((0.83, 1, 1.02), (0.815, 1, 1.02)), ((0.8, 1, 1),), ((1, 1.2, 1),),
+            ((1, 1.19, 1), (1, 1.21, 1)), ((0.91, 1, 1.01), (0.79, 1, 1.01)), ((1.06, 1, 1), (1.06, 0.85, 1))]
+)  # fmt: skip
+def test_one_phase_that_sags_or_swells_while_the_others_stay_is_no_broken_neutral(
+    pus: Sequence[Sequence[float]], noise: float
+) -> None:
+    """Three voltages to neutral tell those from line to line only where these were even before."""
+    meter = Meter(LN, 0.5, noise=noise)
+    meter.hold(60, GOOD, NOT_READ)
+    for pu in pus:
+        meter.hold(20, pu, NOT_READ)
+    assert "neutral_fault" not in meter.kinds()
+    if len(pus) == 1:
+        begun_s, ended_s = 60, meter.at_s
+        meter.hold(10, GOOD, NOT_READ)
+        (event,) = [event for event in meter.events if event.state == "closed"]
+        assert event.duration_min_s == pytest.approx(ended_s - begun_s, abs=1)
+
+
+@pytest.mark.parametrize("pu", [(0.79, 1.05, 1.05), (0.79, 1, 1), (1, 1.25, 1), (0.85, 1.08, 1.08)])
+def test_what_was_there_at_the_first_look_is_no_broken_neutral_unless_voltages_are_both_too_low_and_too_high(
+    pu: tuple[float, ...],
+) -> None:
+    meter = Meter(LN, 0.5)
+    meter.hold(20, pu, NOT_READ)
+    assert "neutral_fault" not in meter.kinds()
+    broken = Meter(LN, 0.5)
+    broken.hold(20, displaced(0.35, 2.0), NOT_READ)
+    assert "neutral_fault" in broken.kinds()
+
+
+def test_a_neutral_that_breaks_inside_a_sag_of_one_phase_is_held_against_what_was_before_the_sag() -> None:
+    meter = Meter(LN, 0.5)
+    meter.hold(30, GOOD, NOT_READ)
+    meter.hold(10, displaced(0.12, pi / 2), NOT_READ)
+    meter.hold(10, displaced(0.35, pi / 2), NOT_READ)
+    fault, sag = meter.first("neutral_fault"), meter.first("sag")
+    assert sag.id in fault.supersedes
+    assert fault.start_us == sag.start_us
+
+
+def test_line_to_line_voltages_that_were_read_tell_it_wherever_the_neutral_went() -> None:
+    meter = Meter(LN, 0.5)
+    meter.hold(30, (0.92, 1, 1), NOT_READ, (1, 1, 1))
+    meter.hold(10, (0.78, 1, 1), NOT_READ, (1, 1, 1))
+    assert "neutral_fault" in meter.kinds()
 
 
 def test_it_ends_when_it_turns_out_to_be_something_else() -> None:

@@ -1,5 +1,7 @@
 """Which event a counter that moved belongs to: the table of `agent.detect.merging`, row by row."""
 
+from dataclasses import replace
+
 import pytest
 from looks import rules, s
 from samples import event
@@ -55,6 +57,21 @@ def test_a_slow_event_is_met_where_it_begins_and_not_in_the_middle():
     assert about(memory(("a", "undervoltage", 10, None))) == []
 
 
+def test_what_only_looks_like_an_event_of_the_supply_is_met():
+    for kind in ("neutral_fault", "earth_fault", "vt_failure"):
+        assert about(memory(("a", kind, 35, None))) == ["a"]
+    assert about(memory(("a", "neutral_fault", 35, None)), counted("swell")) == ["a"]
+    assert about(memory(("a", "vt_failure", 35, None)), counted("swell")) == []
+
+
+@pytest.mark.parametrize(("start_s", "end_s", "extra"), [(20, None, 0), (20, 61, 0), (35, None, 4), (20, 50, 4)])
+def test_all_that_is_counted_inside_a_displaced_neutral_is_its_own(start_s, end_s, extra):
+    known = memory(("a", "neutral_fault", start_s, end_s))
+    shares, left = known.shared_out(counted(count=5))
+    assert [one.event.id for one, _ in shares] == ["a"]
+    assert sum(move.count for move in (left.moves if left else ())) == extra
+
+
 def test_an_event_of_the_meters_own_is_met_unless_its_counter_counts_again():
     known = memory(("a", "sag", 40, 41), basis="meter_log")
     assert about(known) == ["a"]
@@ -62,10 +79,37 @@ def test_an_event_of_the_meters_own_is_met_unless_its_counter_counts_again():
     assert about(known) == []
 
 
+def test_an_event_of_the_meters_own_takes_what_moved_on_its_phases_and_leaves_the_rest():
+    known = memory(("a", "sag", 40, 41), basis="meter_log")
+    flag, other = Latch("undervoltage_flag", "undervoltage_flag"), Latch("sag_count_l3", "sag_count", "l3")
+    moves = [Move(latch, 0, 1, latch is not flag, s(30), s(30), s(60)) for latch in (SAG, flag, other)]
+    shares, left = known.shared_out(Finding("sag", tuple(moves)))
+    assert [(one.event.id, share.moves) for one, share in shares] == [("a", tuple(moves[:2]))]
+    assert left == Finding("sag", tuple(moves[2:]))
+    assert known.shared_out(Finding("sag", tuple(moves[1:]))) == ((), Finding("sag", tuple(moves[1:])))
+
+
 def test_what_is_over_is_forgotten_and_what_goes_on_is_not():
     known = memory(("a", "sag", 35, 36), ("b", "swell", 50, None))
     known.forget(s(36))
     assert (about(known), about(known, counted("swell"))) == ([], ["b"])
+
+
+@pytest.mark.parametrize(("phases", "deepest"), [(("l1", "l2"), {"voltage_l2": 11}), (("l1",), {})])
+def test_a_depth_is_of_the_phases_that_the_event_has_in_the_end(phases, deepest):
+    """A sag of two phases, one of which becomes an event of its own."""
+    known = memory()
+    span = Span(s(35), s(34.7))
+    sag = event(id="a", kind="sag", state="open", basis="measured", phases=("l1", "l2"), extreme_by_channel={})
+    known.put(sag, span)
+    latches = [Latch("sag_count_l2", "sag_count", "l2"), Latch("voltage_l2_min", "voltage_min", "l2")]
+    moves = (Move(latches[0], 0, 1, 1, s(30), s(30), s(40)), Move(latches[1], 220, 11, 0, s(30), s(30), s(40)))
+    known.take(*known.shared_out(Finding("sag", moves)))
+    closed = replace(sag, state="closed", phases=phases)
+    known.put(closed, span.ended(s(50), s(49)))
+    assert known.noted(closed).extreme_by_channel == {}, "the registers were not read since"
+    assert known.forget(s(60)) == ((closed,) if deepest else ())
+    assert known.noted(closed).extreme_by_channel == deepest
 
 
 UNDER = Latch("undervoltage_flag", "undervoltage_flag")
@@ -104,6 +148,7 @@ def test_whether_an_event_of_the_meters_own_goes_on_is_waited_for():
     polled, own = (memory(("a", "sag", 31, 62), basis=basis) for basis in ("measured", "meter_log"))
     assert polled.knows(flag())
     assert not own.knows(flag())
+    assert not own.knows(counted())
     assert own.about(flag())
 
 

@@ -14,6 +14,7 @@ from agent.detect.residual import Residual
 from agent.detect.voltage import Look
 from agent.records import Reading
 
+DEAD = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
 Row = tuple[tuple[float, ...], tuple[float, float, float]]
 
 
@@ -203,6 +204,63 @@ def test_counter_and_voltages_standing_still_have_no_voice() -> None:
         meter.run(10, lambda _: last)
     assert meter.told() == [("open", "stale_data")]
     assert meter.detector.stale.voiceless
+
+
+def undead(meter: Meter, live: Live) -> float:
+    """A minute of supply, then none; the full sets come from a cache. Returns the counter."""
+    energy_wh = 5_000_000.0
+    for _ in range(12):
+        meter.run(10, live.now)
+        energy_wh += 100
+        meter.full(active_power_total=36_000.0, active_energy_import=energy_wh)
+    for _ in range(8):
+        meter.run(10, lambda _: DEAD)
+        meter.full(active_power_total=36_000.0, active_energy_import=energy_wh)
+    return energy_wh
+
+
+def test_no_voltage_while_power_flows_past_a_counter_is_old_and_its_loss_may_have_ended_any_time_since() -> None:
+    meter, live = Meter(), Live()
+    undead(meter, live)
+    assert meter.told() == [("open", "stale_data")]
+    assert "not values of one time" in meter.changes[-1].evidence[0]
+    assert meter.detector.stale.voiceless
+    meter.run(600, lambda _: DEAD)
+    assert meter.told() == [("open", "stale_data")]
+    meter.run(5, live.now)
+    assert meter.told()[1:] == [("close", "stale_data")]
+    (loss,) = (one for one in meter.changes if one.kind == "supply_loss" and one.action == "close")
+    assert loss.span.end_boot_us == s(800 + 0.02)
+    assert loss.span.end_earliest_boot_us is not None
+    assert loss.span.end_earliest_boot_us <= s(130)
+    assert loss.watched_us is not None
+    assert loss.watched_us <= s(11)
+
+
+def test_no_voltage_counts_again_once_the_power_is_gone_from_the_full_set() -> None:
+    meter, live = Meter(), Live()
+    energy_wh = undead(meter, live)
+    meter.run(10, lambda _: DEAD)
+    meter.full(active_power_total=0.0, active_energy_import=energy_wh)
+    assert meter.told() == [("open", "stale_data"), ("close", "stale_data")]
+    assert not meter.detector.stale.voiceless
+    meter.run(60, lambda _: DEAD)
+    meter.run(5, live.now)
+    (loss,) = (one for one in meter.changes if one.kind == "supply_loss" and one.action == "close")
+    assert loss.span.end_earliest_boot_us is not None
+    assert loss.span.end_earliest_boot_us >= s(265)
+
+
+def test_a_power_that_is_not_read_any_more_makes_no_dead_feeder_old() -> None:
+    meter, live, energy_wh = Meter(), Live(), 5_000_000.0
+    for _ in range(12):
+        meter.run(10, live.now)
+        energy_wh += 100
+        meter.full(active_power_total=36_000.0, active_energy_import=energy_wh)
+    for _ in range(20):
+        meter.run(10, lambda _: DEAD)
+        meter.full(active_energy_import=energy_wh)
+    assert meter.told() == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers.encodings import pack_words
+from drivers.encodings import pack_words, unpack_words
 from drivers.identity import NO_IDENTITY
 from drivers.library import load_model, model_names
 from drivers.nameplate import Nameplate, nameplate, plate_reads
@@ -39,6 +39,32 @@ def test_zeros_and_all_ones_are_no_serial_number(words: tuple[int, ...]) -> None
 @pytest.mark.parametrize("words", [(0x2020,) * 7, (0x3030,) * 7, (0,) * 7, (0x3F3F,) * 7])
 def test_blanks_and_text_zeros_are_no_serial_number(words: tuple[int, ...]) -> None:
     assert of("carlo-gavazzi-em24", words).serial is None
+
+
+@pytest.mark.parametrize("number", [0x80000000, 0x7FFFFFFF, 0x8000_8000, 0x7FFF_7FFF, 0xFFFFFFFE])
+def test_what_maps_write_for_not_available_is_no_serial_number(number: int) -> None:
+    assert of("abb-b23", (number >> 16, number & 0xFFFF)).serial is None
+
+
+@pytest.mark.parametrize("number", [0x80000001, 32768, 11111111, 0xFFFF])
+def test_a_number_beside_those_is_one(number: int) -> None:
+    assert of("abb-b23", (number >> 16, number & 0xFFFF)).serial == str(number)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"N/A", b"n.a.", b"unknown", b"Unknown ", b"none", b"NULL", b"not set", b"-", b"........", b"00-00", b"S/N",
+        b"XXXXXXXX", b"FFFFFFFF", b"\xff" * 13 + b"\0", b"\x80\0" * 7, b"********", b"Serial number", b"\x01\x02",
+    ],
+)  # fmt: skip
+def test_words_that_stand_in_for_a_number_are_none(text: bytes) -> None:
+    assert of("carlo-gavazzi-em24", unpack_words(text.ljust(14, b"\0"))).serial is None
+
+
+@pytest.mark.parametrize("text", ["NA1207", "BX4020012301A", "X-1", "none7", "1"])
+def test_a_text_that_only_looks_like_one_is_a_number(text: str) -> None:
+    assert of("carlo-gavazzi-em24", unpack_words(text.encode().ljust(14, b"\0"))).serial == text
 
 
 def test_every_packaged_map_has_a_plate_that_its_own_made_up_words_fill() -> None:

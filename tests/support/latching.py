@@ -11,6 +11,7 @@ from agent.detect.book import Book, MeterFacts, id_maker
 from agent.detect.evidence import Latch
 from agent.detect.meter_log import MeterLog
 from agent.detect.thresholds import PROFILES, Rules
+from agent.keeps import book_name
 from agent.pipeline import MeterPipeline
 from agent.poll.window import Window
 from agent.records import Event, Miss, Reading, Sample, Trace
@@ -139,7 +140,8 @@ class Rig:
             meter_log=self.log, hasten=self._hasten,
         )  # fmt: skip
         if before is not None:
-            self.pipeline.resume([event for event in before.final if event.state == "open"])
+            left, said = [event for event in before.final if event.state == "open"], before.kept.texts
+            self.pipeline.resume(left, kept=said.get(book_name("m")))
             self.pipeline.resume_log(before.kept.texts["m"], before.final)
             self._next_look_us = self.now_us
             self._next_log_us = self.now_us + 1
