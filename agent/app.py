@@ -9,7 +9,7 @@ from functools import partial
 
 from agent import VERSION
 from agent.clock import Clock, ClockHold
-from agent.desk import KEPT, Desk
+from agent.desk import CASES, KEPT, Desk
 from agent.detect.book import Book, MeterFacts, id_maker, orphans
 from agent.detect.ending import abandoned
 from agent.gateway import Gateway
@@ -200,7 +200,8 @@ async def _pipelines(app: App) -> dict[str, MeterPipeline]:
     pipelines = {name: _pipeline(app, meter, next_id) for name, meter in app.site.meters.items()}
     incidents = app.journal.open_incidents()
     over = await _events_of(app.journal, incidents)
-    left_open = app.desk.resume(app.journal.open_events(), incidents, app.journal.kept(KEPT), over)
+    kept, cases = app.journal.kept(KEPT), app.journal.kept(CASES)
+    left_open = app.desk.resume(app.journal.open_events(), incidents, kept, over, cases=cases)
     youngest = await app.journal.readings(None, _READINGS_A_METER * len(pipelines))
     last_said = {reading.meter: (reading,) for reading in reversed(youngest)}
     for name, pipeline in pipelines.items():
@@ -248,7 +249,10 @@ def _pipeline(app: App, meter: Meter, next_id: Callable[[], str]) -> MeterPipeli
     )
     book = Book(facts, app.clock, next_id)
     kept = app.journal.kept(plate_name(meter.name))
-    app.plates[meter.name] = MeterPlate(meter, book, log_, app.clock, app.desk, kept)
+    app.plates[meter.name] = MeterPlate(
+        meter, book, log_, app.clock, app.desk, kept,
+        again=lambda at_us: app.pollers[meter.line].hasten(meter.name, at_us, "plate"),
+    )  # fmt: skip
     averaged = frozenset(watch_decoder(meter).quantities)
     no_rest = not polled(meter.model, meter.basis, meter.wiring)
     window = Window(meter.name, meter.nominal_v, channels.keys, averaged, meter.publish_every_us, no_rest)

@@ -2,20 +2,23 @@
 
 resume -> gateway_outage (at once, or once the clock is right) -> the first counters of each meter that have moved
        -> supply_loss, inferred, because of the outage
+
+Another run of the same boot goes on where this one was stopped (`Awaited`); another dark time takes over who is still
+awaited: what their counters say then is of both.
 """
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agent.clock import Clock
+from agent.dark_state import Awaited, Before
 from agent.outage import (
     Boot,
     Counters,
     Dark,
     Looked,
     Sign,
-    Steps,
     Stood,
     dark,
     has_moved,
@@ -33,31 +36,25 @@ _CUT = "the gateway was without power: this is another boot than that of the las
 _STOPPED = "the gateway was down between two boots; the agent had been stopped in order before"
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
-    """A meter as the run before left it. steps: of its counters; because: ids of its open events then."""
-
-    counters: Counters
-    steps: Steps
-    because: tuple[str, ...] = ()
-
-
 class DarkSite:
     """tell: takes an event; blank: an event of that kind, of a meter or of the whole gateway (None), with an id and
-    what is known of the place; looked: hears of each meter what its counters say, before its event is told."""
+    what is known of the place; looked: hears of each meter what its counters say, before its event is told; keep: takes
+    what another run needs, empty where nothing is waited for, with the event that it belongs to."""
 
     def __init__(
         self, clock: Clock, boot_id: str, tell: Callable[[Event], object], blank: Callable[[Kind, str | None], Event],
-        looked: Callable[[Looked], object] = lambda looked: None,
+        looked: Callable[[Looked], object] = lambda looked: None, keep: Callable[[str], object] = lambda text: None,
     ) -> None:  # fmt: skip
         self._clock = clock
         self._looked = looked
         self._boot_id = boot_id
         self._tell = tell
+        self._keep = keep
         self._blank = blank
         self._sign: Sign | None = None
         self._clean = True
         self._outage: Event | None = None
+        self._id = ""  # of the gateway_outage, whichever run told it
         self._found: Dark | None = None
         self._before: dict[str, Before] = {}
         self._moved: dict[str, tuple[Counters, int]] = {}
@@ -69,11 +66,6 @@ class DarkSite:
         """Whether something is still to be found out."""
         return self._sign is not None
 
-    @property
-    def outage(self) -> Event | None:
-        """The gateway_outage of this boot, as told last."""
-        return self._outage
-
     @staticmethod
     def concerns(boot_id: str, clock: Clock, sign: Sign | None) -> bool:
         """Whether the gateway was down since the run before."""
@@ -83,10 +75,18 @@ class DarkSite:
         """sign: the last of the run before; clean: it was stopped in order; open_: a gateway_outage that it left open,
         because the clock was never set."""
         self._sign, self._clean, self._outage = sign, clean, open_
+        self._id = "" if open_ is None else open_.id
         self._before = dict(before)
         self._until_us = self._clock.boot_us() + _PATIENCE_US
         if open_ is None and not clean and not self._boot().is_placed(sign):
             self._begin(sign)
+        self._hold()
+        self.tick()
+
+    def go_on(self, kept: Awaited, open_: Event | None) -> None:
+        """Where another run of this boot was stopped. open_: the gateway_outage, if that is still open."""
+        self._sign, self._clean, self._outage, self._id = kept.sign, kept.clean, open_, kept.outage
+        self._found, self._until_us, self._before = kept.found, kept.until_us, dict(kept.before)
         self.tick()
 
     def tick(self) -> None:
@@ -102,6 +102,7 @@ class DarkSite:
                 self._judge(meter, self._found)
         if self._found is not None and (not self._before or self._clock.boot_us() > self._until_us):
             self._sign = None
+            self._hold()
 
     def seen(self, sample: Sample) -> None:
         """A sample of a meter, while something waits."""
@@ -118,6 +119,15 @@ class DarkSite:
             self._moved[sample.meter] = now, sample.received_boot_us
             if self._found is not None:
                 self._judge(sample.meter, self._found)
+
+    def _hold(self) -> None:
+        """What another run needs, before what is told: both are stored at once."""
+        sign = self._sign
+        if sign is None:
+            self._keep("")
+            return
+        kept = Awaited(self._boot_id, sign, self._clean, self._id, self._found, self._until_us, self._before)
+        self._keep(kept.text())
 
     def _boot(self) -> Boot:
         return Boot(self._boot_id, self._clock.wall_us(0), self._clock.state)
@@ -148,11 +158,13 @@ class DarkSite:
         before = self._before.pop(meter)
         now, at_boot_us = self._moved.pop(meter)
         now = replace(now, at_us=self._clock.wall_us(at_boot_us))
-        stood = stood_still(before.counters, now, resolved(before.steps, before.counters), found)
-        event = None if stood is None or self._outage is None else self._loss(meter, found, before, now, stood)
+        stood = stood_still(before.counters, now, resolved(before.steps, before.counters), found, before.dark_us)
+        event = None if stood is None else self._loss(meter, found, before, now, stood)
         supply: Supply = "dead" if event is not None else _supply(before, now, found)
         log.info("outage.meter meter=%s supply=%s", meter, supply)
-        self._looked(Looked(meter, supply, found, None if event is None else event.id, frozenset(self._before)))
+        id_, of = None if event is None else event.id, (*before.outages, self._id)[0]
+        self._hold()
+        self._looked(Looked(meter, supply, found, id_, frozenset(self._before), of))
         if event is not None:
             self._tell(event)
 
@@ -160,19 +172,20 @@ class DarkSite:
         then = before.counters
         first_us, lived_us = then.at_us - round(then.window_s * 1e6), stood.lived_us
         start_us, end_earliest_us = min(now.at_us, then.at_us + lived_us), max(first_us, now.at_us - lived_us)
-        passed_us = now.at_us - then.at_us
-        because = () if self._outage is None else (self._outage.id,)
+        passed_us, slack_s = now.at_us - then.at_us, found.slack_s + before.slack_s
         return replace(
             self._blank("supply_loss", meter), revision=1, state="closed", basis="inferred",
             reported_us=self._clock.wall_us(), start_us=start_us, start_earliest_us=first_us,
             end_us=now.at_us, end_earliest_us=end_earliest_us,
-            duration_min_s=max(0.0, (passed_us - lived_us) / 1e6 - found.slack_s),
-            duration_max_s=(now.at_us - first_us) / 1e6 + found.slack_s,
-            because=(*because, *before.because), evidence=(stood.words, NOT_ISOLATION), clock=self._clock.state,
+            duration_min_s=max(0.0, (passed_us - lived_us) / 1e6 - slack_s),
+            duration_max_s=(now.at_us - first_us) / 1e6 + slack_s,
+            because=(*before.outages, self._id, *before.because), evidence=(stood.words, NOT_ISOLATION),
+            clock=self._clock.state,
         )  # fmt: skip
 
     def _say(self, event: Event) -> None:
-        self._outage = event
+        self._outage, self._id = event, event.id
+        self._hold()
         log.info("event.%s id=%s kind=%s scope=gateway", event.state, event.id, event.kind)
         self._tell(event)
 
@@ -180,4 +193,5 @@ class DarkSite:
 def _supply(before: Before, now: Counters, found: Dark) -> Supply:
     """Of a meter that did not stand still: live if a loss as long as the outage cannot have been."""
     ran = ran_on(before.counters, now, resolved(before.steps, before.counters))
-    return "live" if ran is not None and ran.rules_out(found.duration_min_s - found.slack_s) else "unknown"
+    dark_s = min(found.duration_min_s, before.dark_us / 1e6) if before.outages else found.duration_min_s
+    return "live" if ran is not None and ran.rules_out(dark_s - found.slack_s - before.slack_s) else "unknown"

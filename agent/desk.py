@@ -20,15 +20,17 @@ Everything is judged in `agent/detect`; here are the state, the ids, the wall cl
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from agent.clock import Clock
+from agent.dark_state import COLLECTED
 from agent.desk_dark import AfterDark
 from agent.desk_incidents import IncidentDesk, Picture
 from agent.desk_lines import LineDesk
-from agent.desk_losses import OneLoss
+from agent.desk_losses import Endless, OneLoss
 from agent.detect.desk_events import About, Teller
 from agent.detect.ending import abandoned
-from agent.detect.inferred import Inference, Known, step
+from agent.detect.inferred import Inference, Known, Step, step
 from agent.detect.register import Register
 from agent.detect.supply_evidence import Seen, Verdict
 from agent.detect.surroundings import Surroundings, Told
@@ -39,8 +41,8 @@ from agent.site import Site
 
 log = logging.getLogger("lamplighter.desk")
 
-# What the journal keeps for the next run: no meter can have this name.
-KEPT = ":desk"
+# What the journal keeps for the next run: no meter can have these names.
+KEPT, CASES = ":desk", ":incidents"
 _OWN_ROWS = ("measured_dead", "measured_live", "measured_partial", "not_normal")
 # How long the end of a silence is remembered: until the inferred loss that goes with it was closed.
 _LATELY_US = 60_000_000
@@ -70,8 +72,11 @@ class Desk:
         self._lines = LineDesk(about, self._teller, self._register, clock)
         self._surroundings = Surroundings(site.network, None if site.mains is None else site.mains.node)
         self._incidents = IncidentDesk(site.network, clock, next_id)
+        self._endless = Endless(self._register, self._teller)
         self._one_loss = OneLoss(self._register, self._teller, clock, self._take_back)
-        self.after_dark = AfterDark(site, clock, self._register, self._teller, self._take_back)
+        self.after_dark = AfterDark(
+            site, clock, self._register, self._teller, self._take_back, partial(journal.keep, COLLECTED)
+        )
         self._bays = [name for name, one in site.network.meters.items() if one.node != one.voltage_node]
         self._facts: dict[str, Callable[[], Seen]] = {}
         self._inferences: dict[str, Inference] = {}
@@ -146,11 +151,15 @@ class Desk:
         return replace(status, supply=supply, supply_by_phase=by_phase, open_events=ids)
 
     def resume(
-        self, events: Iterable[Event], incidents: Iterable[Incident], kept: str | None, over: Iterable[Event] = ()
-    ) -> tuple[Event, ...]:
-        """Go on from where another run ended. over: events of these incidents that are not open. Returns the events
-        that pipelines may take up: those told by their meters, and those of them that were held back."""
-        events, earlier = tuple(events), self._lines.earlier(kept)
+        self, events: Iterable[Event], incidents: Iterable[Incident], kept: str | None, over: Iterable[Event] = (),
+        *, cases: str | None = None,
+    ) -> tuple[Event, ...]:  # fmt: skip
+        """Go on from where another run ended. over: events of these incidents that are not open; kept, cases: what it
+        kept as `KEPT` and as `CASES`. Returns the events that pipelines may take up: those told by their meters, and
+        those of them that were held back."""
+        events, over, incidents = tuple(events), tuple(over), tuple(incidents)
+        told = (*(event.reported_us for event in (*events, *over)), *(one.reported_us for one in incidents))
+        earlier = self._lines.earlier(kept).over_by(max(told, default=0), self._clock.boot_us())
         self._register.resume((*over, *events), earlier)
         theirs = [event for event in events if event.scope == "meter" and event.basis != "inferred"]
         mine = [event for event in self._register.open.values() if event.basis == "inferred" and event.meter]
@@ -158,8 +167,9 @@ class Desk:
             self._take_up(event)
         for event in self._lines.resume(kept):
             self._tell(event)
-        self._teller.resumed(self._register.open.values(), earlier, self._clock.boot_us())
-        self._incidents.resume(incidents, self._register)
+        left = (*self._register.open.values(), *self._endless.resume(over))
+        self._teller.resumed(left, earlier, self._clock.boot_us())
+        self._incidents.resume(incidents, self._register, earlier, cases)
         self.stir()
         return (*theirs, *self._lines.held)
 
@@ -231,12 +241,15 @@ class Desk:
 
     def _infer(self, name: str, seen: Seen, now_us: int) -> None:
         open_, told = self._inferences.get(name), self._verdicts[name]
+        ended = self._endless.heard(name, told.supply, self._came_back(name, now_us), seen, now_us)
+        if ended is not None:
+            self._tell(ended)
         if open_ is None and (told.supply, told.basis) != ("dead", "inferred"):
             return
         causes = {} if open_ is None else self._causes(name, open_)
         move = step(open_, told, seen, causes, self._came_back(name, now_us), now_us)
         if open_ is not None and told.supply == "dead" and seen.speaks and seen.as_of_us is not None:
-            self._inferences[name] = replace(open_, looked_us=max(open_.looked_us, seen.as_of_us))
+            self._inferences[name] = replace(open_, looked_us=max(open_.looked_us or seen.as_of_us, seen.as_of_us))
         if move is None:
             return
         if move.act == "open":
@@ -244,11 +257,11 @@ class Desk:
             event = self._teller.inferred(name, told, since, now_us, self._parent(name))
             self._inferences[name] = Inference(event.id, told, since)
         else:
-            event = self._moved(name, move.act, move.why, move.span, now_us)
+            event = self._moved(name, move, now_us)
         self._tell(event)
 
-    def _moved(self, name: str, act: str, why: str, span: Bounds | None, now_us: int) -> Event:
-        open_ = self._inferences[name]
+    def _moved(self, name: str, move: Step, now_us: int) -> Event:
+        open_, act, why = self._inferences[name], move.act, move.why
         event = self._register.open[open_.id]
         if act == "update":
             told = self._verdicts[name]
@@ -257,7 +270,8 @@ class Desk:
         del self._inferences[name]
         if act == "retract":
             return self._teller.retracted(event, now_us, why)
-        return self._teller.closed(event, open_.since, span or Bounds(now_us, now_us), now_us, why)
+        close = self._endless.closed if move.endless else self._teller.closed
+        return close(event, open_.since, move.span or Bounds(now_us, now_us), now_us, why)
 
     def _causes(self, name: str, open_: Inference) -> dict[str, Known]:
         own = {event.id for event in self._of(name) if event.kind == "comms_loss"}
@@ -301,8 +315,9 @@ class Desk:
     # -- telling -------------------------------------------------------------------------------------------
 
     def _tell(self, event: Event) -> object:
+        """Here, where it is told, and not where it was made: a silence may be held back for good."""
         self._register.note(event)
-        if event.basis == "inferred" or event.scope == "line":
+        if event.scope != "gateway":
             log.info(
                 "event.%s id=%s kind=%s meter=%s line=%s", event.state, event.id, event.kind, event.meter, event.line
             )
@@ -324,6 +339,6 @@ class Desk:
         return not any(self._facts[name]().current_gone for name in self._bays if name in self._facts)
 
     def _keep(self) -> None:
-        text = self._lines.to_keep()
-        if text is not None:
-            self._journal.keep(KEPT, text)
+        for name, text in ((KEPT, self._lines.to_keep()), (CASES, self._incidents.to_keep())):
+            if text is not None:
+                self._journal.keep(name, text)

@@ -8,6 +8,7 @@ a loss less    the incident that had it is judged by the others of it; its place
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
+from agent.dark_state import Past
 from agent.desk_dark import Hindsight
 from agent.detect.cases import Case, Fault, Loss
 from agent.detect.incidents import Asked, Incidents, Moment
@@ -19,6 +20,8 @@ from agent.detect.register import Register
 Losses = dict[str, list[Loss]]
 # A counter that stood still, and one that ran on.
 _STOOD, _RAN = 0.8, 0.95
+# Dark times whose incidents may still be judged anew.
+_REMEMBERED = 8
 
 
 class LookBack:
@@ -28,7 +31,19 @@ class LookBack:
         self, incidents: Incidents, network: Network, standing: Callable[[Asked, Sequence[Vote], Laid], Fault]
     ) -> None:
         self._incidents, self._network, self._standing = incidents, network, standing
-        self._past: list[Case] = []
+        self._past: dict[str, list[Case]] = {}  # by id of the gateway_outage that their dark time began with
+
+    @property
+    def past(self) -> tuple[Past, ...]:
+        """Those that are open."""
+        known = ((outage, case) for outage, cases in self._past.items() for case in cases)
+        return tuple(Past(case.id, outage) for outage, case in known if case in self._incidents.cases)
+
+    def recall(self, past: Iterable[Past]) -> None:
+        """Incidents that another run found out so."""
+        for one in past:
+            mine = self._past.setdefault(one.outage, [])
+            mine += [case for case in self._incidents.cases if case.id == one.incident and case not in mine]
 
     def look(self, found: Hindsight, counting: Set[str], losses: Losses, register: Register) -> Losses:
         """counting: meters that count; losses: as they are now. Returns these, with those that only this one knows."""
@@ -37,13 +52,14 @@ class LookBack:
             for case in list(self._incidents.cases):
                 self._without(case, lived, counting, register)
             return losses
-        died = _real(_losses(found.died, counting, register))
+        # Another run told some of it, in incidents that are over.
+        over = found.told if not self._past.get(found.outage) else frozenset()
+        died = _real(_losses((id_ for id_ in found.died if id_ not in over), counting, register))
         if not died:
             return losses
         since_us = min(loss.since.latest_us for own in died.values() for loss in own)
         for name in counting - lived:
-            known = [loss.id for loss in died.get(name, ())]
-            before = [loss for loss in losses.get(name, ()) if _covers(loss, since_us) and loss.id not in known]
+            before = [loss for loss in losses.get(name, ()) if _covers(loss, since_us) and loss.id not in found.died]
             if before:
                 died[name] = [*died.get(name, ()), *before]
         self._look(found, died, lived - died.keys(), counting)
@@ -51,16 +67,18 @@ class LookBack:
 
     def _look(self, found: Hindsight, died: Losses, lived: Collection[str], counting: Collection[str]) -> None:
         until_us = max(loss.since.latest_us for own in died.values() for loss in own)
-        for case in self._past:
+        mine = self._past.setdefault(found.outage, [])
+        self._past = dict(list(self._past.items())[-_REMEMBERED:])
+        for case in mine:
             _forget(case)
-        again = [case for case in self._past if case not in self._incidents.cases]
+        again = [case for case in mine if case not in self._incidents.cases]
         before = [*(case for case in self._incidents.cases if _is_of(case, until_us)), *again]
         known = {case.id for case in (*self._incidents.cases, *again)}
         self._judge(before, died, lived, counting, until_us)
         for case in self._incidents.cases:
             if case.id not in known:
                 case.past, case.slack_s = True, found.slack_s
-                self._past.append(case)
+                mine.append(case)
 
     def _without(self, case: Case, lived: Collection[str], counting: Collection[str], register: Register) -> None:
         """The case as it was, but for losses that were none."""

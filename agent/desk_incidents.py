@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from agent.clock import Clock
 from agent.desk_dark import AfterDark
 from agent.desk_hindsight import LookBack
-from agent.detect.cases import Case, Fault, Loss, Said
+from agent.detect import case_state
+from agent.detect.book_state import Earlier
+from agent.detect.cases import SET_US, Case, Fault, Loss
 from agent.detect.incident_words import record_of, same
 from agent.detect.incidents import UNANSWERED_US, Asked, Incidents, Moment, Verdicts
 from agent.detect.joining import of_all_phases, other_faults, phase_faults, supply_at, supply_faults, votes_of
@@ -51,6 +53,8 @@ class IncidentDesk:
         self._network, self._clock = network, clock
         self._incidents = Incidents(network, next_id)
         self._back = LookBack(self._incidents, network, self._standing)
+        self._run_us, self._run_offset_us = clock.boot_us(), clock.offset_us
+        self._kept = ""
         self._looks = Looks(clock.boot_us())
         self._modes = ModeEnds()
         self._spared: dict[frozenset[str], Network] = {}
@@ -69,6 +73,7 @@ class IncidentDesk:
 
     def judge(self, picture: Picture, dark: AfterDark) -> list[Incident]:
         """Revisions to tell. Waits for the looks after a change, so that one fault is not told meter by meter."""
+        self._back.recall(dark.past)
         self._count_what_outlasts_a_test(picture)
         losses = picture.register.losses(picture.now_us)
         if not self._looks.done(picture.now_us, [picture.seen[name] for name in picture.verdicts], losses):
@@ -89,6 +94,7 @@ class IncidentDesk:
         silent = {name for name, one in picture.seen.items() if one.silent}
         for found in dark.take(picture.now_us, silent):
             losses = self._back.look(found, counting.keys(), losses, picture.register)
+        dark.remember(self._back.past)
         self._judged_us = picture.now_us
         self._judged = {loss.id for own in losses.values() for loss in own}
         return told + self._tell(self._moment(sound, counting, losses, picture), picture, against)
@@ -209,6 +215,8 @@ class IncidentDesk:
         if end is None and state == "closed" and case.start is not None:
             end = case.last_end or Bounds(case.start.latest_us, now_us)
         case.place(clock.wall_us, end)
+        if abs(clock.offset_us - self._run_offset_us) > SET_US:
+            case.place_anew(clock.wall_us, self._run_us)
         record = record_of(case, self._network, state, clock.wall_us(now_us), clock.state, case.locked_out(now_us), why)
         if not same(record, case.told):
             case.told = record
@@ -276,51 +284,24 @@ class IncidentDesk:
 
     # -- over a restart ------------------------------------------------------------------------------------
 
-    def resume(self, incidents: Iterable[Incident], register: Register) -> None:
-        """Go on inside the incidents that another run left open. register: knows the events of them."""
+    def resume(self, incidents: Iterable[Incident], register: Register, earlier: Earlier, kept: str | None) -> None:
+        """Go on inside the incidents that another run left open. register: knows the events of them; earlier: where
+        that run lies on the boot clock; kept: as of `to_keep`"""
+        self._kept, known = kept or "", case_state.understood(kept, self._clock.boot_id)
         for one in incidents:
             if one.node == self._network.site or one.node in self._network.nodes:
-                self._incidents.cases.append(self._taken_up(one, register))
+                meters, found = self._network.meters, known.get(one.id)
+                case = case_state.taken_up(one, found, earlier, register, meters, self._run_us)
+                self._incidents.cases.append(case)
+                self._judged.update(one.events)
 
-    def _taken_up(self, one: Incident, register: Register) -> Case:
-        fault = Fault(
-            one.cause, one.node, one.device, one.dead, one.alive, one.unknown, one.confidence, one.customers,
-            one.by_phase, one.phases, one.critical, alarms=one.alarms,
-        )  # fmt: skip
-        case = Case(one.id, fault, told=one, most=one.most, settled=bool(one.restored), resumed=True)
-        case.stands = fault if one.dead or one.unknown else None
-        case.feeder, case.nested, case.locked = one.feeder, one.nested, one.locked_out
-        case.began = self._said(one.start_earliest_us, one.start_us)
-        if one.end_us is not None and one.end_earliest_us is not None:
-            case.ended = self._said(one.end_earliest_us, one.end_us)
-        case.losses = {name: {} for name in (*one.dead, *one.restored) if name in self._network.meters}
-        case.back = set(one.restored)
-        case.unnamed = tuple(id_ for id_ in one.events if not self._is_known(case, id_, register))
-        case.carried = one.reclosed - case.seen_again()
-        case.waiting = {name for name in one.unknown if name in self._network.meters}
-        now_us = self._clock.boot_us()
-        case.quiet_us = None if one.dead else min(now_us, self._clock.from_wall_us(one.reported_us))
-        calm = case.ended is not None and case.stands is None
-        case.calm_us = min(now_us, case.ended.span.latest_us) if calm and case.ended is not None else None
-        self._judged.update(one.events)
-        return case
-
-    def _is_known(self, case: Case, id_: str, register: Register) -> bool:
-        event = register.event(id_)
-        if event is None or event.meter not in self._network.meters or case.began is None:
-            return False
-        if event.mode != "normal":
-            register.counted.setdefault(event.id, case.began.span)
-        loss = register.loss(event)
-        if loss is None:
-            return False
-        case.losses.setdefault(loss.meter, {})[loss.id] = loss
-        return True
-
-    def _said(self, earliest_us: int, latest_us: int) -> Said:
-        """What another run told, by today's clock."""
-        boot_us = self._clock.from_wall_us(latest_us)
-        return Said(Bounds(boot_us - (latest_us - earliest_us), boot_us), latest_us, earliest_us)
+    def to_keep(self) -> str | None:
+        """What the next run needs of those that are open; None: as it was last told."""
+        text = case_state.told((case for case in self._incidents.cases if case.told is not None), self._clock.boot_id)
+        if text == self._kept:
+            return None
+        self._kept = text
+        return text
 
 
 def _died_us(losses: Mapping[str, Sequence[Loss]]) -> int:

@@ -12,20 +12,60 @@ the log's again, once more    -                                      what stands
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
 from agent.clock import Clock
 from agent.detect.desk_events import Teller
 from agent.detect.register import Register
-from agent.records import NOT_ISOLATION, Event
+from agent.detect.supply_evidence import Seen
+from agent.detect.tracking import Bounds
+from agent.records import NOT_ISOLATION, Event, Supply
 
 # So far back an inferred loss may lie that a meter's own registers prove.
 _PROVEN_US = 3_600_000_000
 # So many losses that took the place of another are remembered.
 _REMEMBERED = 256
 _T = TypeVar("_T")
+
+
+class Endless:
+    """Inferred losses that followed from what is over, while their meter is not heard: they are closed, and when they
+    ended is not known before it is heard with voltage."""
+
+    def __init__(self, register: Register, teller: Teller) -> None:
+        self._register, self._teller = register, teller
+        self._proven: dict[str, tuple[str, Bounds, Bounds]] = {}  # by meter: id, its start, and what it outlasted
+
+    def resume(self, events: Iterable[Event]) -> tuple[Event, ...]:
+        """Of another run: those of them that have no end yet."""
+        inferred = [one for one in events if one.kind == "supply_loss" and one.basis == "inferred" and one.meter]
+        found = [one for one in inferred if (one.state, one.end_us) == ("closed", None)]
+        for event in found:
+            since = self._register.since(event)
+            lasted_us = since.latest_us + round(1e6 * (event.duration_min_s or 0.0))
+            self._proven[event.meter or ""] = event.id, since, Bounds(lasted_us, lasted_us)
+        return tuple(found)
+
+    def closed(self, event: Event, since: Bounds, outlasted: Bounds, now_us: int, why: str) -> Event:
+        self._proven[event.meter or ""] = event.id, since, outlasted
+        return self._teller.endless(event, since, outlasted, now_us, why)
+
+    def heard(self, meter: str, supply: Supply, back: Bounds | None, seen: Seen, now_us: int) -> Event | None:
+        """Its event with an end, if that can be told now. back: when its silence ended."""
+        known = self._proven.get(meter)
+        if known is None or not seen.speaks:
+            return None
+        del self._proven[meter]
+        id_, since, outlasted = known
+        event = self._register.event(id_)
+        if event is None or event.state != "closed" or event.end_us is not None or supply == "dead":
+            return None
+        latest_us = (seen.heard_us or now_us) if back is None else back.latest_us
+        ends = Bounds(min(outlasted.earliest_us, latest_us), latest_us)
+        closed = self._teller.closed(event, since, ends, now_us, "voltage measured: it ended by then")
+        return replace(closed, duration_min_s=max(event.duration_min_s or 0.0, closed.duration_min_s or 0.0))
 
 
 class OneLoss:

@@ -60,13 +60,18 @@ basis and the narrower bounds of both.
 | hours of a meter on an auxiliary supply | nothing: it runs without what it measures |
 
 (1) Five steps and more are missing to what half the power of before makes, and there is no more than what may have been
-counted around the dark time. (2) Even at half as much again as the power known, what was counted takes half of the time
-and more, and what is left of it is too short for the loss.
+counted around the dark time; and no hour counter of a self-powered meter ran on for longer than that leaves room for.
+(2) Even at half as much again as the power known, what was counted takes half of the time and more, and what is left of
+it is too short for the loss.
 
 What a boot finds so of a dark time is collected until every meter that answers has moved a counter, for
 {collect:g} min at most, and localised as if it were then: the dead and those who lived vote, nobody else. An incident
 of it is closed from the start, unless somebody is still silent; who speaks later changes what was told of it. A
-loss that is retracted leaves its incident: that is judged anew by the others, and its greatest number falls.
+loss that is retracted leaves its incident: that is judged anew by the others, and its greatest number falls. A restart
+of the agent loses none of it; who has not counted between two dark times is told over both.
+
+An inferred loss whose cause is over, of a meter that stays silent, is closed without an end: that is told when the
+meter is heard with voltage, and lies between the two.
 
 ## A line's silence
 

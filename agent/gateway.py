@@ -5,12 +5,13 @@ Everything is judged in `mains_watch`, `dark_site` and `modes`; here the journal
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from agent.clock import Clock
-from agent.dark_site import Before, DarkSite
+from agent.dark_site import DarkSite
+from agent.dark_state import AWAITED, COLLECTED, Awaited, Before, awaited_of
 from agent.detect.book import id_maker
 from agent.detect.ending import abandoned
 from agent.detect.supply_evidence import SELF_POWERED
@@ -45,6 +46,10 @@ class Pipeline(Protocol):
 
 class Witness(Protocol):
     """Who hears what counters say: of a dark time, of the run before, of now."""
+
+    def resume(self, kept: str | None) -> frozenset[str]: ...
+
+    def know(self, events: Iterable[Event], left: frozenset[str]) -> None: ...
 
     def looked(self, looked: Looked) -> None: ...
 
@@ -83,7 +88,7 @@ class Gateway:
             clock, journal, tell, lambda: self._blank("mains_loss", None), boot_id=self._boot_id,
             hold_fast=self._hold_fast, age_us=0 if self.source is None else self.source.age_us,
         )  # fmt: skip
-        self.dark = DarkSite(clock, self._boot_id, tell, self._blank, witness.looked)
+        self.dark = DarkSite(clock, self._boot_id, tell, self._blank, witness.looked, self._keep_dark)
 
     async def resume(self) -> None:
         """Go on from what the run before left: its modes, its mains_loss, and what was between it and this run."""
@@ -101,7 +106,12 @@ class Gateway:
         was_down = self.dark.concerns(self._boot_id, self._clock, sign)
         read = await self._read_before() if lost or was_down else {}
         self._witness.recall({meter: one.counters for meter, one in read.items()})
-        self._resume_dark(sign, outages[-1] if outages else None, read)
+        awaited = awaited_of(self._journal.kept(AWAITED), {n: counter_steps(m) for n, m in self._site.meters.items()})
+        ids = self._witness.resume(self._journal.kept(COLLECTED))
+        found = [await self._journal.event(id_) for id_ in sorted(ids)]
+        left = frozenset[str]() if awaited is None else frozenset(awaited.before)
+        self._witness.know([event for event in found if event is not None], left)
+        self._resume_dark(sign, outages[-1] if outages else None, read, awaited)
         self.mains.sign()
 
     def tick(self) -> None:
@@ -140,17 +150,25 @@ class Gateway:
             log.info("mode.is meter=%s mode=%s", meter, mode)
             self._pipelines[meter].set_mode(mode)
 
-    def _resume_dark(self, sign: Sign | None, open_: Event | None, read: Mapping[str, Before]) -> None:
+    def _resume_dark(
+        self, sign: Sign | None, open_: Event | None, read: Mapping[str, Before], awaited: Awaited | None
+    ) -> None:
         if sign is not None and self.dark.concerns(self._boot_id, self._clock, sign):
             if open_ is not None:
                 self._close_unknown(open_, _NEVER_SET)
             lost = {event.meter for event in self._journal.open_events() if event.kind == "supply_loss"}
-            before = {meter: one for meter, one in read.items() if meter not in lost}  # their own bounds are better
+            known = _with_awaited(read, awaited)
+            before = {meter: one for meter, one in known.items() if meter not in lost}  # their own bounds are better
             self.dark.resume(sign, before, clean=self._journal.left_clean)
-        elif open_ is not None:  # the agent was restarted before the clock was set
+        elif awaited is not None and awaited.boot_id == self._boot_id:  # the agent alone was restarted
+            self.dark.go_on(awaited, open_)
+        elif open_ is not None:  # likewise, and what was awaited is not known
             within_us = open_.start_us - open_.start_earliest_us
             then = Sign(open_.start_earliest_us, within_us, "", open_.clock)
             self.dark.resume(then, {}, clean=False, open_=open_)
+
+    def _keep_dark(self, text: str) -> None:
+        self._journal.keep(AWAITED, text)
 
     async def _read_before(self) -> dict[str, Before]:
         """What the meters said last."""
@@ -193,3 +211,15 @@ class Gateway:
             phases=channels_of(place.basis, place.wiring, place.installation).phases,
             mode=self.modes.standing(meter, now_us).mode,
         )  # fmt: skip
+
+
+def _with_awaited(read: Mapping[str, Before], awaited: Awaited | None) -> dict[str, Before]:
+    """Who has not counted since an earlier dark time is judged over both. What it drew is by its last reading: a load
+    that was gone between them explains a counter that stands."""
+    known = dict(read)
+    for meter, one in {} if awaited is None else awaited.carried().items():
+        fresh = read.get(meter)
+        if fresh is not None and fresh.counters.at_us > one.counters.at_us:
+            one = replace(one, counters=replace(one.counters, power_w=fresh.counters.power_w))
+        known[meter] = one
+    return known

@@ -19,7 +19,7 @@ judged.
 
 That a counter went on proves supply, by how much it counted: it leaves a longest time in which there can have been none
 (`ran_on`). A loss that lasted for longer was none, if the meter had supply for most of the time. An energy that stands
-still proves nothing of the kind: there may have been no load.
+still proves nothing of the kind: there may have been no load. So hours that ran on outvote it.
 """
 
 import json
@@ -156,13 +156,15 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What its counters say of a meter while the gateway was dark. event: id of its loss; left: those still awaited"""
+    """What its counters say of a meter while the gateway was dark. event: id of its loss; left: those still awaited;
+    outage: id of the gateway_outage that it was heard last before"""
 
     meter: str
     supply: Supply
     dark: Dark
     event: str | None = None
     left: frozenset[str] = frozenset()
+    outage: str = ""
 
 
 def counters_before(readings: Sequence[Reading]) -> Counters | None:
@@ -185,26 +187,38 @@ def has_moved(before: Counters, now: Counters) -> bool:
     return any(then is not None and value is not None and then != value for then, value in pairs)
 
 
-def stood_still(before: Counters, now: Counters, steps: Steps, dark: Dark) -> Stood | None:
+def stood_still(before: Counters, now: Counters, steps: Steps, dark: Dark, earlier_us: int = 0) -> Stood | None:
     """What counters that ought to have moved, and hardly did, prove of the time between; None where they prove nothing.
+    earlier_us: for so long at least the gateway was dark between them before this dark time.
 
-    Energy goes first where power was drawn: an hour counter may count hours under load.
+    Energy goes first where power was drawn: an hour counter may count hours under load. Hours that ran on for longer
+    than the energy leaves room for prove supply in any case, and a load that was gone.
     """
     if before.energy_wh is None or now.energy_wh is None or not before.power_w:
         return _by_hours(before, now, steps.hours_h)
+    stood = _by_energy(before, now, steps.energy_wh, earlier_us + max(0, dark.end_earliest_us - dark.start_us))
+    ran = _hours_ran(before, now, steps.hours_h)
+    if stood is not None and ran is not None and ran.passed_s - ran.without_s - before.window_s > stood.lived_us / 1e6:
+        return _by_hours(before, now, steps.hours_h)
+    return stood
+
+
+def _by_energy(before: Counters, now: Counters, step_wh: float, dark_us: int) -> Stood | None:
+    if before.energy_wh is None or now.energy_wh is None or not before.power_w:
+        return None
     counted_wh, power_w = now.energy_wh - before.energy_wh, before.power_w
     passed_us = now.at_us - before.at_us
-    around_us = passed_us - max(0, dark.end_earliest_us - dark.start_us)
+    around_us = passed_us - dark_us
     missing_wh = _LEAST_PART * power_w * passed_us / _US_PER_H - counted_wh
-    around_wh = _MOST_PART * power_w * around_us / _US_PER_H + 2 * steps.energy_wh
-    if not 0 <= counted_wh <= around_wh or missing_wh < _STEPS * steps.energy_wh:
+    around_wh = _MOST_PART * power_w * around_us / _US_PER_H + 2 * step_wh
+    if not 0 <= counted_wh <= around_wh or missing_wh < _STEPS * step_wh:
         return None
     words = (
         f"its energy counter stood still while the gateway was dark: {before.energy_wh / 1e3:.10g} kWh before, "
         f"{now.energy_wh / 1e3:.10g} kWh after; the {power_w / 1e3:.3g} kW of before make "
         f"{power_w * passed_us / _US_PER_H / 1e3:.3g} kWh in that time"
     )
-    return Stood(round((counted_wh + steps.energy_wh) / (_LEAST_PART * power_w) * _US_PER_H), words)
+    return Stood(round((counted_wh + step_wh) / (_LEAST_PART * power_w) * _US_PER_H), words)
 
 
 def resolved(steps: Steps, counters: Counters) -> Steps:

@@ -19,6 +19,7 @@ from agent.detect.recorder import Recorder
 from agent.detect.supply import supply
 from agent.detect.supply_evidence import Seen
 from agent.detect.thresholds import Rules
+from agent.detect.two_clocks import taken_up
 from agent.detect.voltage import Amps, Look
 from agent.detect.warmup import Warmup
 from agent.keeps import Keeps, book_name
@@ -123,9 +124,10 @@ class MeterPipeline:
 
     def resume_log(self, kept: str, events: Iterable[Event]) -> None:
         """Go on from what another run read last of the meter's own registers; events: the last that run told."""
-        slack_us = round(1e6 * (self._clock.state.uncertainty_s or 0.0))
-        self._log.resume(kept, self._book.earlier.from_wall_us, self._clock.boot_us(), slack_us)
-        self._book.remember(events)
+        book, now_us, now = self._book, self._clock.boot_us(), self._clock.state
+        book.earlier, book.before, slack_us = taken_up(book.earlier, kept, now_us, now.uncertainty_s)
+        self._log.resume(kept, book.earlier.from_wall_us, now_us, slack_us)
+        book.remember(events, self._log.seen)
 
     def on_sample(self, sample: Sample) -> None:
         if self._quiet(sample):
@@ -265,7 +267,7 @@ class MeterPipeline:
             log.info("meter.log meter=%s register=%s before=%.10g after=%.10g", self._meter, register, before, after)
         self._tell_events(self._book.log(told, now_us), now_us)
         if sample.full:
-            self._book.forget(log_.oldest_us)
+            self._tell_events(self._book.forget(log_.oldest_us, now_us), now_us, more=False)
             self._keep_log(now_us)
         if log_.unpublished.isdisjoint(sample.values):
             return sample
@@ -299,22 +301,23 @@ class MeterPipeline:
         if changes:
             self._tell_events(self._book.revise(changes, at_boot_us, self._watch_s), at_boot_us)
 
-    def _tell_events(self, events: tuple[Event, ...], at_boot_us: int) -> None:
+    def _tell_events(self, events: tuple[Event, ...], at_boot_us: int, *, more: bool = True) -> None:
+        """more: the meter's own registers may have more to say of them."""
         if not events:
             return
         for event in events:
             self._journal.add_event(tidied_event(event))
-            log.info("event.%s id=%s kind=%s meter=%s", event.state, event.id, event.kind, event.meter)
         self._keep_book()
         self._keep_traces(self._recorder.told(events, at_boot_us))
-        if self._log and any(event.state == "closed" or event.revision == 1 for event in events):
+        if more and self._log and any(event.state == "closed" or event.revision == 1 for event in events):
             # At once; and, as a register may be old, again when it must hold all of it.
             over = any(event.state == "closed" for event in events)
             self._hasten(at_boot_us + (self._detector.rules.reach_us + _SPARE_US if over else 0))
         self._board.changed.set()
 
     def _keep_log(self, now_us: int, *, stops: bool = False) -> None:
-        text = self._log.to_keep(now_us, self._clock.wall_us, stops=stops)
+        uncertainty_s = self._clock.state.uncertainty_s
+        text = self._log.to_keep(now_us, self._clock.wall_us, stops=stops, uncertainty_s=uncertainty_s)
         if text is not None:
             self._journal.keep(self._meter, text)
             if self._kept_by_us is None or abs(self._clock.offset_us - self._kept_by_us) > STEP_US:

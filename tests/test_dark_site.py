@@ -6,7 +6,8 @@ import pytest
 from samples import MIDNIGHT_US, event
 from turned_clock import SECOND, TurnedClock
 
-from agent.dark_site import Before, DarkSite
+from agent.dark_site import DarkSite
+from agent.dark_state import Before
 from agent.outage import Counters, Looked, Sign, Steps
 from agent.records import ClockState, Event, Kind, Sample
 

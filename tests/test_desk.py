@@ -110,6 +110,24 @@ def test_one_silent_unit_is_told_with_its_true_start_and_stays_unknown(tmp_path:
     assert rig.kept.incidents == []
 
 
+def test_the_log_says_of_a_dead_line_what_the_journal_is_told_of_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    rig = started(village(tmp_path))
+    rig.falls_silent("oak", "elm")
+    rig.turn()
+    rig.pass_(60)
+    rig.answers("oak", "elm")
+    rig.pass_(2)
+    line = rig.last("comms_loss", "east")
+    said = [text for record in caplog.records if (text := record.getMessage()).startswith("event.")]
+    assert said == [f"event.{state} id={line.id} kind=comms_loss meter=None line=east" for state in ("open", "closed")]
+    caplog.clear()
+    rig.falls_silent("ash")
+    assert f"event.open id={rig.open['ash', 'comms_loss'].id} kind=comms_loss meter=ash" in caplog.text
+
+
 def test_the_death_of_a_line_is_one_event_and_a_line_with_one_unit_has_none(tmp_path: Path) -> None:
     rig = started(village(tmp_path))
     rig.falls_silent("oak", "elm", "ash")
@@ -255,8 +273,53 @@ def test_an_inferred_loss_whose_cause_is_over_closes_when_the_meter_does_not_ret
     back = rig.lives("head")
     rig.pass_(20)
     loss = rig.last("supply_loss", "oak")
-    assert (loss.state, loss.end_us) == ("closed", back.end_us)
+    assert (loss.state, loss.end_us, loss.duration_max_s) == ("closed", None, None)
     assert "nothing is known" in loss.evidence[-1]
+    assert loss.duration_min_s == pytest.approx((back.end_earliest_us - loss.start_us) / 1e6)
+    rig.pass_(600)
+    rig.answers("oak")
+    rig.pass_(3)
+    ended = rig.last("supply_loss", "oak")
+    assert (ended.id, ended.state, ended.revision) == (loss.id, "closed", loss.revision + 1)
+    assert ended.end_earliest_us == back.end_earliest_us
+    assert ended.end_us > back.end_us + 600_000_000, "it may have been dead as long as it was silent"
+    rig.pass_(10)
+    assert rig.last("supply_loss", "oak") == ended
+
+
+def test_a_loss_without_an_end_gets_one_from_the_next_run(tmp_path: Path) -> None:
+    rig = started(village(tmp_path))
+    rig.dies("head")
+    rig.falls_silent("oak", "elm")
+    rig.turn()
+    rig.pass_(100)
+    rig.lives("head")
+    rig.pass_(20)
+    loss = rig.last("supply_loss", "oak")
+    again = Rig(rig.site, rig.kept, rig.at_s + 30, "e2")
+    again.pass_(5)
+    ended = again.last("supply_loss", "oak")
+    assert (ended.id, ended.revision, ended.duration_min_s) == (loss.id, loss.revision + 1, loss.duration_min_s)
+    assert ended.end_us is not None
+    assert ended.end_us >= again.clock.wall_us(again.us(rig.at_s + 30))
+    assert ended.end_earliest_us <= loss.start_us + round(1e6 * loss.duration_min_s)
+
+
+def test_a_loss_without_an_end_gets_none_from_a_meter_that_comes_back_dead(tmp_path: Path) -> None:
+    rig = started(village(tmp_path))
+    rig.dies("head")
+    rig.falls_silent("oak", "elm")
+    rig.turn()
+    rig.pass_(100)
+    rig.lives("head")
+    rig.pass_(20)
+    loss = rig.last("supply_loss", "oak")
+    rig.answers("oak")
+    rig.dies("oak")
+    rig.pass_(3)
+    rig.lives("oak")
+    rig.pass_(3)
+    assert [one for one in rig.kept.events if one.id == loss.id and one.end_us is not None] == []
 
 
 def test_an_inferred_loss_whose_cause_was_taken_back_is_retracted_in_words(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from desk_rig import SECOND, WALL_US, Rig, site_of
 
+from agent.dark_state import COLLECTED
 from agent.outage import Counters, Dark, Looked
 from agent.records import ClockState, Event, Incident, Sample
 
@@ -140,6 +141,58 @@ def test_one_that_is_silent_keeps_it_open_and_closes_it_later(tmp_path: Path) ->
     rig.answers("ash")
     rig.pass_(700)
     assert (last(rig).state, last(rig).unknown, last(rig).customers) == ("closed", (), (0, 0))
+
+
+# -- over a restart --------------------------------------------------------------------------------------------
+
+
+def restarted(rig: Rig, awaited: frozenset[str] = frozenset()) -> Rig:
+    """As the gateway does it: what was collected, with its losses out of the journal."""
+    again = Rig(rig.site, rig.kept, rig.at_s, "e2")
+    ids = again.desk.after_dark.resume(rig.kept.texts.get(COLLECTED))
+    last = {one.id: one for one in rig.kept.events}
+    again.desk.after_dark.know([last[id_] for id_ in sorted(ids)], awaited)
+    return again
+
+
+def test_what_was_collected_before_a_restart_is_told_after_it(tmp_path: Path) -> None:
+    rig = back_after_the_dark(tmp_path)
+    looked(rig, "oak", "dead", EVERYONE - {"oak"})
+    looked(rig, "elm", "live", EVERYONE - {"oak", "elm"})
+    again = restarted(rig, frozenset({"ash", "head"}))
+    again.pass_(3)
+    assert again.kept.incidents == [], "the others are awaited still"
+    looked(again, "head", "live", frozenset({"ash"}))
+    looked(again, "ash", "dead")
+    again.pass_(3)
+    assert sorted((one.node, one.most) for one in again.kept.incidents) == [("s-ash", (50, 50)), ("s-oak", (40, 40))]
+
+
+def test_who_speaks_after_a_restart_changes_the_open_incident_of_the_dark_time(tmp_path: Path) -> None:
+    rig = back_after_the_dark(tmp_path)
+    rig.falls_silent("ash")
+    looked(rig, "head", "dead", frozenset({"ash"}))
+    rig.pass_(3)
+    assert (last(rig).node, last(rig).unknown) == ("tx-17", ("ash",))
+    again = restarted(rig, frozenset({"ash"}))
+    again.pass_(3)
+    again.answers("ash")
+    looked(again, "ash", "dead")
+    again.pass_(700)
+    assert {one.id for one in again.kept.incidents} == {last(rig).id}
+    assert {"supply_loss head", "supply_loss ash"} <= set(last(again).events)
+    assert (last(again).state, "Found out afterwards" in last(again).words[2]) == ("closed", True)
+
+
+def test_what_an_incident_told_that_is_over_is_not_told_anew_after_a_restart(tmp_path: Path) -> None:
+    rig = back_after_the_dark(tmp_path)
+    looked(rig, "oak", "dead", frozenset({"ash"}))
+    rig.pass_(150)
+    assert (last(rig).node, last(rig).state) == ("s-oak", "closed")
+    again = restarted(rig, frozenset({"ash"}))
+    looked(again, "ash", "dead")
+    again.pass_(30)
+    assert [(one.node, one.state) for one in again.kept.incidents] == [("s-oak", "closed"), ("s-ash", "closed")]
 
 
 # -- the meter's own log ---------------------------------------------------------------------------------------

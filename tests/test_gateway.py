@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,8 +70,15 @@ class Witness:
     def looked(self, looked: Looked) -> None:
         self.found.append(looked)
 
-    def recall(self, read: Mapping[str, Counters]) -> None:
+    def resume(self, kept: str | None) -> frozenset[str]:
         """The desk has tests of its own."""
+        return frozenset()
+
+    def know(self, events: Iterable[Event], left: frozenset[str]) -> None:
+        """Likewise."""
+
+    def recall(self, read: Mapping[str, Counters]) -> None:
+        """Likewise."""
 
     def counted(self, sample: Sample) -> None:
         """Likewise."""
@@ -84,6 +91,7 @@ class Run(SimpleNamespace):
     gateway: Gateway
     pipelines: dict[str, Pipeline]
     told: list[Event]
+    witness: Witness
 
     def of(self, kind: str) -> list[Event]:
         return [one for one in self.told if one.kind == kind]
@@ -117,9 +125,13 @@ class House:
                 return journal.add_event(one)
 
             pipelines = {name: Pipeline() for name in site.meters}
-            gateway = Gateway(site, turned, journal, tell, pipelines, Witness(), boot=boot)
+            witness = Witness()
+            gateway = Gateway(site, turned, journal, tell, pipelines, witness, boot=boot)
             await gateway.resume()
-            yield Run(site=site, clock=turned, journal=journal, gateway=gateway, pipelines=pipelines, told=told)
+            yield Run(
+                site=site, clock=turned, journal=journal, gateway=gateway, pipelines=pipelines, told=told,
+                witness=witness,
+            )  # fmt: skip
 
     @asynccontextmanager
     async def cut_off(self, **options: object) -> AsyncIterator[Run]:
@@ -310,6 +322,44 @@ async def test_seven_dark_minutes_with_late_ntp_and_a_cache_that_answers(house: 
         assert not run.gateway.dark.waits
     async with house.run(at_s=600, boot="b2") as run:
         assert run.told == [], "it is told once"
+
+
+async def test_counters_that_move_after_the_agent_was_restarted_tell_of_the_dark_time_before_it(house: House) -> None:
+    async with house.cut_off() as run:
+        await last_readings(run)
+    async with house.cut_off(at_s=62 + 450, boot="b2", boot_s=25) as run:
+        (outage,) = run.of("gateway_outage")
+        answer(run, "tx1", 1_000_103.0)
+        answer(run, "tx1", 1_000_106.0)
+        assert [one.meter for one in run.of("supply_loss")] == ["tx1"]
+    async with house.cut_off(at_s=62 + 480, boot="b2", boot_s=55) as run:
+        assert run.gateway.dark.waits
+        for meter in ("tx1", "tx2"):
+            answer(run, meter, 1_000_112.0)
+            answer(run, meter, 1_000_123.0)
+        (loss,) = run.told
+        assert (loss.kind, loss.meter, loss.because) == ("supply_loss", "tx2", (outage.id,))
+    async with house.run(at_s=62 + 510, boot="b2", boot_s=85) as run:
+        run.gateway.tick()
+        assert (run.told, run.gateway.dark.waits) == ([], False)
+
+
+async def test_who_has_not_counted_between_two_dark_times_is_told_over_both(house: House) -> None:
+    async with house.cut_off() as run:
+        await last_readings(run)
+    async with house.cut_off(at_s=62 + 450, boot="b2", boot_s=25) as run:
+        (first,) = run.of("gateway_outage")
+        answer(run, "tx1", 1_000_103.0)
+        answer(run, "tx1", 1_000_106.0)
+    async with house.run(at_s=62 + 900, boot="b3", boot_s=25) as run:
+        (second,) = run.of("gateway_outage")
+        for meter in ("tx1", "tx2"):
+            answer(run, meter, 1_000_112.0)
+            answer(run, meter, 1_000_123.0)
+        loss = next(one for one in run.of("supply_loss") if one.meter == "tx2")
+        assert loss.because == (first.id, second.id)
+        assert loss.start_earliest_us < MIDNIGHT_US + 62 * SECOND <= loss.start_us
+        assert [one.outage for one in run.witness.found if one.meter == "tx2"] == [first.id]
 
 
 async def test_an_agent_that_was_killed_alone_tells_no_outage(house: House) -> None:

@@ -168,6 +168,21 @@ def test_energy_goes_before_hours_which_may_count_under_load_only() -> None:
     assert stood_still(BEFORE, after(energy_wh=moved, hours_h=5000.0), STEPS, DARK) is None
 
 
+def test_hours_that_ran_on_through_the_dark_outvote_an_energy_that_hardly_moved() -> None:
+    """The load went with the gateway: the meter drew nothing, and lived."""
+    fine = Steps(energy_wh=1.0, hours_h=0.01)
+    still = after(energy_wh=1_000_005.0)
+    assert stood_still(BEFORE, still, fine, DARK) is not None
+    passed_h = (still.at_us - BEFORE.at_us) / HOUR
+    ran_on_ = replace(still, hours_h=5000.0 + passed_h)
+    assert stood_still(BEFORE, ran_on_, fine, DARK) is None
+    behind = replace(still, hours_h=5000.01)
+    stood = stood_still(BEFORE, behind, fine, DARK)
+    assert stood is not None, "hours that stood still as well are no witness against it"
+    assert "energy" in stood.words
+    assert stood_still(BEFORE, replace(still, hours_h=9000.0), fine, DARK) is not None, "another counter says nothing"
+
+
 @given(
     dark_s=st.floats(180, 36_000), died_s=st.floats(0.1, 64), boot_s=st.floats(1, 59), read_s=st.floats(1, 300),
     load=st.floats(0.6, 1.4), lives=st.booleans(),

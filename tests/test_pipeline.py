@@ -123,7 +123,7 @@ def test_a_sag_leaves_a_trace_of_every_sample_and_loss_from_5_s_before_to_10_s_a
     rig.answer(220, 88, 219)
     rig.silence()
     rig.answer(220, 221, 219)
-    for _ in range(60):
+    for _ in range(80):
         rig.answer(220, 221, 219)
     opened, closed = rig.kept.events[0], rig.kept.events[-1]
     rows = [row for part in rig.kept.traces for row in samples(part)]
@@ -145,7 +145,7 @@ def test_a_stop_keeps_what_a_trace_has_and_the_next_run_goes_on_with_it():
     second = Rig(3.0, WALL + 60 * SECOND, "e2")
     second.pipeline.resume(rig.kept.events, (), rig.kept.traces)
     second.answer(220, 221, 219)
-    for _ in range(60):
+    for _ in range(80):
         second.answer(220, 221, 219)
     first, *_, last = second.kept.traces
     assert (first.event, first.part, first.follows) == (rig.kept.events[0].id, 3, "restart")

@@ -123,6 +123,18 @@ def test_of_an_hour_in_which_nobody_looked_nothing_is_proven(volts: tuple[float,
     assert any("not observed for 3600 s" in words for words in event.evidence)
 
 
+def test_what_one_phase_of_a_sag_showed_proves_nothing_of_another_that_is_lost_later():
+    first = _stop_inside(220, 140, 219, for_s=30)
+    first.hold(0.4, 100, 140, 219)
+    second = _again(first, 1)
+    second.hold(7, 100, 221, 219)
+    second.hold(1, 220, 221, 219)
+    lost = next(event for event in _last(second).values() if event.kind == "phase_loss")
+    assert (lost.state, lost.phases) == ("closed", ("l1",))
+    assert lost.duration_min_s is not None
+    assert 6 < lost.duration_min_s < 8.4
+
+
 def test_a_silence_is_proven_by_its_own_misses_only():
     first = Rig()
     first.answer(220, 221, 219)

@@ -38,6 +38,18 @@ def test_nothing_seen_is_said(lamplighter: CommandLine, tmp_path: Path) -> None:
     assert (done.code, "events: none" in done.out) == (0, True)
 
 
+def test_a_pace_that_hardly_looks_is_said(lamplighter: CommandLine) -> None:
+    done = lamplighter("replay", _C60, "--window", "0.2", "--every", "60")
+    assert "RMS over 0.2 s, looked at every 60 s: 1 look" in done.out
+    assert "--every: 60 s is longer than the recording (1.7 s)" in done.out
+    assert "nothing between two looks is seen" in done.out
+    told = json.loads(lamplighter("replay", _C60, "--window", "0.2", "--every", "60", "--json").out)
+    assert (told["looks"], told["events"]) == (1, [])
+    often = lamplighter("replay", _C60, "--window", "0.2", "--every", "0.5").out
+    assert "looked at every 0.5 s: 4 looks" in often
+    assert "--every:" not in often
+
+
 def test_what_cannot_be_used_is_exit_2_and_no_traceback(lamplighter: CommandLine, tmp_path: Path) -> None:
     broken = tmp_path / "broken.csv"
     broken.write_text("t_window_start_s,t_window_end_s,u1_pu\n0,0.02,1\n0.01,0.03,volts\n", encoding="utf-8")

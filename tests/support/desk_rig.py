@@ -7,7 +7,7 @@ from pathlib import Path
 from rigged import Kept
 
 from agent.clock import Clock, SyncSource
-from agent.desk import KEPT, Desk
+from agent.desk import CASES, KEPT, Desk
 from agent.detect.book import id_maker
 from agent.detect.supply_evidence import Seen
 from agent.detect.tracking import Bounds
@@ -59,6 +59,7 @@ class Rig:
             [one for one in incidents.values() if one.state == "open"],
             self.kept.texts.get(KEPT),
             [event for event in last.values() if event.state != "open"],
+            cases=self.kept.texts.get(CASES),
         )
         self.seen = {name: Seen(meter=name) for name in site.meters}
         self.answering = set(site.meters)

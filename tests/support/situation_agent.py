@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agent.clock import Clock, SyncSource
-from agent.desk import KEPT, Desk
+from agent.desk import CASES, KEPT, Desk
 from agent.detect.book import Book, MeterFacts, id_maker, orphans
 from agent.detect.ending import abandoned
 from agent.gateway import Gateway
+from agent.keeps import book_name
 from agent.pipeline import MeterPipeline
 from agent.poll.window import Window
 from agent.records import ClockState, Event, Incident, MeterStatus, Miss, Mode, Reading, Sample, Trace
@@ -48,7 +49,12 @@ class Ledger:
         self._readings: dict[str, list[Reading]] = {}
         self.epoch, self.head = "e0", 1
         self.last_us: int | None = None
+        self._noted_us: int | None = None
         self.left_clean = True
+
+    def begin(self, epoch: str) -> None:
+        """Another run: what the ones before noted is what was before it, whatever this one notes."""
+        self.epoch, self.last_us = epoch, self._noted_us
 
     def add_reading(self, reading: Reading) -> None:
         self._readings.setdefault(reading.meter, []).append(reading)
@@ -67,7 +73,7 @@ class Ledger:
 
     def _noted(self) -> None:
         self.head += 1
-        self.last_us = self._clocks.wall_us()
+        self._noted_us = self._clocks.wall_us()
 
     def commit_now(self) -> None:
         """All of it is durable as soon as it is told."""
@@ -86,6 +92,9 @@ class Ledger:
         names = list(self._readings) if meter is None else [meter]
         found = [reading for name in names for reading in self.last_readings(name, limit)]
         return tuple(sorted(found, key=lambda one: -one.time_us)[:limit])
+
+    async def event(self, id_: str) -> Event | None:
+        return next((one for one in _last(self._told, Event) if one.id == id_), None)
 
     def open_events(self) -> tuple[Event, ...]:
         return tuple(one for one in _last(self._told, Event) if one.state == "open")
@@ -121,19 +130,19 @@ class Agent:
 
     def _start(self) -> None:
         self._runs += 1
-        self._ledger.epoch, self.runs = f"e{self._runs}", True
+        self._ledger.begin(f"e{self._runs}")
+        self.runs, boot = True, f"boot-{self._boots}"
         self._soon: list[Callable[[], None]] = []
         clocks, ledger = self._clocks, self._ledger
-        self._clock = Clock(clocks.boot_us, clocks.wall_us, _Source(clocks))
+        self._clock = Clock(clocks.boot_us, clocks.wall_us, _Source(clocks), boot=boot)
         self._board = Board()
         next_id = id_maker(self._site.gateway, ledger.epoch)
         self._desk = Desk(self._site, ledger, self._clock, next_id, soon=self._soon.append)
         self._pipelines = {name: self._pipeline(meter, next_id) for name, meter in self._site.meters.items()}
         self._resume()
-        boot = f"boot-{self._boots}"
         desk = self._desk
         self._gateway = Gateway(
-            self._site, self._clock, ledger, desk.add_event, self._pipelines, desk.after_dark, boot=boot,  # type: ignore[arg-type]
+            self._site, self._clock, ledger, desk.add_event, self._pipelines, desk.after_dark,  # type: ignore[arg-type]
         )  # fmt: skip
         _at_once(self._gateway.resume())
         ledger.left_clean = False
@@ -141,12 +150,14 @@ class Agent:
     def _resume(self) -> None:
         ledger = self._ledger
         over = [one for one in _last(self._told, Event) if one.state != "open"]
-        mine = self._desk.resume(ledger.open_events(), ledger.open_incidents(), ledger.kept(KEPT), over)
+        incidents, cases = ledger.open_incidents(), ledger.kept(CASES)
+        mine = self._desk.resume(ledger.open_events(), incidents, ledger.kept(KEPT), over, cases=cases)
         for name, pipeline in self._pipelines.items():
             self._desk.add(name, pipeline.facts)
-            pipeline.resume(mine, ledger.last_readings(name, 60))
+            recent = [one for one in _last(self._told, Event) if one.meter == name][-32:]
+            pipeline.resume(mine, ledger.last_readings(name, 60), kept=ledger.kept(book_name(name)), recent=recent)
             if last := ledger.kept(name):
-                pipeline.resume_log(last, [e for e in _last(self._told, Event) if e.meter == name][-32:])
+                pipeline.resume_log(last, recent)
         for event in orphans(mine, self._pipelines):
             ledger.add_event(abandoned(event, self._clock.wall_us()))
 

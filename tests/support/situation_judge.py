@@ -54,9 +54,15 @@ def laws(play: Play) -> Iterator[str]:
         if isinstance(now, Event) and now.kind == "supply_loss":
             yield from _of_loss(now)
     for one in play.incidents:
-        none = (0, one.most[1] if one.most and one.unknown else 0)  # some may never be heard again
-        if one.state == "closed" and (one.dead or (one.customers and (one.customers[0] or one.customers > none))):
-            yield f"incident {one.cause} {one.node}: closed, and {one.customers} of {one.dead} still without supply"
+        yield from _of_closed(one)
+
+
+def _of_closed(one: Incident) -> Iterator[str]:
+    none = (0, one.most[1] if one.most and one.unknown else 0)  # some may never be heard again
+    if one.state == "closed" and (one.dead or (one.customers and (one.customers[0] or one.customers > none))):
+        yield f"incident {one.cause} {one.node}: closed, and {one.customers} of {one.dead} still without supply"
+    if one.state == "closed" and one.restored and not one.unknown and not one.confidence:
+        yield f"incident {one.cause} {one.node}: closed, and as if nothing of it had ever been known"
 
 
 def _of_loss(loss: Event) -> Iterator[str]:
