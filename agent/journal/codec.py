@@ -1,16 +1,18 @@
-"""Chunks: a run of readings <-> one compressed, checksummed blob, and so a part of a trace; events and incidents <->
-text. Pure.
+"""Chunks: a run of readings <-> one dense, checksummed blob (`agent.journal.delta`), and so a part of a trace; events
+and incidents <-> text. Pure.
 
 A chunk stores the number of its codec, so that a denser code can follow and old chunks stay readable. A new codec
 needs a new schema version: an older agent must refuse the file rather than take such chunks for damaged.
 """
 
 import json
+import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.journal.delta import decode_readings, encode_readings
 from agent.journal.entries import Entry
 from agent.records import Event, Incident, Reading, Record, Trace
 from agent.trace_rows import count
@@ -23,10 +25,12 @@ from agent.wire import (
     reading_to_json,
 )
 
+# Of schemas 1 to 3, still read.
 JSON_ZLIB = 1
+DELTA = 2
 # A line of JSON with what the part says of itself, then its rows as they are (agent.trace_rows).
 TRACE_ZLIB = 1
-# A chunk is coded as a whole while the event loop waits for the interpreter: some 100 kB of JSON, about 1 ms.
+# A chunk is coded as a whole, in a thread that the event loop may have to wait for: a few milliseconds.
 CHUNK_ROWS = 128
 
 
@@ -60,17 +64,9 @@ def runs(entries: Iterable[Entry], kind: type[Record]) -> Iterator[list[Entry]]:
 
 
 def encode(readings: Sequence[Entry]) -> Chunk:
-    """A contiguous run of readings. zlib level 1: higher levels cost a Pi more than they save the card."""
-    rows = [_row(entry, entry.record) for entry in readings if isinstance(entry.record, Reading)]
-    body = zlib.compress(b"[" + b",".join(rows) + b"]", 1)
-    return Chunk(readings[0].seq, readings[-1].seq, JSON_ZLIB, zlib.crc32(body), body)
-
-
-def _row(entry: Entry, reading: Reading) -> bytes:
-    try:
-        return entry.text(reading)
-    except ValueError:  # a NaN: no sink can say it, but what was read is kept
-        return json.dumps(reading_to_json(reading), separators=(",", ":")).encode()
+    """A contiguous run of readings."""
+    body = encode_readings([entry.record for entry in readings if isinstance(entry.record, Reading)])
+    return Chunk(readings[0].seq, readings[-1].seq, DELTA, zlib.crc32(body), body)
 
 
 def decode(chunk: Chunk) -> tuple[Entry, ...]:
@@ -78,16 +74,30 @@ def decode(chunk: Chunk) -> tuple[Entry, ...]:
     read = _DECODERS.get(chunk.codec)
     if read is None:
         raise ChunkError(f"chunk {chunk.seq_lo}: codec {chunk.codec}, known are {sorted(_DECODERS)}")
-    if zlib.crc32(chunk.body) != chunk.crc32:
-        raise ChunkError(f"chunk {chunk.seq_lo}: checksum differs")
-    return tuple(Entry(chunk.seq_lo + i, reading) for i, reading in enumerate(read(chunk.body)))
+    body = _checked(f"chunk {chunk.seq_lo}", chunk.body, chunk.crc32)
+    try:
+        readings = read(body)
+    except _UNREADABLE as error:
+        raise ChunkError(f"chunk {chunk.seq_lo}: codec {chunk.codec} cannot have written it: {error!r}") from error
+    if chunk.seq_lo + len(readings) - 1 != chunk.seq_hi:
+        raise ChunkError(f"chunk {chunk.seq_lo}: {len(readings)} readings, up to {chunk.seq_hi} were stored")
+    return tuple(Entry(chunk.seq_lo + i, reading) for i, reading in enumerate(readings))
+
+
+def _checked(what: str, body: object, crc32: object) -> bytes:
+    """The bytes as they were written. A torn page may give a column any type, and zero is the checksum of nothing."""
+    if not isinstance(body, bytes) or not body or zlib.crc32(body) != crc32:
+        raise ChunkError(f"{what}: checksum differs")
+    return body
 
 
 def _decode_json_zlib(body: bytes) -> list[Reading]:
     return [reading_from_json(row) for row in json.loads(zlib.decompress(body))]
 
 
-_DECODERS: Mapping[int, Callable[[bytes], list[Reading]]] = {JSON_ZLIB: _decode_json_zlib}
+_DECODERS: Mapping[int, Callable[[bytes], list[Reading]]] = {JSON_ZLIB: _decode_json_zlib, DELTA: decode_readings}
+# What parsing raises where the bytes are sound and the number of their codec is not.
+_UNREADABLE = (ValueError, TypeError, LookupError, OverflowError, MemoryError, RuntimeError, struct.error, zlib.error)
 
 
 def encode_event(event: Event) -> bytes:
@@ -96,9 +106,7 @@ def encode_event(event: Event) -> bytes:
 
 def decode_event(body: bytes, crc32: int) -> Event:
     """ChunkError if the bytes are not what was written."""
-    if zlib.crc32(body) != crc32:
-        raise ChunkError("event: checksum differs")
-    return event_from_json(json.loads(body))
+    return event_from_json(json.loads(_checked("event", body, crc32)))
 
 
 def encode_incident(incident: Incident) -> bytes:
@@ -107,9 +115,7 @@ def encode_incident(incident: Incident) -> bytes:
 
 def decode_incident(body: bytes, crc32: int) -> Incident:
     """ChunkError if the bytes are not what was written."""
-    if zlib.crc32(body) != crc32:
-        raise ChunkError("incident: checksum differs")
-    return incident_from_json(json.loads(body))
+    return incident_from_json(json.loads(_checked("incident", body, crc32)))
 
 
 _TRACE_HEAD = ("event", "also", "meter", "kind", "start_us", "part", "columns", "offset_us", "follows", "closing")
@@ -124,9 +130,7 @@ def decode_trace(codec: int, crc32: int, body: bytes) -> Trace:
     """ChunkError if the bytes are damaged, or their codec is not known here."""
     if codec != TRACE_ZLIB:
         raise ChunkError(f"trace: codec {codec}, known is {TRACE_ZLIB}")
-    if zlib.crc32(body) != crc32:
-        raise ChunkError("trace: checksum differs")
-    head, rows = zlib.decompress(body).split(b"\n", 1)
+    head, rows = zlib.decompress(_checked("trace", body, crc32)).split(b"\n", 1)
     told = json.loads(head)
     return Trace(**(told | {"also": tuple(told["also"]), "columns": tuple(told["columns"]), "rows": rows}))
 

@@ -13,10 +13,14 @@ Range = tuple[int, int]  # sequence numbers [lo, hi)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One record and its place in the journal. seq counts by one, across restarts, for the life of the file."""
+    """One record and its place in the journal. seq counts by one, across restarts, for the life of the file.
+
+    durable: False for what goes out although a power cut may still take it back
+    """
 
     seq: int
     record: Record
+    durable: bool = True
     _said: list[bytes] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def text(self, reading: Reading) -> bytes:
@@ -47,6 +51,22 @@ class DeadLetter:
     reason: str
     body: str
     time_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A file that was damaged is dealt with. note: how it showed, and where the file is now; salvaged: what reads of it
+    was taken over; lost: so many entries, still to be sent, are gone."""
+
+    note: str
+    salvaged: bool
+    lost: int
+
+    def words(self) -> tuple[str, str]:
+        taken = "what reads of it was taken over" if self.salvaged else "nothing of it could be taken over"
+        lost = f"{self.lost} entries that were still to be sent are gone" if self.lost else "nothing unsent is gone"
+        known = self.salvaged or bool(self.lost)
+        return self.note, f"{taken}; {lost if known else 'what was still to be sent is gone'}"
 
 
 @dataclass(frozen=True, slots=True)

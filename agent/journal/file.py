@@ -11,13 +11,15 @@ import sqlite3
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from agent.errors import StateHeldError
 
 log = logging.getLogger(__name__)
 
 FILE_NAME = "journal.sqlite3"
-SCHEMA = 3
+# 4 has the tables of 3; its chunks may be of a code that 3 does not know.
+SCHEMA = 4
 APPLICATION_ID = 0x4C414D50  # "LAMP"
 PAGE_BYTES = 4096
 # The answer to a lock that is still there after this is that somebody else has the file open.
@@ -25,6 +27,9 @@ BUSY_S = 0.5
 # An unclean stop is checked for at most this long: polling must begin within seconds, and each chunk has a checksum.
 CHECK_STEPS = 2_000_000
 KEEP_BAD = 2
+# What lies beside a file that was moved aside, by the end of its name: its log, and its own first page.
+FIRST_PAGE = "-page1"
+_BESIDE = ("-wal", "-journal", FIRST_PAGE)
 
 _SCHEMA = """
 CREATE TABLE meta (k TEXT PRIMARY KEY, v NOT NULL) WITHOUT ROWID;
@@ -44,7 +49,7 @@ CREATE TABLE position (sink TEXT PRIMARY KEY, live INTEGER NOT NULL, backlog_lo 
   backlog_hi INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE dead (id INTEGER PRIMARY KEY, sink TEXT NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL,
   body TEXT NOT NULL, time_us INTEGER NOT NULL);
-INSERT INTO meta VALUES ('clean', 1), ('opens', 0), ('note', '');
+INSERT INTO meta VALUES ('clean', 1), ('opens', 0), ('note', ''), ('let_go', 1);
 """
 # Schema 2. size: what a part counts for in meta's trace_bytes.
 _TRACES = """
@@ -71,7 +76,10 @@ CREATE INDEX incident_start ON incident (start_us) WHERE latest;
 _LACKS = {
     1: ((_TRACES, _MORE_TRACES), (_INCIDENTS, _MORE_INCIDENTS)),
     2: ((_INCIDENTS, _MORE_INCIDENTS),),
+    3: (),
 }
+
+_OTHER_SCHEMA = ("no such column", "no such table", "has no column", "columns but")
 
 
 class JournalVersionError(OSError):
@@ -82,37 +90,56 @@ class ForeignFileError(sqlite3.DatabaseError):
     """A sound SQLite file that is no journal."""
 
 
-def open_file(path: Path, cap_bytes: int, now_us: int) -> tuple[sqlite3.Connection, str]:
-    """The connection, and a note if the old file had to be moved aside (empty otherwise).
+class Opened(NamedTuple):
+    """note: why and where the old file was moved, empty otherwise; moved: that file."""
+
+    db: sqlite3.Connection
+    note: str = ""
+    moved: Path | None = None
+
+
+def open_file(path: Path, cap_bytes: int, now_us: int) -> Opened:
+    """The connection, to a new file where the old one had to be moved aside.
 
     A damaged file is opened once more before it is judged: a failing filesystem shows the same error, and the
     file behind it is sound after a remount. JournalVersionError, StateHeldError; sqlite3.Error or OSError where
     the storage itself does not work, in which case the file is left where it is.
     """
     try:
-        return connect(path, cap_bytes), ""
+        return Opened(connect(path, cap_bytes))
     except sqlite3.DatabaseError as error:
         _damage(error)
     try:
-        return connect(path, cap_bytes), ""
+        return Opened(connect(path, cap_bytes))
     except sqlite3.DatabaseError as error:
-        damage = _damage(error)
+        return begin_anew(path, cap_bytes, now_us, _damage(error))
+
+
+def begin_anew(path: Path, cap_bytes: int, now_us: int, damage: str) -> Opened:
+    """Move a damaged file aside and make a new one. OSError where it is the storage that is ill."""
     _probe_storage(path.parent)
     moved = _move_aside(path, now_us)
     note = f"{path.name} was moved to {moved.name}: {damage}"
     log.error("journal.moved_aside file=%s to=%s reason=%s", path, moved.name, damage)
-    return connect(path, cap_bytes), note
+    return Opened(connect(path, cap_bytes), note, moved)
 
 
 def connect(path: Path, cap_bytes: int) -> sqlite3.Connection:
     """Open, check and if need be create."""
+    try:
+        return _connect(path, cap_bytes)
+    except UnicodeDecodeError as error:  # SQLite's own words repeat what a damaged schema says
+        raise ForeignFileError(f"the schema is no text: {error.object!r}") from error
+
+
+def _connect(path: Path, cap_bytes: int) -> sqlite3.Connection:
     _refuse_newer(path)
     with ExitStack() as undo:
         db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
         undo.callback(db.close)
         _configure(db, cap_bytes)
         if _is_empty(db):
-            _create(db)
+            create(db)
         _check_owner(db, path)
         _check_after_crash(db)
         _migrate(db)
@@ -177,6 +204,8 @@ def _configure(db: sqlite3.Connection, cap_bytes: int) -> None:
         f"page_size={PAGE_BYTES}", "auto_vacuum=INCREMENTAL", "locking_mode=EXCLUSIVE", "journal_mode=WAL",
         "synchronous=FULL", "wal_autocheckpoint=1000", f"journal_size_limit={4 << 20}", "cell_size_check=ON",
         "trusted_schema=OFF", "mmap_size=0", "cache_size=-512", f"max_page_count={cap_bytes // PAGE_BYTES}",
+        # Debian's SQLite writes zeros over what is deleted: an eighth of what a full file writes in a day.
+        "secure_delete=OFF",
     ):  # fmt: skip
         db.execute(f"PRAGMA {setting}").fetchall()
 
@@ -185,7 +214,8 @@ def _is_empty(db: sqlite3.Connection) -> bool:
     return db.execute("SELECT 1 FROM sqlite_master").fetchone() is None
 
 
-def _create(db: sqlite3.Connection) -> None:
+def create(db: sqlite3.Connection) -> None:
+    """The schema, in a file that has none."""
     # One transaction: a cut during the first start leaves an empty file, never half a schema.
     header = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA};"
     since = " ".join(part for parts in _LACKS[1] for part in parts)
@@ -193,13 +223,19 @@ def _create(db: sqlite3.Connection) -> None:
 
 
 def _migrate(db: sqlite3.Connection) -> None:
-    """From schema 1, which knows no traces, or 2, which knows no incidents. One transaction, as above: a cut leaves
-    either schema whole."""
+    """From schema 1, which knows no traces, 2, which knows no incidents, or 3, which knows no dense chunks. One
+    transaction, as above: a cut leaves either schema whole."""
     lacks = _LACKS.get(_pragma(db, "user_version"))
-    if lacks:
+    if lacks is not None:
         header = f"PRAGMA user_version={SCHEMA};"
         since = " ".join(part for parts in lacks for part in parts)
-        db.executescript(f"BEGIN IMMEDIATE; {since} {header} COMMIT; PRAGMA wal_checkpoint(TRUNCATE);")
+        try:
+            db.executescript(f"BEGIN IMMEDIATE; {since} {header} COMMIT; PRAGMA wal_checkpoint(TRUNCATE);")
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT):
+                raise
+            # Its header says an older version than its tables: a card took one page and not the other.
+            raise ForeignFileError(f"cannot be brought to schema {SCHEMA}: {error}") from error
 
 
 def _check_owner(db: sqlite3.Connection, path: Path) -> None:
@@ -227,12 +263,21 @@ def _check_after_crash(db: sqlite3.Connection) -> None:
         raise ForeignFileError(f"quick_check: {found}")
 
 
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether it is the file that is damaged, and nothing else."""
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    broken = code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    # A letter of the schema changed: sound for SQLite, and another file than the one that was created.
+    other = code == sqlite3.SQLITE_ERROR and any(words in str(error) for words in _OTHER_SCHEMA)
+    return isinstance(error, ForeignFileError) or broken or other
+
+
 def _damage(error: sqlite3.DatabaseError) -> str:
     """Words for damage of the file itself; whatever else is raised again as it is."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF == sqlite3.SQLITE_BUSY:
         raise StateHeldError(f"the journal is open in another program ({error}); close that one") from error
-    if isinstance(error, ForeignFileError) or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if is_damage(error):
         return str(error)
     raise error
 
@@ -263,7 +308,7 @@ def _move_aside(path: Path, now_us: int) -> Path:
 
 def _forget_old(path: Path) -> None:
     """Keep the newest few: a card that goes bad again and again must not fill up with what it spoilt."""
-    bad = sorted(p for p in path.parent.glob(f"{path.name}.bad-*") if not p.name.endswith(("-wal", "-journal")))
+    bad = sorted(p for p in path.parent.glob(f"{path.name}.bad-*") if not p.name.endswith(_BESIDE))
     for old in bad[:-KEEP_BAD]:
         for part in path.parent.glob(f"{old.name}*"):
             part.unlink()

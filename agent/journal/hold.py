@@ -28,9 +28,11 @@ def hold(state_dir: Path) -> Iterator[None]:
             os.fchown(lock, owner.st_uid, owner.st_gid)
         _lock(lock, state_dir)
         os.ftruncate(lock, 0)
-        os.write(lock, f"{os.getpid()}\n".encode())
+        with suppress(OSError):  # on a full card nobody is told who holds it, and that is all
+            os.write(lock, f"{os.getpid()}\n".encode())
         yield
-        os.ftruncate(lock, 0)
+        with suppress(OSError):  # a filesystem that fails takes no write any more; the lock goes all the same
+            os.ftruncate(lock, 0)
     finally:
         os.close(lock)
 

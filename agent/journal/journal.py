@@ -11,22 +11,31 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from agent.clock import Clock
 from agent.journal import lanes
+from agent.journal.batches import Found
 from agent.journal.codec import record_text
-from agent.journal.entries import Batch, DeadLetter, Entry, JournalStats, Lane, Range
+from agent.journal.entries import Batch, Damage, DeadLetter, Entry, JournalStats, Lane
 from agent.journal.file import FILE_NAME
 from agent.journal.hold import hold
+from agent.journal.intake import Intake
 from agent.journal.lanes import Position
-from agent.journal.reader import EventQuery, Reader, around, latest, latest_incidents, pick
-from agent.journal.store import Found, Store
+from agent.journal.lives import said_again
+from agent.journal.pace import Pace
+from agent.journal.reader import EventQuery, Reader
+from agent.journal.recall import Recall
+from agent.journal.shifts import KEPT as SHIFTS
+from agent.journal.shifts import Shift
+from agent.journal.store import Store
 from agent.journal.tail import Tail
 from agent.journal.writer import CallLater, Writer
-from agent.records import Event, Gap, Incident, Reading, Record, Trace
+from agent.records import Event, Incident, Reading, Record, Trace
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 GROUP_S = 10.0
 GROUP_ROWS = 512
@@ -34,12 +43,6 @@ POSITIONS_S = 30.0
 CAP_MIB = 512
 # Parts of traces of many meters share a commit, and wait no longer for it.
 TRACE_S = 1.0
-# While the disk takes nothing: some 10 MB of readings and 5 of traces, then the oldest go.
-TAIL_ROWS = 10_000
-TAIL_TRACES = 500
-# One question may look so far back, in slices that let commits in between.
-LOOK_BACK_SLICES = 40
-LOOK_BACK_CHUNKS = 25
 LANES: tuple[Lane, ...] = ("backlog", "live")
 
 
@@ -57,18 +60,26 @@ class Journal:
         group_s: float, cap_mib: int, now_us: Callable[[], int], call_later: CallLater,
     ) -> None:  # fmt: skip
         self.epoch = epoch
-        self._open_events = found.open_events
-        self._open_incidents = found.open_incidents
+        again = (lambda told: told) if found.clean else partial(said_again, now_us=now_us())
+        self._open_events, self._open_incidents = again(found.open_events), again(found.open_incidents)
         self._kept = found.kept
         self.last_us = found.last_us
         self.left_clean = found.clean
         self._tail = Tail(found.head)
-        self._positions = {sink: lanes.rejoin(found.positions.get(sink, Position()), found.head) for sink in sinks}
-        self._group_s = group_s
+        self._shifts = store.shifts
+        # What is still being taken over from a damaged file is backlog: the live lane does not wait for it.
+        lag = 0 if found.salvage_below else lanes.LIVE_LAG
+        self._positions = {sink: lanes.rejoin(found.positions.get(sink, Position()), found.head, lag) for sink in sinks}
         self._cap_mib = cap_mib
         self._now_us = now_us
-        self._appended = asyncio.Event()
-        self._writer = Writer(store, thread, self._tail, self._positions, self._report_lost, now_us, call_later)
+        self._intake = Intake(self._tail, now_us, lambda gone: self._writer.forsake(gone))
+        self._writer = Writer(
+            store, thread, self._tail, self._positions, self._intake.report_lost, now_us, call_later,
+            found.salvage_below, found.note,
+        )  # fmt: skip
+        self._pace = Pace(self._writer, group_s, call_later)
+        self._recall = Recall(self._writer, self._tail, self._shifts)
+        self._tell_holes(found, sinks)
 
     @classmethod
     @asynccontextmanager
@@ -80,6 +91,7 @@ class Journal:
         *,
         group_s: float = GROUP_S,
         cap_mib: int = CAP_MIB,
+        keep_us: int | None = None,
         now_us: Callable[[], int] | None = None,
         call_later: CallLater | None = None,
     ) -> AsyncIterator[Self]:
@@ -89,6 +101,7 @@ class Journal:
           is no longer named keeps its stored position but holds nothing back
         group_s: readings are durable at most this much later; events at once, with all readings before them
         cap_mib: size of the file, beside a write-ahead log of some 4 MiB
+        keep_us: readings and traces go when they are older, sent or not; None: when there is no room for them
         now_us, call_later: UTC microseconds and the loop's timer, for tests
 
         StateHeldError, JournalVersionError; OSError with what to do where the storage does not work. A damaged
@@ -100,7 +113,7 @@ class Journal:
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         try:
             with hold(state_dir):
-                store = Store(state_dir / FILE_NAME, epoch, gateway, cap_mib << 20)
+                store = Store(state_dir / FILE_NAME, epoch, gateway, cap_mib << 20, keep_us)
                 found = await loop.run_in_executor(thread, store.start, now_us())
                 journal = cls(
                     store, thread, found, sinks, epoch, group_s=group_s, cap_mib=cap_mib, now_us=now_us,
@@ -109,9 +122,16 @@ class Journal:
                 try:
                     yield journal
                 finally:
+                    journal._pace.stop()
                     await journal._writer.stop()
         finally:
             thread.shutdown(wait=False)
+
+    def _tell_holes(self, found: Found, sinks: Collection[str]) -> None:
+        lost = found.holes.to_tell(found.positions[sink] for sink in sinks if sink in found.positions)
+        self._intake.report_lost(lost, "damaged")
+        if lost:
+            self._writer.now()
 
     # -- appending -----------------------------------------------------------------------------------------
 
@@ -126,14 +146,14 @@ class Journal:
         if len(self._tail) >= GROUP_ROWS:
             self._writer.now()
         else:
-            self._writer.within(self._group_s, "group")
+            self._pace.reading()
         return seq
 
     def add_event(self, event: Event) -> asyncio.Future[None]:
         """Resolved once the event, and every reading before it, is durable. Events of one turn share a commit.
 
         While the disk takes nothing the future stays pending and the event is tried again; it is cancelled if the
-        agent stops before it could be stored.
+        agent stops before it could be stored, or memory does not hold it so long.
         """
         return self._at_once(event)
 
@@ -144,14 +164,21 @@ class Journal:
     def add_trace(self, trace: Trace) -> int:
         """Its seq. Fetched at once; durable within a second, or with an event of the same turn."""
         seq = self._append(trace)
-        if self._tail.traces > TAIL_TRACES:
-            self._report_lost(self._tail.shed_traces(TAIL_TRACES * 9 // 10), "not durable in time")
         self._writer.within(TRACE_S, "trace")
         return seq
 
     def commit_now(self) -> None:
         """What waits is stored in the next turn of the loop, not with its group: the power may go any moment."""
         self._writer.now()
+
+    def hurry(self) -> None:
+        """A voltage has left its band: what waits is stored now, and what follows soon; once a second at most."""
+        self._pace.hurry()
+
+    def damages(self) -> tuple[Damage, ...]:
+        """Files that turned out to be damaged and are dealt with, since this was asked last."""
+        found, self._writer.damages = tuple(self._writer.damages), []
+        return found
 
     def keep(self, name: str, text: str) -> None:
         """A text for the next run, one for each name. Durable with an event of the same turn, or within 30 s."""
@@ -162,6 +189,16 @@ class Journal:
         """What the last run kept under this name."""
         return self._kept.get(name)
 
+    def is_kept(self, name: str) -> bool:
+        """Whether the last text of this name is durable."""
+        return self._writer.is_kept(name)
+
+    def shift(self, shifts: Iterable[Shift]) -> None:
+        """Rows were told by a clock that was not set: from now on they are handed out corrected."""
+        self._shifts.add(shifts)
+        self.keep(SHIFTS, self._shifts.text())
+        self.commit_now()
+
     def _at_once(self, record: Event | Incident) -> asyncio.Future[None]:
         promise = self._writer.promise(self._append(record))
         self._writer.now()
@@ -169,51 +206,61 @@ class Journal:
 
     def _append(self, record: Record) -> int:
         self._writer.check()
-        seq = self._tail.append(record)
-        if len(self._tail) > TAIL_ROWS:
-            self._report_lost(self._tail.shed(TAIL_ROWS * 9 // 10), "not durable in time")
-        self._appended.set()
-        self._appended.clear()  # whoever waits is woken all the same
-        return seq
-
-    def _report_lost(self, lost: Iterable[Range], reason: str) -> None:
-        for lo, hi in lost:
-            log.warning("journal.gap seq_lo=%d seq_hi=%d reason=%s", lo, hi - 1, reason)
-            self._append(Gap(lo, hi - 1, reason, self._now_us()))
+        return self._intake.append(record)
 
     # -- sinks ---------------------------------------------------------------------------------------------
 
     async def wait(self, after_seq: int, timeout_s: float) -> bool:
         """True as soon as there is an entry beyond after_seq, False after timeout_s."""
+        return await self._intake.wait(after_seq, timeout_s)
+
+    @property
+    def stored_below(self) -> int:
+        """Everything below this seq is durable."""
+        return self._tail.first
+
+    async def stored(self, seq: int, timeout_s: float) -> bool:
+        """True as soon as this entry is durable, False after timeout_s."""
         try:
             async with asyncio.timeout(timeout_s):
-                while self.head - 1 <= after_seq:
-                    await self._appended.wait()
+                while self.stored_below <= seq:
+                    await self._writer.settled.wait()
         except TimeoutError:
             return False
         return True
 
-    async def fetch(self, sink: str, lane: Lane, limit: int) -> Batch:
-        """The next entries of a lane, durable or not; parts of traces have theirs, and are in no other.
+    async def fetch(self, sink: str, lane: Lane, limit: int, from_seq: int = 0) -> Batch:
+        """The next entries of a lane, durable or not, not before from_seq; parts of traces have theirs, and are in no
+        other.
 
         OSError while the file cannot be read.
         """
         traces = lane == "trace"
         lo, hi = lanes.span(self._positions[sink], lane, self.head)
+        lo = max(lo, from_seq)
         # Taken before the file is asked: a commit meanwhile moves entries from the tail to where we do not look.
-        recent = self._tail.within((lo, hi), limit, traces=traces)
+        recent = tuple(map(self._shifts.entry, self._tail.within((lo, hi), limit, traces=traces)))
         stored_hi = min(hi, self._tail.first)
         found: tuple[Entry, ...] = ()
         if lo < stored_hi:
             page = await self._writer.ask(lambda reader: reader.read((lo, stored_hi), limit, traces=traces))
+            if lo < self._writer.held_below:
+                return Batch((), self._held(sink, lane, lo))
             self._writer.condemn(page.damaged)
             found = page.entries
         entries = (found + recent)[:limit]
         return Batch(entries, entries[-1].seq + 1 if entries else hi)
 
+    def _held(self, sink: str, lane: Lane, lo: int) -> int:
+        """Where a lane stands whose rows are not all here yet; the live lane leaves them to the backlog."""
+        if lane != "live":
+            return lo
+        self._move(sink, lanes.rejoin(self._positions[sink], self._writer.held_below, 0))
+        return self._positions[sink].live
+
     def advance(self, sink: str, lane: Lane, next_seq: int) -> None:
         """The sink has dealt with everything of this lane below next_seq. Stored with the next commit, or
-        within 30 s, never before the rows it covers."""
+        within 60 s, never before the rows it covers."""
         self._move(sink, lanes.advance(self._positions[sink], lane, next_seq))
 
     def rejoin(self, sink: str) -> None:
@@ -238,8 +285,13 @@ class Journal:
     # -- questions -----------------------------------------------------------------------------------------
 
     def open_events(self) -> tuple[Event, ...]:
-        """The events that were open when this run began: their highest revisions, in order of start."""
+        """The events that were open when this run began: their highest revisions, in order of start. After a run that
+        was cut off they are to be stored: its last ones may not be what it said last."""
         return self._open_events
+
+    async def look(self, question: Callable[[Reader], T]) -> T:
+        """Put a question to what is stored. OSError while the file cannot be read."""
+        return await self._writer.ask(question)
 
     def open_incidents(self) -> tuple[Incident, ...]:
         """Likewise the incidents."""
@@ -247,37 +299,21 @@ class Journal:
 
     async def incidents(self, *, limit: int = 100, since_us: int | None = None) -> tuple[Incident, ...]:
         """The highest revision of each incident, youngest start first; since_us as of `events`."""
-        pending = [entry.record for entry in self._tail.entries() if isinstance(entry.record, Incident)]
-        stored = await self._writer.ask(lambda reader: reader.latest_incidents(limit, since_us))
-        return latest_incidents((*stored, *pending), limit, since_us)
+        return await self._recall.incidents(limit, since_us)
 
     async def events(
         self, *, limit: int = 100, since_us: int | None = None, meter: str | None = None, kind: str | None = None
     ) -> tuple[Event, ...]:
         """The highest revision of each event, youngest start first; since_us: still going on then, or later."""
-        query = EventQuery(limit, since_us, meter, kind)
-        pending = [entry.record for entry in self._tail.entries() if isinstance(entry.record, Event)]
-        stored = await self._writer.ask(lambda reader: reader.latest_events(query))
-        return latest((*stored, *pending), query)
+        return await self._recall.events(EventQuery(limit, since_us, meter, kind))
 
     async def readings(self, meter: str | None, limit: int) -> tuple[Reading, ...]:
         """The last readings of a meter (None: of all), youngest first, of the last 1000 groups."""
-        found = list(pick(reversed(self._tail), meter))
-        below: int | None = self._tail.first
-        for _ in range(LOOK_BACK_SLICES):
-            if below is None or len(found) >= limit:
-                break
-            slice_ = partial(Reader.readings_before, seq=below, meter=meter, chunks=LOOK_BACK_CHUNKS)
-            more, below = await self._writer.ask(slice_)
-            found += more
-        return tuple(found[:limit])
+        return await self._recall.readings(meter, limit)
 
     async def event(self, id_: str) -> Event | None:
         """The highest revision of one event."""
-        pending = [entry.record for entry in self._tail.entries() if isinstance(entry.record, Event)]
-        stored = await self._writer.ask(lambda reader: reader.event(id_))
-        known = [event for event in (*stored, *pending) if event.id == id_]
-        return max(known, key=lambda event: event.revision, default=None)
+        return await self._recall.event(id_)
 
     async def event_ids(self) -> tuple[str, ...]:
         """Of the youngest 1000 events."""
@@ -285,9 +321,7 @@ class Journal:
 
     async def traces(self, event: Event) -> tuple[Trace, ...]:
         """The parts of traces that show an event, in order."""
-        pending = [entry.record for entry in self._tail.entries() if isinstance(entry.record, Trace)]
-        stored = await self._writer.ask(lambda reader: reader.traces(event))
-        return around(event, (*stored, *pending))
+        return await self._recall.traces(event)
 
     async def stats(self) -> JournalStats:
         """The journal in figures. OSError while the file cannot be read."""
@@ -304,7 +338,7 @@ class Journal:
         )  # fmt: skip
 
     async def _unsent_traces(self, position: Position) -> int:
-        pending = len(self._tail.within((position.trace, self.head), TAIL_TRACES, traces=True))
+        pending = len(self._tail.within((position.trace, self.head), len(self._tail), traces=True))
         return pending + await self._writer.ask(lambda reader: reader.unsent_traces(position))
 
     async def _oldest_unsent(self, sink: str) -> Record | None:

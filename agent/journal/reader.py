@@ -3,6 +3,7 @@
 Synchronous; a Reader lives in the thread of its connection.
 """
 
+import logging
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -16,18 +17,25 @@ from agent.journal.entries import Entry, Range
 from agent.journal.figures import Figures, time_us
 from agent.journal.lanes import Position, clamp
 from agent.journal.retention import Row, Table
+from agent.journal.shifts import KEPT as SHIFTS
+from agent.journal.shifts import Shifts, understood
 from agent.records import Event, Gap, Incident, Reading, Trace
 from agent.trace_rows import AFTER_US, BEFORE_US, span_us
 
-T = TypeVar("T")
+log = logging.getLogger(__name__)
+T = TypeVar("T", Event, Incident)
 
 # Two sinks in two places each, in windows much smaller than a chunk.
 CACHED_CHUNKS = 4
 
+# A torn page may give the column any type; then the key alone is believed. No chunk was ever longer.
+_SEQ_HI = """CASE WHEN typeof(seq_hi) = 'integer' AND seq_hi BETWEEN seq_lo AND seq_lo + 100000 THEN seq_hi
+ELSE seq_lo END"""
+
 # The lowest rows of a table that lie wholly in [lo, hi). The newest word on an open event never goes.
 _OLDEST: dict[Table, str] = {
-    "chunk": "SELECT seq_lo, seq_hi, length(body) + 40 FROM chunk "
-    "WHERE seq_lo >= ?1 AND seq_lo < ?2 AND seq_hi < ?2 ORDER BY seq_lo LIMIT ?3",
+    "chunk": f"SELECT seq_lo, {_SEQ_HI}, coalesce(length(body), 0) + 40 FROM chunk "  # noqa: S608
+    f"WHERE seq_lo >= ?1 AND seq_lo < ?2 AND {_SEQ_HI} < ?2 ORDER BY seq_lo LIMIT ?3",
     "event": "SELECT seq, seq, length(body) + 80 FROM event WHERE seq >= ? AND seq < ? "
     "AND NOT (latest AND state = 'open') ORDER BY seq LIMIT ?",
     "incident": "SELECT seq, seq, length(body) + 80 FROM incident WHERE seq >= ? AND seq < ? "
@@ -38,19 +46,20 @@ _OLDEST: dict[Table, str] = {
 OLDEST = """SELECT min(seq) FROM (SELECT min(seq_lo) AS seq FROM chunk UNION ALL SELECT min(seq) FROM event
 UNION ALL SELECT min(seq) FROM gap UNION ALL SELECT min(seq) FROM trace UNION ALL SELECT min(seq) FROM incident)"""
 # The chunk that contains lo may begin before it.
-_CHUNKS = """SELECT seq_lo, seq_hi FROM chunk
+_CHUNKS = f"""SELECT seq_lo, {_SEQ_HI} FROM chunk
 WHERE seq_lo >= coalesce((SELECT max(seq_lo) FROM chunk WHERE seq_lo <= :lo), 0)
-AND seq_lo < :hi AND seq_hi >= :lo ORDER BY seq_lo"""
-_LATEST = """SELECT CAST(body AS BLOB), crc32 FROM event WHERE latest
+AND seq_lo < :hi AND {_SEQ_HI} >= :lo ORDER BY seq_lo"""  # noqa: S608 - words of ours
+_LATEST = """SELECT seq, CAST(body AS BLOB), crc32 FROM event WHERE latest
 AND (:since IS NULL OR end_us IS NULL OR end_us >= :since)
 AND (:meter IS NULL OR meter = :meter) AND (:kind IS NULL OR kind = :kind)
 ORDER BY start_us DESC, seq DESC LIMIT :limit"""
-_LATEST_INCIDENTS = """SELECT CAST(body AS BLOB), crc32 FROM incident WHERE latest
+_LATEST_INCIDENTS = """SELECT seq, CAST(body AS BLOB), crc32 FROM incident WHERE latest
 AND (:since IS NULL OR end_us IS NULL OR end_us >= :since) ORDER BY start_us DESC, seq DESC LIMIT :limit"""
-_OPEN_INCIDENTS = """SELECT CAST(body AS BLOB), crc32 FROM incident
+_OPEN_INCIDENTS = """SELECT seq, CAST(body AS BLOB), crc32 FROM incident
 WHERE latest AND state = 'open' ORDER BY start_us, seq"""
-_YOUNGEST = """SELECT max(seq) FROM (SELECT max(seq_hi) AS seq FROM chunk UNION ALL SELECT max(seq) FROM event
-UNION ALL SELECT max(seq) FROM gap UNION ALL SELECT max(seq) FROM trace UNION ALL SELECT max(seq) FROM incident)"""
+_YOUNGEST = f"""SELECT max(seq) FROM (SELECT max(seq) AS seq FROM event UNION ALL SELECT max(seq) FROM gap
+UNION ALL SELECT max(seq) FROM trace UNION ALL SELECT max(seq) FROM incident
+UNION ALL SELECT * FROM (SELECT {_SEQ_HI} FROM chunk ORDER BY seq_lo DESC LIMIT 1))"""  # noqa: S608
 # What is told in revisions, each a row of its own.
 _TOLD: dict[Table, tuple[str, Callable[[bytes, int], Event | Incident]]] = {
     "event": (
@@ -94,8 +103,10 @@ class Page:
 
 
 class Reader:
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, shifts: Shifts | None = None) -> None:
+        """shifts: how far rows are off whose clock was set later; those the file knows of without them."""
         self._db = db
+        self._shifts = Shifts(understood(self.kept().get(SHIFTS))) if shifts is None else shifts
         self._decoded: OrderedDict[int, tuple[Entry, ...]] = OrderedDict()
 
     def read(self, within: Range, limit: int, *, traces: bool = False) -> Page:
@@ -120,10 +131,10 @@ class Reader:
                 except ChunkError:
                     damaged.append(Row("chunk", seq_lo, seq_hi, 0))
                     continue
-                yield from (entry for entry in chunk if lo <= entry.seq < hi)
+                yield from (self._shifts.entry(entry) for entry in chunk if lo <= entry.seq < hi)
 
     def chunk(self, seq_lo: int) -> tuple[Entry, ...]:
-        """The readings of one chunk. ChunkError if it is damaged."""
+        """The readings of one chunk, as they were written. ChunkError if it is damaged."""
         if seq_lo in self._decoded:
             self._decoded.move_to_end(seq_lo)
             return self._decoded[seq_lo]
@@ -143,20 +154,20 @@ class Reader:
         found = []
         for seq, body, crc32 in self._all(sql, (*within, limit)):
             try:
-                found.append(Entry(seq, decoded(body, crc32)))
+                found.append(self._shifts.entry(Entry(seq, decoded(body, crc32))))
             except ChunkError:
                 damaged.append(Row(table, seq, seq, 0))
         return found
 
     def _gaps(self, within: Range, limit: int) -> list[Entry]:
         sql = "SELECT seq, seq_lo, seq_hi, reason, time_us FROM gap WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?"
-        return [Entry(seq, Gap(*rest)) for seq, *rest in self._all(sql, (*within, limit))]
+        return [self._shifts.entry(Entry(seq, Gap(*rest))) for seq, *rest in self._all(sql, (*within, limit))]
 
     def _traces(self, within: Range, limit: int, damaged: list[Row]) -> Iterator[Entry]:
         sql = "SELECT seq, codec, crc32, body FROM trace WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?"
         for seq, codec, crc32, body in self._all(sql, (*within, limit)):
             try:
-                yield Entry(seq, decode_trace(codec, crc32, body))
+                yield self._shifts.entry(Entry(seq, decode_trace(codec, crc32, body)))
             except ChunkError:
                 damaged.append(Row("trace", seq, seq, 0))
 
@@ -164,14 +175,14 @@ class Reader:
         """The parts that show an event, in order. Damaged ones are left out."""
         from_us, to_us = _shown(event)
         sql = (
-            "SELECT codec, crc32, body FROM trace WHERE meter = ? AND to_us >= ? AND to_us <= ? AND from_us <= ? "
+            "SELECT seq, codec, crc32, body FROM trace WHERE meter = ? AND to_us >= ? AND to_us <= ? AND from_us <= ? "
             "ORDER BY to_us, seq"
         )
         found = []
-        for codec, crc32, body in self._all(sql, (event.meter, from_us, to_us + _LONGEST_PART_US, to_us)):
+        for seq, *stored in self._all(sql, (event.meter, from_us, to_us + _LONGEST_PART_US, to_us)):
             with suppress(ChunkError):
-                found.append(decode_trace(codec, crc32, body))
-        return tuple(found)
+                found.append(self._shifts.entry(Entry(seq, decode_trace(*stored))).record)
+        return tuple(part for part in found if isinstance(part, Trace))
 
     def unsent_traces(self, position: Position) -> int:
         sql = "SELECT count(*) FROM (SELECT 1 FROM trace WHERE seq >= ? LIMIT ?)"
@@ -179,17 +190,17 @@ class Reader:
 
     def event(self, id_: str) -> tuple[Event, ...]:
         """The highest revision of one event; nothing where it is not known or damaged."""
-        sql = "SELECT CAST(body AS BLOB), crc32 FROM event WHERE latest AND id = ?"
-        return tuple(_sound(self._all(sql, (id_,)), decode_event))
+        sql = "SELECT seq, CAST(body AS BLOB), crc32 FROM event WHERE latest AND id = ?"
+        return tuple(self._sound(self._all(sql, (id_,)), decode_event))
 
     def open_events(self) -> tuple[Event, ...]:
         """The highest revision of each event, where it says open, in order of start. Damaged ones are left out."""
-        sql = "SELECT CAST(body AS BLOB), crc32 FROM event WHERE latest AND state = 'open' ORDER BY start_us, seq"
-        return tuple(_sound(self._all(sql), decode_event))
+        sql = "SELECT seq, CAST(body AS BLOB), crc32 FROM event WHERE latest AND state = 'open' ORDER BY start_us, seq"
+        return tuple(self._sound(self._all(sql), decode_event))
 
     def open_incidents(self) -> tuple[Incident, ...]:
         """Likewise of incidents."""
-        return tuple(_sound(self._all(_OPEN_INCIDENTS), decode_incident))
+        return tuple(self._sound(self._all(_OPEN_INCIDENTS), decode_incident))
 
     def kept(self) -> dict[str, str]:
         """What the last run kept, by name."""
@@ -198,11 +209,11 @@ class Reader:
     def latest_events(self, query: EventQuery) -> tuple[Event, ...]:
         """The highest revision of each event, youngest start first."""
         wanted = {"since": query.since_us, "meter": query.meter, "kind": query.kind, "limit": query.limit}
-        return tuple(_sound(self._all(_LATEST, wanted), decode_event))
+        return tuple(self._sound(self._all(_LATEST, wanted), decode_event))
 
     def latest_incidents(self, limit: int, since_us: int | None = None) -> tuple[Incident, ...]:
         """The highest revision of each incident, youngest start first; since_us: still going on then, or later."""
-        return tuple(_sound(self._all(_LATEST_INCIDENTS, {"since": since_us, "limit": limit}), decode_incident))
+        return tuple(self._sound(self._all(_LATEST_INCIDENTS, {"since": since_us, "limit": limit}), decode_incident))
 
     def readings_before(self, seq: int, meter: str | None, chunks: int) -> tuple[list[Reading], int | None]:
         """Readings of a meter (or of all) in the `chunks` chunks below seq, youngest first, and where to go on."""
@@ -213,9 +224,14 @@ class Reader:
             found += pick(reversed(self._sound_chunk(start)), meter)
         return found, starts[-1] if len(starts) == chunks else None
 
+    def _sound(self, rows: Sequence[tuple[int, bytes, int]], decoded: Callable[[bytes, int], T]) -> Iterator[T]:
+        for seq, body, crc32 in rows:
+            with suppress(ChunkError):
+                yield self._shifts.told(seq, decoded(body, crc32))
+
     def _sound_chunk(self, seq_lo: int) -> tuple[Entry, ...]:
         try:
-            return self.chunk(seq_lo)
+            return tuple(self._shifts.entry(entry) for entry in self.chunk(seq_lo))
         except ChunkError:
             return ()
 
@@ -242,13 +258,8 @@ class Reader:
 
     def head(self) -> int:
         """The seq after the last one stored; an epoch that left nothing behind counts with its first."""
-        found = self._all(
-            "SELECT max(seq) FROM (SELECT max(seq_hi) + 1 AS seq FROM chunk UNION ALL SELECT max(seq) + 1 FROM event "
-            "UNION ALL SELECT max(seq) + 1 FROM gap UNION ALL SELECT max(seq) + 1 FROM trace "
-            "UNION ALL SELECT max(seq) + 1 FROM incident "
-            "UNION ALL SELECT max(seq_lo) FROM epoch UNION ALL SELECT 1)"
-        )[0]
-        return int(found[0])
+        begun = self._all("SELECT coalesce(max(seq_lo), 1) FROM epoch")[0][0]
+        return max(int(begun), (self._all(_YOUNGEST)[0][0] or 0) + 1)
 
     def last_us(self) -> int | None:
         """UTC of the youngest entry; None where there is none, or none that can be read."""
@@ -262,6 +273,12 @@ class Reader:
         """Whether the last run ended in order."""
         return self._all("SELECT v FROM meta WHERE k = 'clean'") == [(1,)]
 
+    def salvage(self) -> tuple[int, str]:
+        """Below which seq rows are still being taken over, and from which file beside this one; (0, "") from none."""
+        rows = self._all("SELECT v FROM meta WHERE k = 'salvage'")
+        below, _, name = str(rows[0][0]).partition(" ") if rows else ("0", "", "")
+        return (int(below), name) if below.isdecimal() else (0, "")
+
     def epoch(self) -> str:
         """The newest epoch, empty before the first."""
         rows = self._all("SELECT epoch FROM epoch ORDER BY seq_lo DESC LIMIT 1")
@@ -274,7 +291,15 @@ class Reader:
             "LEFT JOIN trace_position USING (sink)"
         )
         head = self.head()
-        return {sink: clamp(Position(*rest), head) for sink, *rest in rows}
+        return {sink: clamp(Position(*rest), head) for sink, *rest in rows if self._is_position(sink, rest)}
+
+    @staticmethod
+    def _is_position(sink: object, seqs: Sequence[object]) -> bool:
+        """A torn page may give a column any type. Without its position a sink gets again what is kept: never a loss."""
+        sound = isinstance(sink, str) and all(isinstance(seq, int) and seq > 0 for seq in seqs)
+        if not sound:
+            log.warning("journal.position_damaged sink=%s found=%r", sink, seqs)
+        return sound
 
     def used_bytes(self) -> int:
         """Bytes of the pages in use. Free pages inside the file are room, not use."""
@@ -321,11 +346,3 @@ def pick(entries: Iterable[Entry], meter: str | None) -> Iterator[Reading]:
     for entry in entries:
         if isinstance(entry.record, Reading) and meter in (None, entry.record.meter):
             yield entry.record
-
-
-def _sound(rows: Sequence[tuple[bytes, int]], decoded: Callable[[bytes, int], T]) -> Iterator[T]:
-    for body, crc32 in rows:
-        try:
-            yield decoded(body, crc32)
-        except ChunkError:
-            continue

@@ -6,7 +6,7 @@ a gap record in the same transaction. Traces have a share of the file and no mor
 there is.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +19,10 @@ LOW = 0.85
 SLICE = 50
 # Of 512 MiB these are 64: some 15 000 parts, or 5 000 ordinary sags at 20 Hz.
 TRACE_SHARE = 0.125
+
+AGED = "older than is kept"
+# With its share of indexes, at 34 numbers a reading (bench/journal_codec.py): more than most take.
+READING_BYTES = 64
 
 Table = Literal["chunk", "event", "incident", "gap", "trace"]
 Place = tuple[tuple[Table, ...], Range]
@@ -46,6 +50,11 @@ class Eviction:
 def excess_bytes(used: int, cap: int) -> int:
     """How much must go: nothing below the high mark, else down to the low mark."""
     return used - int(LOW * cap) if used > HIGH * cap else 0
+
+
+def holds_s(cap: int, readings_hz: float) -> float:
+    """How long a backlog of readings may grow before the oldest go, beside all the traces there may be."""
+    return (LOW - TRACE_SHARE) * cap / (READING_BYTES * readings_hz)
 
 
 def trace_excess_bytes(used: int, cap: int) -> int:
@@ -129,3 +138,11 @@ def merged(ranges: Iterable[Range]) -> tuple[Range, ...]:
         else:
             found.append((lo, hi))
     return tuple(found)
+
+
+def common(some: Iterable[Range], others: Sequence[Range]) -> Iterator[Range]:
+    """What lies in both, of ranges that are in order and apart."""
+    for lo, hi in some:
+        for other_lo, other_hi in others:
+            if max(lo, other_lo) < min(hi, other_hi):
+                yield max(lo, other_lo), min(hi, other_hi)

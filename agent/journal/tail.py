@@ -1,22 +1,22 @@
 """Entries that are not durable yet, in order of seq. Pure."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import islice
 
 from agent.journal.entries import Entry, Range
 from agent.journal.retention import merged
-from agent.records import Reading, Record, Trace
+from agent.records import Event, Gap, Incident, Record, Trace
 
 
 class Tail:
-    """head: the next seq to be given out. Everything below `first` is durable, or was shed. traces: how many of the
-    entries are parts of traces, ten times as heavy as a reading."""
+    """head: the next seq to be given out. Everything below `first` is durable, or was shed. counts: how many entries
+    there are of a kind."""
 
     def __init__(self, head: int) -> None:
         self.head = head
         self._entries: deque[Entry] = deque()
-        self.traces = 0
+        self.counts: Counter[type[Record]] = Counter()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -31,7 +31,7 @@ class Tail:
     def append(self, record: Record) -> int:
         seq = self.head
         self._entries.append(Entry(seq, record))
-        self.traces += isinstance(record, Trace)
+        self.counts[type(record)] += 1
         self.head = seq + 1
         return seq
 
@@ -55,19 +55,42 @@ class Tail:
     def settle(self, head: int) -> None:
         """Everything below head is durable."""
         while self._entries and self._entries[0].seq < head:
-            self.traces -= isinstance(self._entries.popleft().record, Trace)
+            self.counts[type(self._entries.popleft().record)] -= 1
 
-    def shed(self, keep: int) -> tuple[Range, ...]:
-        """Forget the oldest readings until `keep` entries are left; the ranges [lo, hi) that went. Events stay."""
-        return self._forget(Reading, len(self._entries) - keep)
+    def shed(self, kind: type[Record], keep: int) -> tuple[Range, ...]:
+        """Forget entries of a kind until `keep` of them are left, the oldest first; the ranges [lo, hi) that went.
 
-    def shed_traces(self, keep: int) -> tuple[Range, ...]:
-        """The same of parts of traces, until `keep` of them are left."""
-        return self._forget(Trace, self.traces - keep)
+        Of what is told in revisions those go first that a later one takes the place of, then what is over.
+        """
+        found = [entry for entry in self._entries if type(entry.record) is kind]
+        if kind in (Event, Incident):
+            found = _dearest_last(found)
+        return self._forget(found[: max(0, len(found) - keep)])
 
-    def _forget(self, kind: type[Reading] | type[Trace], surplus: int) -> tuple[Range, ...]:
-        found = (entry for entry in self._entries if isinstance(entry.record, kind))
-        gone = {entry.seq for entry in islice(found, max(0, surplus))}
+    def shed_gaps(self) -> dict[str, tuple[Range, ...]]:
+        """Forget all gap records; by reason, what they told of, and themselves with it: fewer can say the same."""
+        found = [entry for entry in self._entries if isinstance(entry.record, Gap)]
+        told: dict[str, list[Range]] = {}
+        for entry in found:
+            if isinstance(entry.record, Gap):
+                own = (entry.seq, entry.seq + 1)
+                told.setdefault(entry.record.reason, []).extend([(entry.record.seq_lo, entry.record.seq_hi + 1), own])
+        self._forget(found)
+        return {reason: merged(ranges) for reason, ranges in told.items()}
+
+    def _forget(self, entries: list[Entry]) -> tuple[Range, ...]:
+        gone = {entry.seq for entry in entries}
         self._entries = deque(entry for entry in self._entries if entry.seq not in gone)
-        self.traces -= len(gone) if kind is Trace else 0
+        self.counts.subtract(type(entry.record) for entry in entries)
         return merged((seq, seq + 1) for seq in gone)
+
+
+def _dearest_last(told: list[Entry]) -> list[Entry]:
+    last = {entry.record.id: entry.seq for entry in told if isinstance(entry.record, Event | Incident)}
+
+    def worth(entry: Entry) -> tuple[bool, bool, int]:
+        record = entry.record
+        assert isinstance(record, Event | Incident)  # noqa: S101 - of one of these kinds all are
+        return last[record.id] == entry.seq, record.state == "open", entry.seq
+
+    return sorted(told, key=worth)

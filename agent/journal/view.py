@@ -1,9 +1,10 @@
 """A look at the journal while no agent runs. The CLI asks the running agent over its socket otherwise."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from agent.journal.entries import JournalStats
 from agent.journal.file import FILE_NAME, connect_readonly
@@ -11,6 +12,8 @@ from agent.journal.hold import hold
 from agent.journal.lanes import Position, unsent
 from agent.journal.reader import EventQuery, Reader, around
 from agent.records import Event, Incident, Reading, Record, Trace
+
+T = TypeVar("T")
 
 LOOK_BACK_CHUNKS = 1000
 
@@ -20,6 +23,9 @@ class View:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
+
+    def look(self, question: Callable[[Reader], T]) -> T:
+        return question(self._reader)
 
     def events(
         self, *, limit: int = 100, since_us: int | None = None, meter: str | None = None, kind: str | None = None

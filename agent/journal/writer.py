@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
 
-from agent.journal.entries import DeadLetter, Range
+from agent.journal.batches import Commit, Committed
+from agent.journal.entries import Damage, DeadLetter, Range
 from agent.journal.lanes import Position, unsent
 from agent.journal.reader import Reader
-from agent.journal.retention import Eviction, Row, eviction, merged, sent_by
-from agent.journal.store import DEAD_LETTERS, Commit, Committed, Store, is_full
+from agent.journal.retention import Eviction, Row, common, eviction, merged, sent_by
+from agent.journal.rows import DEAD_LETTERS, is_full
+from agent.journal.store import Store
 from agent.journal.tail import Tail
 
 log = logging.getLogger(__name__)
@@ -22,7 +24,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 STOP_S = 4.0
-RETRY_CAP_S = 30.0
+# All is normal within 5 s of the disk taking writes again.
+RETRY_CAP_S = 4.0
 # Made room for at once when the cap itself is hit in the middle of a commit.
 ROOM_BYTES = 1 << 20
 
@@ -39,14 +42,22 @@ class Writer:
     """Commits the tail when it is due: at once, or when the first of its timers says so.
 
     report_lost: appends gap records; what they tell of is deleted in the transaction that stores them
+    held_below:  rows below this seq are being taken over from a damaged file: not all of them are here yet; 0: all are
+    note:        of a damaged file that was found at the start, or whose salvage goes on
+    damages:     files that were damaged and are dealt with, for whoever tells of them
     """
 
     def __init__(
         self, store: Store, thread: ThreadPoolExecutor, tail: Tail, positions: Mapping[str, Position],
-        report_lost: ReportLost, now_us: Callable[[], int], call_later: CallLater,
+        report_lost: ReportLost, now_us: Callable[[], int], call_later: CallLater, held_below: int = 0,
+        note: str = "",
     ) -> None:  # fmt: skip
         self.commits = 0
         self.error = ""
+        self.held_below = held_below
+        self.damages = [Damage(note, salvaged=False, lost=0)] if note and not held_below else []
+        self._note = note
+        self.settled = asyncio.Event()  # pulsed: something became durable
         self._store = store
         self._thread = thread
         self._tail = tail
@@ -61,6 +72,7 @@ class Writer:
         self._evictions: tuple[Eviction, ...] = ()
         self._kept: dict[str, str] = {}
         self._failures = 0
+        self._salvaged = False
         self._stopping = False
         self._task = asyncio.create_task(self._run(), name="journal")
 
@@ -79,6 +91,14 @@ class Writer:
         self._promises.append((seq, future))
         return future
 
+    def forsake(self, gone: Iterable[Range]) -> None:
+        """What was promised of entries in these ranges cannot be kept."""
+        seqs = {seq for lo, hi in gone for seq in range(lo, hi)}
+        for seq, future in self._promises:
+            if seq in seqs:
+                future.cancel()
+        self._promises = deque(one for one in self._promises if one[0] not in seqs)
+
     def bury(self, letter: DeadLetter) -> None:
         """Store a dead letter with the next commit; of those waiting the oldest gives way."""
         if len(self._dead) >= DEAD_LETTERS:
@@ -88,6 +108,10 @@ class Writer:
     def keep(self, name: str, text: str) -> None:
         """Store it under its name with the next commit, and with the events of the same turn."""
         self._kept[name] = text
+
+    def is_kept(self, name: str) -> bool:
+        """Whether what is to be stored under its name is durable."""
+        return name not in self._kept
 
     def condemn(self, damaged: Sequence[Row]) -> None:
         """Rows that do not read any more go, and a gap record says so."""
@@ -127,6 +151,9 @@ class Writer:
     async def _run(self) -> None:
         # A stop during a commit makes it due once more: what came meanwhile must not stay behind.
         while not self._stopping or self._due.is_set():
+            if self.held_below and not self.error and not self._due.is_set():
+                await self._salvage()
+                continue
             await self._due.wait()
             self._due.clear()
             self._cancel_timers()
@@ -134,7 +161,7 @@ class Writer:
 
     async def _commit(self) -> None:
         dead, kept = tuple(self._dead.values()), dict(self._kept)
-        batch = Commit(self._tail.entries(), dict(self._positions), dead, self._evictions, kept)
+        batch = Commit(self._tail.entries(), dict(self._positions), dead, self._evictions, kept, self._salvaged)
         try:
             done = await self._in_thread(self._store.commit, batch, self._now_us(), self._doomed())
         except (sqlite3.Error, OSError) as error:
@@ -148,6 +175,8 @@ class Writer:
         self.error, self._failures = "", 0
         self.commits += 1
         self._tail.settle(done.head)
+        self.settled.set()
+        self.settled.clear()  # whoever waits is woken all the same
         while self._promises and self._promises[0][0] < done.head:
             future = self._promises.popleft()[1]
             if not future.done():
@@ -156,9 +185,40 @@ class Writer:
             self._dead.pop((letter.sink, letter.seq), None)
         self._kept = dict(self._kept.items() - batch.kept.items())
         self._evictions = self._evictions[len(batch.evictions) :]
-        self._report_lost(self._unsent_below(done.lost_below), "damaged")
+        self._salvaged = self._salvaged and not batch.salvaged
+        self._see_to(done)
+
+    def _see_to(self, done: Committed) -> None:
+        """What it found: damage is told of, what there is no room for goes."""
+        lost = self._unsent_below(done.lost_below)
+        self._report_lost(lost, "damaged")
+        self._report_lost(done.holes.to_tell(self._positions.values()), "damaged")
+        self._note = done.note or self._note
+        if done.note and not done.salvage_below:
+            self.damages.append(Damage(done.note, salvaged=False, lost=sum(hi - lo for lo, hi in lost)))
+        if done.salvage_below and not self._salvaged:
+            self.held_below = done.salvage_below
         if done.surplus is not None:
             self._evict(done.surplus)
+        if done.aged is not None:
+            self._doom(done.aged)
+
+    async def _salvage(self) -> None:
+        """A slice at a time, while no commit is due."""
+        try:
+            done = await self._in_thread(self._store.salvage)
+        except OSError as error:
+            await self._failed(error)
+            return
+        if not done.done:
+            return
+        lost = tuple(common(done.lost, self._unsent_below(self.held_below)))
+        gone = sum(hi - lo for lo, hi in lost)
+        log.warning("journal.salvaged below=%d lost=%d", self.held_below, gone)
+        self.damages.append(Damage(self._note, salvaged=True, lost=gone))
+        self.held_below, self._salvaged = 0, True
+        self._report_lost(lost, "damaged")
+        self.now()
 
     async def _failed(self, error: sqlite3.Error | OSError) -> None:
         """Everything stays in the tail, visible to the sinks, and is tried again."""
@@ -176,14 +236,17 @@ class Writer:
         except OSError:
             return False
         if surplus is not None:
-            self._evict(surplus)
+            self._evict(surplus)  # with nothing to delete it is tried again all the same
         return surplus is not None
 
     def _evict(self, what: Eviction) -> None:
+        self._doom(what)
+        self.now()
+
+    def _doom(self, what: Eviction) -> None:
         # First the order to delete, then its gap records: whatever commit takes the records takes the order too.
         self._evictions += (what,)
         self._report_lost(what.lost, what.reason)
-        self.now()
 
     def _doomed(self) -> frozenset[Row]:
         return frozenset(row for what in self._evictions for row in what.rows)

@@ -47,8 +47,19 @@ def test_a_damaged_chunk_is_found_out() -> None:
         decode(replace(chunk, body=body))
 
 
+def test_a_sound_body_under_the_wrong_codec_is_a_damaged_chunk() -> None:
+    chunk = encode([Entry(1, reading())])
+    with pytest.raises(ChunkError, match="codec 1 cannot have written it"):
+        decode(replace(chunk, codec=1))
+
+
+def test_a_chunk_with_fewer_readings_than_it_stands_for_is_damaged() -> None:
+    with pytest.raises(ChunkError, match="1 readings, up to 3 were stored"):
+        decode(replace(encode([Entry(1, reading())]), seq_hi=3))
+
+
 def test_an_unknown_codec_is_named() -> None:
-    with pytest.raises(ChunkError, match=r"codec 9, known are \[1\]"):
+    with pytest.raises(ChunkError, match=r"codec 9, known are \[1, 2\]"):
         decode(replace(encode([Entry(1, reading())]), codec=9))
 
 

@@ -19,7 +19,8 @@ from agent.detect.ring import ROWS
 from agent.journal.codec import TRACE_ZLIB, ChunkError, decode_trace, encode_trace, record_text
 from agent.journal.entries import Entry, Range
 from agent.journal.file import FILE_NAME
-from agent.journal.journal import TAIL_TRACES, TRACE_S, Journal
+from agent.journal.intake import TAIL_MOST
+from agent.journal.journal import TRACE_S, Journal
 from agent.journal.lanes import Position
 from agent.journal.retention import TRACE_SHARE, Row, Table, choose, sent_by, trace_excess_bytes
 from agent.journal.view import view
@@ -233,14 +234,15 @@ async def test_traces_keep_to_their_share_and_what_went_is_counted(tmp_path: Pat
 
 async def test_while_the_disk_takes_nothing_the_oldest_parts_go_and_that_is_said(tmp_path: Path) -> None:
     async with opened(tmp_path) as journal:
-        for part in range(TAIL_TRACES + 1):
+        most = TAIL_MOST[Trace]
+        for part in range(most + 1):
             journal.add_trace(trace(part + 1))
-        gone = TAIL_TRACES + 1 - TAIL_TRACES * 9 // 10
+        gone = most + 1 - most * 9 // 10
         (gap,) = [entry.record for entry in await lane(journal, "live")]
         assert gap == Gap(1, gone, "not durable in time", MIDNIGHT_US)
-        assert len(await lane(journal)) == TAIL_TRACES * 9 // 10
+        assert len(await lane(journal)) == most * 9 // 10
         await journal.add_event(event())
-        assert journal._tail.traces == 0
+        assert journal._tail.counts[Trace] == 0
 
 
 async def test_a_damaged_part_becomes_a_gap_and_the_others_are_delivered(tmp_path: Path) -> None:
@@ -273,7 +275,7 @@ async def test_a_journal_from_before_there_were_traces_opens_with_everything_in_
         assert (len(await journal.readings(None, 100)), len(await journal.events())) == (40, 2)
         assert (await lane(journal, "live"))[0].seq == 32
         journal.add_trace(trace())
-    assert query(tmp_path, "PRAGMA user_version") == [(3,)]
+    assert query(tmp_path, "PRAGMA user_version") == [(4,)]
     async with opened(tmp_path) as journal:
         assert [entry.record for entry in await lane(journal)] == [trace()]
 

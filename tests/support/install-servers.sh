@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests meet and this machine lacks: mosquitto, InfluxDB 1.6.7, nginx-light, NUT, libmodbus and the like.
+# Installs what the tests meet and this machine lacks: mosquitto, InfluxDB 1.6.7, nginx-light, NUT, libmodbus, libfaketime and the like.
 set -eu
 
 PATH="$PATH:/usr/sbin:/sbin"
@@ -14,6 +14,7 @@ need nginx nginx-light
 need upsd nut-server
 need openssl openssl
 need gcc gcc
+need faketime faketime
 [ -e /usr/include/modbus/modbus.h ] || missing="$missing libmodbus-dev"
 [ -z "$missing" ] && exit 0
 

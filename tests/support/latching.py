@@ -124,7 +124,9 @@ class Rig:
         self._next_log_us = self._next_look_us + 1
         self._wanted_us: int | None = None
         self._names = {latch.name for latch in latches}
-        self.clock = Clock(lambda: self.now_us, lambda: WALL + self.now_us, SyncSource(Path("/nonexistent")))
+        self.clock = Clock(
+            lambda: self.now_us, lambda: WALL + self.now_us, SyncSource(Path("/nonexistent")), trusted=True
+        )
         self.kept, self.board = Kept(), Board()
         rules = Rules(
             "gb", PROFILES["gb"], U, KEYS, PHASES,

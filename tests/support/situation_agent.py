@@ -10,6 +10,7 @@ from agent.desk import CASES, KEPT, Desk
 from agent.detect.book import Book, MeterFacts, id_maker, orphans
 from agent.detect.ending import abandoned
 from agent.gateway import Gateway
+from agent.journal.entries import Damage
 from agent.keeps import book_name
 from agent.pipeline import MeterPipeline
 from agent.poll.window import Window
@@ -101,6 +102,10 @@ class Ledger:
 
     def open_incidents(self) -> tuple[Incident, ...]:
         return tuple(one for one in _last(self._told, Incident) if one.state == "open")
+
+    def damages(self) -> tuple[Damage, ...]:
+        """A file in memory is never damaged."""
+        return ()
 
 
 def _last(told: list[Told], kind: type[Any]) -> list[Any]:

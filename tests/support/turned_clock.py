@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from agent.clock import Clock
+from agent.clock_discipline import Discipline
 from agent.records import ClockState
 
 SECOND = 1_000_000
@@ -29,7 +30,12 @@ class TurnedClock(Clock):
         self.now_us += round(by_s * SECOND)
 
     def set_wall(self, wall_us: int, state: ClockState) -> None:
-        """What a time service does."""
+        """What a time service did some seconds ago; or, where it is not synchronised, what a boot finds."""
         self.wrong_us = wall_us - self.now_us
         self.synced.state_ = state
-        self.tick()
+        if state.synced is False:
+            self._discipline = Discipline()
+        now_us = self.now_us
+        for ago_us in (9 * SECOND, 0):
+            self.now_us = now_us - ago_us
+            self.tick()

@@ -1,0 +1,179 @@
+"""A wire between the MQTT sink and a real broker that knows where packets end, and does at each what a test wants.
+
+It shares no code with the product, nor with paho.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from socket import socket
+
+PUBLISH, PUBACK = 3, 4
+CONNACK = b"\x20\x02\0\0"
+CONNACK_V5 = b"\x20\x03\0\0\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What becomes of one connection.
+
+    up, down: so many packets reach the broker, or the agent, then both ends are reset
+    swallow:  the share of PUBACKs that never arrive
+    refuse:   reasons in turn: so each PUBLISH of a share is answered, which never reaches the broker
+    instead:  what the agent is answered in the broker's place; trickle: a byte at a time, with so many seconds between
+    """
+
+    name: str = ""
+    up: int | None = None
+    down: int | None = None
+    swallow: float = 0.0
+    refuse: tuple[int, ...] = ()
+    share: float = 1.0
+    instead: bytes | None = None
+    trickle_s: float = 0.0
+    hang_up: bool = False
+
+
+@dataclass
+class MqttWire:
+    """plan: the faults of the next connections; those after them have none. published: PUBLISHes that were refused or
+    passed on; refused: of these the first."""
+
+    target: int
+    port: int = 0
+    plan: list[Fault] = field(default_factory=list)
+    connections: int = 0
+    published: int = 0
+    refused: int = 0
+    swallowed: int = 0
+    dice: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - no secret
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    def cut(self) -> None:
+        """Ends every connection, by a reset."""
+        for writer in self.writers:
+            writer.transport.abort()
+        self.writers.clear()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.writers.append(writer)
+        fault = self.plan.pop(0) if self.plan else Fault()
+        try:
+            if fault.instead is None:
+                await self._between(fault, reader, writer)
+            else:
+                await self._answer(fault, reader, writer)
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # one of them hung up
+        finally:
+            writer.transport.abort()
+
+    async def _answer(self, fault: Fault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert fault.instead is not None
+        await packet(reader)
+        step = 1 if fault.trickle_s else len(fault.instead)
+        for at in range(0, len(fault.instead), step or 1):
+            writer.write(fault.instead[at : at + step])
+            await writer.drain()
+            await asyncio.sleep(fault.trickle_s)
+        if not fault.hang_up:
+            while await reader.read(65536):
+                pass
+
+    async def _between(self, fault: Fault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        self.writers.append(far_writer)
+        ways = (
+            asyncio.create_task(self._up(fault, reader, far_writer, writer)),
+            asyncio.create_task(self._down(fault, far_reader, writer)),
+        )
+        try:
+            await asyncio.wait(ways, return_when="FIRST_COMPLETED")
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            far_writer.transport.abort()
+
+    async def _up(
+        self, fault: Fault, reader: asyncio.StreamReader, far: asyncio.StreamWriter, near: asyncio.StreamWriter
+    ) -> None:
+        passed, reasons = 0, 0
+        while fault.up is None or passed < fault.up:
+            data = await packet(reader)
+            passed += 1
+            self.published += data[0] >> 4 == PUBLISH
+            if fault.refuse and data[0] >> 4 == PUBLISH and self.dice.random() < fault.share:
+                near.write(b"\x40\x03" + identifier(data) + bytes((fault.refuse[reasons % len(fault.refuse)],)))
+                reasons += 1
+                self.refused += 1
+                continue
+            far.write(data)
+            await far.drain()
+        # What was passed on has to be read before the reset: a broker may drop what it has not read yet.
+        await asyncio.sleep(0.005)
+
+    async def _down(self, fault: Fault, far: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
+        passed = 0
+        while fault.down is None or passed < fault.down:
+            data = await packet(far)
+            passed += 1
+            if data[0] >> 4 == PUBACK and self.dice.random() < fault.swallow:
+                self.swallowed += 1
+                continue
+            near.write(data)
+            await near.drain()
+        await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def wire(target: int, listener: socket | None = None, seed: int = 1) -> AsyncIterator[MqttWire]:
+    """listener: where the agent is to connect, if not on this machine's loopback."""
+    made = MqttWire(target, dice=random.Random(seed))  # noqa: S311 - no secret
+    tasks: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.create_task(made.serve(reader, writer)))
+
+    if listener is None:
+        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    else:
+        server = await asyncio.start_server(accept, sock=listener)
+    made.port = server.sockets[0].getsockname()[1]
+    try:
+        yield made
+    finally:
+        server.close()
+        made.cut()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # an aborted transport closes its socket in the loop's next turn
+
+
+async def packet(reader: asyncio.StreamReader) -> bytes:
+    """One packet, whole."""
+    data = await reader.readexactly(2)
+    while data[-1] & 128:
+        data += await reader.readexactly(1)
+    length = sum((byte & 127) << 7 * n for n, byte in enumerate(data[1:]))
+    return data + await reader.readexactly(length)
+
+
+def identifier(publish: bytes) -> bytes:
+    at = 2
+    while publish[at - 1] & 128:
+        at += 1
+    topic = int.from_bytes(publish[at : at + 2], "big")
+    return publish[at + 2 + topic : at + 4 + topic]
+
+
+async def ended(made: MqttWire, timeout_s: float = 10.0) -> None:
+    """Until every planned fault has met a connection."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            while made.plan:  # noqa: ASYNC110 - what is waited for is a plain list
+                await asyncio.sleep(0.005)
