@@ -69,3 +69,21 @@ def test_rows_wait_while_a_source_says_unsynchronised(tmp_path: Path):
     assert "not synchronised" in (hold(BUILT_US + 5, directory=tmp_path) or "")
     (tmp_path / "synchronized").touch()
     assert hold(BUILT_US + 5, directory=tmp_path) is None
+
+
+def test_a_machine_that_slept_says_for_how_long(caplog: pytest.LogCaptureFixture):
+    boot, awake = [100_000_000], [100_000_000]
+    ticking = Clock(lambda: boot[0], lambda: BUILT_US, SyncSource(Path("/nonexistent")), awake_us=lambda: awake[0])
+    boot[0], awake[0] = 101_900_000, 101_000_000
+    ticking.tick()
+    assert ticking.suspended_us == 0, "less than a second is how the two are read"
+    boot[0] += 60_000_000
+    ticking.tick()
+    ticking.tick()
+    assert ticking.suspended_us == 60_900_000
+    assert [record.getMessage() for record in caplog.records] == ["clock.suspended for_s=60.9"]
+
+
+def test_a_synchronised_clock_may_be_behind_the_last_row_which_was_wrong_then(tmp_path: Path):
+    (tmp_path / "synchronized").touch()
+    assert hold(BUILT_US + 5, last_us=BUILT_US + 10, directory=tmp_path) is None
