@@ -40,7 +40,8 @@ test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 -m "not e2e" --dist worksteal
+	$(BIN)/pytest -q -m e2e
 
 system: setup
 	@echo "There are no system tests yet: nothing was tested."
@@ -51,7 +52,7 @@ bench: setup
 	$(BIN)/python bench/run.py $(ARGS)
 
 # Long campaigns, each with a verdict: what they are and their last figures stand in docs/reliability.md and
-# docs/detection.md. About 21 minutes; `make soak ONLY=rtu_campaign` runs one of them.
+# docs/detection.md. Some three hours; `make soak ONLY=rtu_campaign` runs one of them.
 soak: setup
 	$(BIN)/python tests/soak/run.py $(ONLY)
 

@@ -7,27 +7,29 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from agent import VERSION
-from agent.clock import Clock, ClockHold
+from agent.clock import Clock, boot_us
+from agent.clock_keeper import ClockKeeper
 from agent.desk import CASES, KEPT, Desk
 from agent.detect.book import Book, MeterFacts, id_maker, orphans
 from agent.detect.ending import abandoned
 from agent.gateway import Gateway
 from agent.journal.journal import Journal
 from agent.keeps import book_name, plate_name
-from agent.known_meters import retired_meters
-from agent.meter_plates import MeterPlate, infos
+from agent.meter_plates import MeterPlate
 from agent.overview import line_budgets
 from agent.pipeline import MeterPipeline
 from agent.poll.poller import LinePoller
 from agent.poll.window import Window
-from agent.publish.forwarder import Progress, forward
+from agent.publish.forwarder import Progress
 from agent.records import Event, Incident, Miss, Sample
-from agent.site import InfluxSite, Meter, MqttSite, Site
+from agent.sink_alarm import SinkAlarm
+from agent.sinks import start_sinks
+from agent.site import Meter, Site
 from agent.status import answers, socket
 from agent.status.board import Board
 from agent.status.notify import Notify
 from agent.supervisor import supervise
+from agent.time_source import TimeSource
 from agent.units import TIGHT, unit_of, watch_decoder
 from agent.wiring import NOISE_A, channels_of, log_of, polled, rules_of
 from drivers.line import Line
@@ -38,10 +40,6 @@ log = logging.getLogger("lamplighter.agent")
 
 Child = Callable[[], Awaitable[None]]
 
-# The broker's kernel may delay an acknowledgement by 40 ms: 100 messages a window are 2000 a second and more.
-_MQTT_WINDOW = 100
-# Of so many events the latest revision is known at a start, so that an older one from the backlog never covers it.
-_EVENTS_REMEMBERED = 4096
 # While a voltage is out of its band there is a reading a second: enough to find the last that proves an event, and
 # that it lasted ten minutes at least.
 _READINGS_BACK = 600
@@ -52,8 +50,6 @@ _READINGS_A_METER = 4
 _EVENTS_BACK = 32
 # Likewise for incidents that are open.
 _INCIDENTS_BACK = 4096
-# Lines a post: some 300 kB before compression, well under every server's limit.
-_INFLUX_WINDOW = 1000
 # How long after the last trouble a meter and its neighbours keep the line's attention.
 _ATTENTION_US = 2_000_000
 # One fault is seen at many meters within a tick: their events leave first, then the desk looks at all of it once.
@@ -76,8 +72,12 @@ class App:
     pollers: dict[str, LinePoller] = field(default_factory=dict)
     sinks: dict[str, Progress] = field(default_factory=dict)
     plates: dict[str, MeterPlate] = field(default_factory=dict)
+    pipelines: dict[str, MeterPipeline] = field(default_factory=dict)
+    blocked: dict[str, Callable[[], str | None]] = field(default_factory=dict)
     gateway: Gateway = field(init=False)
+    alarm: SinkAlarm = field(init=False)
     desk: Desk = field(init=False)
+    times: ClockKeeper = field(init=False)
 
 
 async def run_agent(
@@ -94,23 +94,26 @@ async def run_agent(
     no terminal, OSError if the state directory cannot be had. Nothing ends it later: an absent port, broker or
     database is tried again for ever.
     """
-    clock, notify = clock or Clock(), notify or Notify.from_environ()
+    source, notify = TimeSource(boot_us=boot_us), notify or Notify.from_environ()
+    if clock is None:
+        await source.ask()
+        clock = Clock(source=source, trusted=site.clock == "trusted")
     tables = {"mqtt": site.mqtt, "influxdb": site.influxdb}
     sinks = [name for name, table in tables.items() if table is not None]
     async with AsyncExitStack() as stack:
-        opened = Journal.open(site.state_dir, sinks, site.gateway, now_us=clock.wall_us)
+        opened = Journal.open(
+            site.state_dir, sinks, site.gateway, cap_mib=site.journal.cap_mib, keep_us=site.journal.keep_us,
+            now_us=clock.wall_us,
+        )  # fmt: skip
         app = App(site, clock, await stack.enter_async_context(opened), Board())
-        publishing = await stack.enter_async_context(_running(await _sinks(app, stack)))
+        app.times = ClockKeeper(clock, app.journal, app.pipelines)
+        await app.times.resume()
+        publishing = await stack.enter_async_context(_running(await start_sinks(app, stack)))
         polling = await stack.enter_async_context(_running(await _lines(app, stack)))
         await stack.enter_async_context(socket.serve(site.state_dir, answers.answers(app)))
-        await stack.enter_async_context(_running({"clock": partial(_tick, app, notify)}))
-        log.info(
-            "agent.started site=%s gateway=%s meters=%d lines=%d",
-            site.name,
-            site.gateway,
-            len(site.meters),
-            len(site.lines),
-        )
+        await stack.enter_async_context(_running({"clock": partial(_tick, app, notify), "clock:source": source.watch}))
+        counts = len(site.meters), len(site.lines)
+        log.info("agent.started site=%s gateway=%s meters=%d lines=%d", site.name, site.gateway, *counts)
         notify.ready(f"{len(site.meters)} meters on {len(site.lines)} lines")
         if ready is not None:
             ready(app)
@@ -140,13 +143,17 @@ async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
 
 async def _lines(app: App, stack: AsyncExitStack) -> dict[str, Child]:
     """Opens every line of the site and returns its polling loop."""
-    pipelines = await _pipelines(app)
+    await _pipelines(app)
+    pipelines = app.pipelines
     for pipeline in pipelines.values():
         stack.callback(pipeline.stop)
     gateway = app.gateway = Gateway(
         app.site, app.clock, app.journal, app.desk.add_event, pipelines, app.desk.after_dark
     )
     await gateway.resume()
+    app.alarm = SinkAlarm(gateway.sink_blocked, app.desk.add_event, app.clock.wall_us)
+    app.alarm.resume(app.journal.open_events())
+    app.times.step_event = gateway.clock_step
 
     circles = {name: _circle(app.site, name) for name in app.site.meters}
     wheel, outbox, budgets = Wheel(app.clock.boot_us), Outbox(), line_budgets(app.site)
@@ -188,17 +195,19 @@ def _circle(site: Site, name: str) -> tuple[Meter, ...]:
     )
 
 
-async def _pipelines(app: App) -> dict[str, MeterPipeline]:
+async def _pipelines(app: App) -> None:
     """One per meter, each inside the events that the last run left open; what has no meter any more is closed."""
     next_id = id_maker(app.site.gateway, app.journal.epoch)
     loop = asyncio.get_running_loop()
     app.desk = Desk(
-        app.site, app.journal, app.clock, next_id, soon=partial(loop.call_later, _GATHER_S), later=loop.call_later,
+        app.site, app.times.door, app.clock, next_id, soon=partial(loop.call_later, _GATHER_S), later=loop.call_later,
         changed=app.board.changed.set,
     )  # fmt: skip
     app.board.shown = app.desk.status
-    pipelines = {name: _pipeline(app, meter, next_id) for name, meter in app.site.meters.items()}
+    pipelines = app.pipelines
+    pipelines |= {name: _pipeline(app, meter, next_id) for name, meter in app.site.meters.items()}
     incidents = app.journal.open_incidents()
+    _say_again(app.journal)
     over = await _events_of(app.journal, incidents)
     kept, cases = app.journal.kept(KEPT), app.journal.kept(CASES)
     left_open = app.desk.resume(app.journal.open_events(), incidents, kept, over, cases=cases)
@@ -216,7 +225,17 @@ async def _pipelines(app: App) -> dict[str, MeterPipeline]:
             pipeline.resume_log(last, recent)
     for event in orphans(left_open, pipelines):
         app.journal.add_event(abandoned(event, app.clock.wall_us()))
-    return pipelines
+
+
+def _say_again(journal: Journal) -> None:
+    """What was open when the run before was cut off."""
+    if journal.left_clean:
+        return
+    for event in journal.open_events():
+        log.info("event.again id=%s kind=%s revision=%d", event.id, event.kind, event.revision)
+        journal.add_event(event)
+    for incident in journal.open_incidents():
+        journal.add_incident(incident)
 
 
 async def _events_of(journal: Journal, incidents: Sequence[Incident]) -> list[Event]:
@@ -255,7 +274,9 @@ def _pipeline(app: App, meter: Meter, next_id: Callable[[], str]) -> MeterPipeli
     )  # fmt: skip
     averaged = frozenset(watch_decoder(meter).quantities)
     no_rest = not polled(meter.model, meter.basis, meter.wiring)
-    window = Window(meter.name, meter.nominal_v, channels.keys, averaged, meter.publish_every_us, no_rest)
+    window = Window(
+        meter.name, meter.nominal_v, channels.keys, averaged, meter.publish_every_us, no_rest, app.journal.hurry
+    )
     currents = tuple(sorted(averaged.difference(channels.keys)))
     return MeterPipeline(
         meter.name, rules, channels.keys, book, window, app.clock, app.desk, app.board, currents,
@@ -265,57 +286,14 @@ def _pipeline(app: App, meter: Meter, next_id: Callable[[], str]) -> MeterPipeli
     )  # fmt: skip
 
 
-async def _sinks(app: App, stack: AsyncExitStack) -> dict[str, Child]:
-    """Imports only what the site uses: a gateway without InfluxDB does not pay for its client's memory."""
-    children: dict[str, Child] = {}
-    if app.site.mqtt is not None:
-        children |= _mqtt(app, app.site.mqtt)
-    if app.site.influxdb is not None:
-        children |= await _influxdb(app, app.site.influxdb, stack)
-    return children
-
-
-def _mqtt(app: App, table: MqttSite) -> dict[str, Child]:
-    from agent.publish.mqtt import MqttSink, StatusFeed
-    from agent.publish.topics import Session
-
-    session = Session(app.journal.epoch, app.clock.wall_us(), VERSION)
-    retired = retired_meters(app.site.state_dir, app.site.meters)
-    sink = MqttSink(table, session, StatusFeed(app.board.statuses, app.board.changed, retired))
-    progress = app.sinks["mqtt"] = Progress()
-    sending = partial(forward, app.journal, "mqtt", sink.send, window=_MQTT_WINDOW, progress=progress, sleep=sink.rest)
-    return {"mqtt": sink.run, "mqtt:forward": sending}
-
-
-async def _influxdb(app: App, table: InfluxSite, stack: AsyncExitStack) -> dict[str, Child]:
-    from agent.publish.influxdb import InfluxSink
-    from agent.publish.line_protocol import LineEncoder
-
-    feeders = {name: meter.feeder for name, meter in app.site.meters.items()}
-    encoder = LineEncoder(app.site.name, app.site.gateway, feeders)
-    newest: list[Event | Incident] = [*await app.journal.events(limit=_EVENTS_REMEMBERED)]
-    newest += await app.journal.incidents(limit=_EVENTS_REMEMBERED)
-    hold = ClockHold(app.site.clock, app.clock, await _last_stored_us(app))
-    sink = InfluxSink(table, encoder, hold=hold.reason, newest=newest, infos=infos(app.plates))
-    await stack.enter_async_context(sink)
-    progress = app.sinks["influxdb"] = Progress()
-    sending = partial(
-        forward, app.journal, "influxdb", sink.send, window=_INFLUX_WINDOW, linger_s=1.0, progress=progress,
-        sleep=sink.rest,
-    )  # fmt: skip
-    return {"influxdb:forward": sending}
-
-
-async def _last_stored_us(app: App) -> int:
-    """The newest reading of earlier runs, UTC: a clock that says less than this is wrong. 0 in an empty journal."""
-    return max((reading.time_us for reading in await app.journal.readings(None, 1)), default=0)
-
-
 async def _tick(app: App, notify: Notify) -> None:
     """Once a second: the wall clock's offset anew, and a pat for the watchdog while every line goes round."""
     while True:
         app.clock.tick()
+        app.times.tick()
+        await app.times.tell_again()
         app.gateway.tick()
+        app.alarm.look({name: blocked() for name, blocked in app.blocked.items()})
         app.desk.tick()
         for poller in app.pollers.values():
             poller.tick()

@@ -121,6 +121,7 @@ class Gateway:
         self._apply_modes()
         if self.dark.waits:
             self.dark.tick()
+        self._tell_damages()
         self.mains.sign()
 
     def seen(self, sample: Sample) -> None:
@@ -190,8 +191,22 @@ class Gateway:
         for pipeline in self._pipelines.values():
             pipeline.hold_fast()
 
+    def _tell_damages(self) -> None:
+        for damage in self._journal.damages():
+            event = self._blank("store_corrupt", None)
+            told = replace(event, revision=1, state="closed", evidence=damage.words())
+            self._tell(replace(told, end_us=event.start_us, end_earliest_us=event.start_earliest_us))
+
     def _close_unknown(self, event: Event, why: str) -> None:
         self._tell(abandoned(event, self._clock.wall_us(), why))
+
+    def sink_blocked(self) -> Event:
+        """One that is still to say which, and why."""
+        return self._blank("sink_blocked", None)
+
+    def clock_step(self) -> Event:
+        """One that is still to say what happened."""
+        return self._blank("clock_step", None)
 
     def _blank(self, kind: Kind, meter: str | None) -> Event:
         """An event with an id and its place, before its first revision."""

@@ -12,7 +12,6 @@ a minute: one that changed is read again; a broken one is said once, and what wa
 """
 
 import logging
-import tomllib
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from agent.errors import Finding, SiteError
 from agent.modes import Planned
 from agent.records import Mode
 from agent.site_values import as_toml
+from drivers.toml_text import read_toml
 
 if TYPE_CHECKING:
     from agent.site import Site
@@ -56,7 +56,7 @@ def load_calendar(
     if path is None:
         return ()
     try:
-        body = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        body = read_toml(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         reason = (error.strerror or "unreadable").lower()
         wrong = Finding("the file itself", reason, "a calendar that can be read", "check site.calendar and its rights")

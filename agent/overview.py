@@ -6,6 +6,7 @@ from typing import Any
 from agent.budget import LineBudget, Load, Pace, Share, line_budget, load
 from agent.detect.blocks import COVERED, LATE, LONGEST_US
 from agent.detect.floor import HALF, Watching, floor_words, surely_seen_s
+from agent.journal.retention import holds_s
 from agent.network_tree import network_rows
 from agent.poll.schedule import BESIDE_US
 from agent.site import MainsSite, Site
@@ -38,9 +39,22 @@ def overview(site: Site) -> dict[str, Any]:
         "lines": {name: _line(site, name, budget) for name, budget in line_budgets(site).items()},
         "network": network_rows(site.network),
         "mains": _mains(site.mains),
+        "journal": _journal(site),
         "calendar": None if site.calendar is None else str(site.calendar),
         "mqtt": None if site.mqtt is None else f"{site.mqtt.host}:{site.mqtt.port}",
         "influxdb": None if site.influxdb is None else site.influxdb.url,
+    }
+
+
+def _journal(site: Site) -> dict[str, Any]:
+    """holds_h: hours of a backlog for which there is room, while nothing is out of its band."""
+    readings_hz = sum(1e6 / meter.publish_every_us for meter in site.meters.values())
+    cap_mib, keep_us = site.journal.cap_mib, site.journal.keep_us
+    return {
+        "cap_mib": cap_mib,
+        "keep_h": None if keep_us is None else keep_us // 3_600_000_000,
+        "readings_hz": round(readings_hz, 3),
+        "holds_h": round(holds_s(cap_mib << 20, readings_hz) / 3600) if readings_hz else None,
     }
 
 

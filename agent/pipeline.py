@@ -72,6 +72,7 @@ class MeterPipeline:
         self._keys = keys
         self._book = book
         self._window = window
+        self.clock_moved = window.moved  # the wall clock was set; nothing became longer or shorter
         self._clock = clock
         self._journal = journal
         self._board = board

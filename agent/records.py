@@ -15,7 +15,8 @@ Quality = Literal["good", "questionable", "invalid"]
 Kind = Literal[
     "sag", "swell", "supply_loss", "phase_loss", "comms_loss", "undervoltage", "overvoltage", "unbalance",
     "rapid_change", "chatter", "earth_fault", "neutral_fault", "vt_failure", "stale_data", "backfeed",
-    "gateway_outage", "mains_loss", "meter_changed",
+    "gateway_outage", "mains_loss", "meter_changed", "clock_step", "store_corrupt",
+    "sink_blocked",
 ]  # fmt: skip
 State = Literal["open", "closed", "retracted"]
 Scope = Literal["meter", "line", "gateway"]

@@ -15,7 +15,7 @@ from drivers.codec import Installation
 from drivers.line import LineConfig
 from drivers.model import MeterModel
 
-__all__ = ["InfluxSite", "MainsSite", "Meter", "MqttSite", "Secret", "Site", "load_site"]
+__all__ = ["InfluxSite", "JournalSite", "MainsSite", "Meter", "MqttSite", "Secret", "Site", "load_site"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class MqttSite:
-    """The broker. prefix: first levels of every topic, ``lamplighter/{site}/{gateway}``."""
+    """The broker. prefix: first levels of every topic, ``lamplighter/{site}/{gateway}``; password_file: where the
+    password came from; protocol: ``3.1.1`` or ``5``."""
 
     host: str
     port: int
@@ -71,11 +72,14 @@ class MqttSite:
     key_file: Path | None
     prefix: str
     client_id: str
+    password_file: Path | None = None
+    protocol: str = "3.1.1"
 
 
 @dataclass(frozen=True, slots=True)
 class InfluxSite:
-    """The database. url: scheme, host, port and path; no credentials, no query, no slash at the end."""
+    """The database. url: scheme, host, port and path; no credentials, no query, no slash at the end; token_file: where
+    the token came from."""
 
     url: str
     org: str
@@ -84,6 +88,7 @@ class InfluxSite:
     ca_file: Path | None
     cert_file: Path | None
     key_file: Path | None
+    token_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,14 @@ class MainsSite:
     sysfs: Path | None
     nut: tuple[str, str, int] | None
     node: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSite:
+    """What is kept. cap_mib: size of the file; keep_us: age of readings and traces, None = while there is room."""
+
+    cap_mib: int = 512
+    keep_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +135,7 @@ class Site:
     network: Network = field(default_factory=Network)
     mains: MainsSite | None = None
     calendar: Path | None = None
+    journal: JournalSite = field(default_factory=JournalSite)
 
 
 def load_site(path: Path, state_dir: Path | None = None) -> Site:

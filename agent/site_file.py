@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.detect.network import Network
 from agent.errors import Finding, SiteError
-from agent.site import InfluxSite, MainsSite, Meter, MqttSite, Site
+from agent.site import InfluxSite, JournalSite, MainsSite, Meter, MqttSite, Site
 from agent.site_network import build_network, meter_path, network_rules, place_rules
 from agent.site_rules import (
     asks_watch,
@@ -26,6 +26,7 @@ from agent.site_sinks import influx_site, mqtt_site
 from agent.site_values import as_toml
 from drivers.codec import Installation
 from drivers.model import MeterModel
+from drivers.toml_text import read_toml
 
 
 def read_site(path: Path, state_dir: Path | None = None) -> Site:
@@ -64,6 +65,7 @@ def read_site(path: Path, state_dir: Path | None = None) -> Site:
         network=network,
         mains=_mains(tables),
         calendar=beside / site.calendar if site.calendar else None,
+        journal=JournalSite(tables.journal.cap, tables.journal.keep) if tables.journal else JournalSite(),
     )
 
 
@@ -79,16 +81,14 @@ def _read(path: Path) -> bytes:
 def _parse(raw: bytes, path: Path) -> dict[str, Any]:
     try:
         # Windows editors put a byte order mark in front; it means nothing in UTF-8.
-        return tomllib.loads(raw.decode("utf-8-sig"))
+        return read_toml(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         finding = Finding(f"line {line}", "bytes that are no UTF-8", "UTF-8 text", "save the file as UTF-8")
     except tomllib.TOMLDecodeError as error:
         finding = _broken_toml(str(error), raw.decode("utf-8-sig"))
-    except RecursionError:
-        finding = Finding("somewhere", "tables or lists nested too deep", "a few levels", "write it flat")
-    except ValueError as error:  # an integer of thousands of digits
-        finding = Finding("somewhere", f"a value that cannot be read: {error}", "usual numbers", "correct it")
+    except ValueError as error:  # nested by the hundred, an integer of thousands of digits
+        finding = Finding("somewhere", f"what cannot be read: {error}", "usual numbers, a few levels", "correct it")
     raise SiteError(str(path), (finding,))
 
 

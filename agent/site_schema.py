@@ -15,10 +15,13 @@ from pydantic.fields import FieldInfo
 from agent.detect.network import Customers, NodeKind
 from agent.errors import Finding
 from agent.site_values import (
+    AGE_ALLOWED,
     DURATION_ALLOWED,
     LIVES_ON_ALLOWED,
     NAME,
     NAME_ALLOWED,
+    SIZE_ALLOWED,
+    age_us,
     as_toml,
     ascending,
     duration_us,
@@ -34,6 +37,7 @@ from agent.site_values import (
     read_upstream,
     read_watch,
     read_zone,
+    size_mib,
     unlike,
 )
 
@@ -191,6 +195,11 @@ class MainsTable(Table):
         return tuple(kind for kind in ("sysfs", "nut") if getattr(self, kind) is not None)
 
 
+class JournalTable(Table):
+    cap: Annotated[int, _text(size_mib), Field(ge=16, le=1 << 20, description=SIZE_ALLOWED)] = 512
+    keep: Annotated[int | None, _text(age_us), Field(description=AGE_ALLOWED)] = None
+
+
 class SinkTable(Table):
     pillars = frozenset({"url", "allow_cleartext", "ca_file", "cert_file", "key_file"})
 
@@ -204,6 +213,7 @@ class MqttTable(SinkTable):
     url: Annotated[str, Field(description='"mqtts://HOST:8883", or "mqtt://127.0.0.1:1883"')] = "mqtt://127.0.0.1:1883"
     username: Text | None = None
     password_file: FileName | None = None
+    protocol: Literal["3.1.1", "5"] = "3.1.1"
     pillars = SinkTable.pillars | {"username", "password_file"}
 
 
@@ -229,12 +239,13 @@ class Tables:
     meters: dict[str, MeterTable] = field(default_factory=dict)
     nodes: dict[str, NodeTable] = field(default_factory=dict)
     mains: MainsTable | None = None
+    journal: JournalTable | None = None
     declared_lines: frozenset[str] = frozenset()
     declared_meters: frozenset[str] = frozenset()
     declared_nodes: frozenset[str] = frozenset()
 
 
-_TOP = ("site", "lines", "meters", "nodes", "mains", "mqtt", "influxdb")
+_TOP = ("site", "lines", "meters", "nodes", "mains", "journal", "mqtt", "influxdb")
 _SECRET_KEYS = ("password", "token", "key", "secret", "passphrase", "api_key", "client_key")
 _A_TABLE = "a table"
 AnyTable = TypeVar("AnyTable", bound=Table)
@@ -253,6 +264,8 @@ def parse_tables(raw: Mapping[str, Any]) -> tuple[Tables, list[Finding]]:
     tables.declared_nodes = _keys(raw.get("nodes"))
     if "mains" in raw:
         tables.mains = _table(MainsTable, raw["mains"], "mains", findings)
+    if "journal" in raw:
+        tables.journal = _table(JournalTable, raw["journal"], "journal", findings)
     if "mqtt" in raw:
         tables.mqtt = _table(MqttTable, raw["mqtt"], "mqtt", findings)
     if "influxdb" in raw:

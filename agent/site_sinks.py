@@ -71,6 +71,8 @@ def mqtt_site(table: MqttTable, site: str, gateway: str, beside: Path) -> tuple[
         password=password,
         prefix=topic_prefix(site, gateway),
         client_id=f"lamplighter-{site}-{gateway}",
+        password_file=files.look("password_file", table.password_file, find_credential),
+        protocol=table.protocol,
         **tls,
     )
     return broker, findings
@@ -89,7 +91,9 @@ def influx_site(table: InfluxTable, beside: Path) -> tuple[InfluxSite | None, li
     if url is None or findings:
         return None, findings
     address = f"{url.scheme}://{url.netloc}{url.path}".rstrip("/")
-    return InfluxSite(url=address, org=table.org, bucket=table.bucket, token=token, **tls), findings
+    file = files.look("token_file", table.token_file, find_credential)
+    database = InfluxSite(url=address, org=table.org, bucket=table.bucket, token=token, token_file=file, **tls)
+    return database, findings
 
 
 def _url(text: str, where: str, schemes: tuple[str, ...]) -> tuple[SplitResult | None, list[Finding]]:

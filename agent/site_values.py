@@ -12,12 +12,16 @@ from agent.detect.patterns import is_group
 _UNITS_US = {"ms": 1_000, "s": 1_000_000, "min": 60_000_000, "h": 3_600_000_000}
 _NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
 _DURATION = re.compile(_NUMBER + "(ms|s|min|h)")
+_AGE = re.compile(r"([1-9][0-9]{0,4})(h|d)")
+_SIZE = re.compile(r"([1-9][0-9]{0,6}) ?(MiB|GiB)")
 _RATIO = re.compile(f"{_NUMBER}/{_NUMBER}")
 _ENDPOINT = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[^\s:/@\[\]]+)(?::([0-9]{1,5}))?")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 NAME_ALLOWED = "1 to 64 letters, digits, - and _"
 DURATION_ALLOWED = 'a duration above zero, as "500ms", "10s", "1min" or "1h"'
+AGE_ALLOWED = 'whole hours or days, as "72h" or "30d"'
+SIZE_ALLOWED = 'a size of "16 MiB" to "1024 GiB", as "512 MiB"'
 FILE_NAME = re.compile(r"[\w./-]+")
 LONGEST_FILE_NAME = 64  # tokens are longer than the names people give their files
 
@@ -31,6 +35,22 @@ def duration_us(text: str) -> int:
     if us <= 0:
         raise ValueError(text)
     return us
+
+
+def age_us(text: str) -> int:
+    """``"30d"`` -> 2_592_000_000_000 µs. ValueError if it is no number of hours or days."""
+    match = _AGE.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    return int(match[1]) * {"h": 1, "d": 24}[match[2]] * _UNITS_US["h"]
+
+
+def size_mib(text: str) -> int:
+    """``"4 GiB"`` -> 4096. ValueError if it is no number of MiB or GiB."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    return int(match[1]) * {"MiB": 1, "GiB": 1024}[match[2]]
 
 
 def ratio(text: str) -> float:

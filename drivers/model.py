@@ -5,7 +5,6 @@ The file reads like the vendor's table: `[[registers]]` are its blocks, one row 
 otherwise. Addresses are those on the wire, counted from 0. The keys of rows: see `drivers/rows.py`.
 """
 
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -26,6 +25,7 @@ from drivers.rows import (
     parse_scale,
 )
 from drivers.strict import Table
+from drivers.toml_text import read_toml
 
 __all__ = ["GRADES", "Bridge", "Entry", "MeterModel", "Register", "Scale", "parse_model", "scales_of"]
 
@@ -135,8 +135,8 @@ def parse_model(text: str, file: str) -> MeterModel:
     """The map in `text`; its id is the name of `file` without the ending. Raises ModelError: file, row, key,
     found, allowed."""
     try:
-        body = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        body = read_toml(text)
+    except ValueError as error:
         raise wrong_map(file, "broken TOML", str(error), "a meter map as TOML", "correct the text there") from error
     head = Table(file, "", body, wrong_map)
     limits = head.table("limits")

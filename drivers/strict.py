@@ -98,7 +98,7 @@ class Table:
         allowed = f"a list of {_list(among)}, each at most once" if among else "none, for there is none"
         values = self._take(key, default, list, allowed)
         few = len(values) < least and values is not default
-        if few or any(value not in among or values.count(value) > 1 for value in values):
+        if few or any(value not in tuple(among) or values.count(value) > 1 for value in values):
             raise self.error(key, values, allowed)
         return tuple(values)
 

@@ -22,7 +22,8 @@ IMPURE = {
     "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time",
 }  # fmt: skip
 PURE = (
-    "agent/budget.py", "agent/detect/*.py", "agent/modes.py", "agent/network_tree.py",
+    "agent/budget.py", "agent/clock_discipline.py", "agent/clock_memory.py", "agent/journal/shifts.py",
+    "agent/detect/*.py", "agent/modes.py", "agent/network_tree.py",
     "agent/outage.py", "agent/overview.py", "agent/plot*.py",
     "agent/poll/*.py", "agent/publish/line_protocol.py", "agent/publish/topics.py", "agent/records.py",
     "agent/replay.py", "agent/site_network.py", "agent/site_rules.py", "agent/site_schema.py", "agent/site_values.py",
@@ -37,9 +38,9 @@ SHELL = {
 
 # Third-party packages, and the only files that may import them.
 THIRD_PARTY = {
-    "aiomqtt": ("agent/publish/mqtt.py",),
+    "aiomqtt": ("agent/publish/mqtt_connection.py",),
     "influxdb_client": ("agent/publish/influxdb.py",),
-    "paho": ("agent/publish/mqtt.py",),
+    "paho": ("agent/publish/mqtt_connection.py",),
     "pydantic": ("agent/site_schema.py",),
     "pymodbus": ("simulators/server.py",),
     "rich": ("agent/cli/*.py",),

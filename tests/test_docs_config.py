@@ -13,6 +13,7 @@ from agent.mode_calendar import calendar_of
 from agent.site import load_site
 from agent.site_schema import (
     InfluxTable,
+    JournalTable,
     LineTable,
     MainsTable,
     MeterTable,
@@ -29,6 +30,7 @@ KINDS: dict[str, type[Table]] = {
     "meters": MeterTable,
     "nodes": NodeTable,
     "mains": MainsTable,
+    "journal": JournalTable,
     "mqtt": MqttTable,
     "influxdb": InfluxTable,
 }
@@ -62,6 +64,7 @@ REQUIRED: dict[str, dict[str, object]] = {
     "meters": {"line": "l", "unit": 1, "model": "m"},
     "nodes": {"kind": "bus"},
     "mains": {},
+    "journal": {},
     "mqtt": {},
     "influxdb": {},
 }

@@ -15,7 +15,9 @@ from turned_clock import SECOND, TurnedClock
 from agent.clock import boot_id
 from agent.errors import SiteError
 from agent.gateway import Gateway
+from agent.journal.file import FILE_NAME
 from agent.journal.journal import Journal
+from agent.journal.lives import SKIPPED
 from agent.outage import Counters, Looked
 from agent.records import ClockState, Event, Mode, Reading, Sample
 from agent.site import Site, load_site
@@ -247,7 +249,7 @@ async def test_a_lost_supply_is_durable_at_once_and_its_end_is_told_by_the_next_
         assert [one.id for one in run.journal.open_events()] == [opened.id]
         run.gateway.mains.looked(False, run.clock.boot_us())
         (closed,) = run.of("mains_loss")
-        assert (closed.id, closed.revision, closed.state) == (opened.id, 2, "closed")
+        assert (closed.id, closed.revision, closed.state) == (opened.id, 2 + SKIPPED, "closed")
         assert closed.end_us == MIDNIGHT_US + 1000 * SECOND
 
 
@@ -447,3 +449,23 @@ def test_the_service_manager_names_the_boot_or_else_the_kernel(tmp_path: Path) -
     assert boot_id({"LAMPLIGHTER_BOOT_ID": "abc"}, tmp_path / "boot_id") == "abc"
     assert boot_id({}, tmp_path / "boot_id") == "4b2c5d"
     assert boot_id({}, tmp_path / "none") == ""
+
+
+# -- the store -------------------------------------------------------------------------------------------------
+
+
+async def test_a_damaged_journal_is_told_as_an_event_of_the_gateway_once(house: House) -> None:
+    async with house.run() as run:
+        run.journal.add_reading(reading())
+        run.gateway.tick()
+        assert run.of("store_corrupt") == []
+    file = run.site.state_dir / FILE_NAME
+    file.write_bytes(bytes(4096))
+    async with house.run(at_s=1000) as run:
+        run.gateway.tick()
+        run.gateway.tick()
+        (event_,) = run.of("store_corrupt")
+        assert (event_.scope, event_.meter, event_.state, event_.revision) == ("gateway", None, "closed", 1)
+        assert event_.start_us == event_.end_us == MIDNIGHT_US + 1000 * SECOND
+        assert event_.evidence[0].startswith(f"{FILE_NAME} was moved to {FILE_NAME}.bad-")
+        assert event_.evidence[1] == "nothing of it could be taken over; what was still to be sent is gone"

@@ -177,7 +177,9 @@ def test_every_finding_says_where_what_and_what_to_do(tmp_path: Path, changes: d
     assert len(caught.value.findings) == 1
 
 
-@pytest.mark.parametrize("text", ["mode = 1", "[mode]\nmeters = []", "[[modes]]\n", "[[mode]", "\xff"])
+@pytest.mark.parametrize(
+    "text", ["mode = 1", "[mode]\nmeters = []", "[[modes]]\n", "[[mode]", "\xff", "a = " + "[" * 3000]
+)
 def test_what_is_no_calendar_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "calendar.toml").write_bytes(text.encode("latin-1"))
     with pytest.raises(SiteError):

@@ -558,3 +558,22 @@ def test_a_message_says_file_place_found_allowed_and_what_to_do(tmp_path: Path) 
         f"{tmp_path}/site.toml: meters.incomer.unit: found 0; allowed: 1 to 247; on a tcp line also 255;"
         " read it off the meter"
     )
+
+
+class TestTheJournal:
+    def test_cap_and_age_are_taken_in_their_units(self, tmp_path: Path) -> None:
+        journal = load(tmp_path, SOUND).journal
+        assert (journal.cap_mib, journal.keep_us) == (512, None)
+        journal = load(tmp_path, SOUND + '[journal]\ncap = "2 GiB"\nkeep = "72h"\n').journal
+        assert (journal.cap_mib, journal.keep_us) == (2048, 72 * 3_600_000_000)
+        journal = load(tmp_path, SOUND + '[journal]\ncap = "16MiB"\nkeep = "30d"\n').journal
+        assert (journal.cap_mib, journal.keep_us) == (16, 720 * 3_600_000_000)
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [("cap", "15 MiB"), ("cap", "512"), ("cap", "512 MB"), ("cap", "0 GiB"), ("keep", "0h"), ("keep", "90min")],
+    )
+    def test_what_is_no_size_or_age_is_refused_with_what_is(self, tmp_path: Path, key: str, value: str) -> None:
+        found = only(tmp_path, SOUND + f'[journal]\n{key} = "{value}"\n')
+        assert (found.where, found.found) == (f"journal.{key}", f'"{value}"')
+        assert {"cap": "512 MiB", "keep": "30d"}[key] in found.allowed

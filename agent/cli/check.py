@@ -87,7 +87,14 @@ def _print(told: Mapping[str, Any]) -> None:
         show.table(title, columns, [_row(meter, facts) for meter, facts in line["meters"].items()])
         _print_floors(line["meters"])
     typer.echo(f"mqtt: {told['mqtt'] or 'off'}\ninfluxdb: {told['influxdb'] or 'off'}\nmains: {_mains(told['mains'])}")
-    typer.echo(f"calendar: {told['calendar'] or 'none'}\n")
+    typer.echo(f"calendar: {told['calendar'] or 'none'}\n{_journal(told['journal'])}\n")
+
+
+def _journal(journal: Mapping[str, Any]) -> str:
+    keeps = f"journal: {journal['cap_mib']} MiB"
+    if journal["holds_h"] is not None:
+        keeps += f", room for {journal['holds_h']} h of readings at {journal['readings_hz']:g} a second"
+    return keeps + (f"; none older than {journal['keep_h']} h is kept" if journal["keep_h"] else "")
 
 
 def _mains(mains: Mapping[str, Any] | None) -> str:

@@ -25,3 +25,5 @@ def set_up(level: Level) -> None:
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler])
+    # It tells of each odd header with a traceback; what matters of an answer the sink says.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)

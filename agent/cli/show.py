@@ -18,7 +18,8 @@ _STYLES = {
     "undervoltage": "yellow", "overvoltage": "yellow", "unbalance": "yellow", "chatter": "magenta",
     "unknown": "dim", "retracted": "dim", "earth_fault": "bold red", "neutral_fault": "bold red",
     "backfeed": "bold red", "gateway_outage": "magenta", "mains_loss": "magenta", "vt_failure": "yellow",
-    "stale_data": "yellow", "test": "bold yellow", "maintenance": "bold yellow",
+    "stale_data": "yellow", "store_corrupt": "magenta", "clock_step": "magenta", "sink_blocked": "magenta",
+    "test": "bold yellow", "maintenance": "bold yellow",
 }  # fmt: skip
 
 # Kinds by which a reader may take something for dead.

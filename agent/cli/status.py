@@ -30,8 +30,9 @@ def status(site: SitePath, json: AsJson = False, state_dir: StateDir = None) -> 
 
 
 def _print(told: Mapping[str, Any]) -> None:
-    synced = {True: "synchronised", False: "NOT synchronised", None: "no time source to ask"}[told["clock"]["synced"]]
-    typer.echo(f"site {told['site']}, gateway {told['gateway']}, {show.moment(told['time'])} UTC, clock {synced}\n")
+    typer.echo(
+        f"site {told['site']}, gateway {told['gateway']}, {show.moment(told['time'])} UTC, {_clock(told['clock'])}\n"
+    )
     if told["supply"] is not None:
         typer.echo(_supply(told["supply"]) + "\n")
     show.incidents(told["incidents"])
@@ -48,6 +49,17 @@ def _print(told: Mapping[str, Any]) -> None:
     show.table("sinks", ("sink", "progress"), sinks)
     if told["incidents"] or any(meter["supply"] in ("dead", "partial") for meter in told["meters"]):
         typer.echo(NOT_ISOLATION)
+
+
+def _clock(told: Mapping[str, Any]) -> str:
+    """The wall clock in a line."""
+    words = {True: "synchronised", False: "NOT synchronised", None: "no time source to ask"}[told["synced"]]
+    bound = "" if told["uncertainty_s"] is None else f" within {told['uncertainty_s']:.3g} s"
+    source = f" by {told['source']}" if told["source"] else ""
+    guessed = ", the time is a guess" if told["guess"] else ""
+    slept = f", the machine slept {told['suspended_s']:.0f} s" if told["suspended_s"] else ""
+    waits = f"; InfluxDB: {told['waits']}" if told["waits"] else ""
+    return f"clock {words}{source}{bound} since {show.moment(told['since'])}{guessed}{slept}{waits}"
 
 
 def meter_row(meter: Mapping[str, Any]) -> show.Row:

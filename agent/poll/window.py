@@ -6,7 +6,7 @@ every second while a voltage is out of its band. The first reading does not wait
 first full set, so that whoever just started the agent sees values at once.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.records import Quality, Reading, Sample
@@ -40,7 +40,8 @@ class Window:
 
     voltages: the channels whose band decides on the pace, against `nominal_v`;
     watched: the quantities that get mean, min and max;
-    no_rest: the map has no others, so that each look is the full set.
+    no_rest: the map has no others, so that each look is the full set;
+    left_band: called when a voltage has left the band, once until all are back.
     """
 
     meter: str
@@ -49,12 +50,14 @@ class Window:
     watched: Collection[str]
     every_us: int
     no_rest: bool = False
+    left_band: Callable[[], object] = lambda: None
     _band_v: tuple[float, float] = (0.0, 0.0)
     _start_us: int | None = None
     _end_us: int = 0
     _since_us: int = 0  # a look before it was stamped by a wall clock that has stepped back
     _last_us: int = 0
     _primed: bool = False
+    _outside: bool = False
     _questionable: bool = False
     _flags: set[str] = field(default_factory=set)
     _mark: str = ""
@@ -75,6 +78,7 @@ class Window:
             self._start_us = self._begin(sent_us, at_us)
         self._collect(sample)
         hurry = self._out_of_band(sample)
+        self._note_band(sample, hurry)
         grid_us = min(_HURRY_US, self.every_us) if hurry else self.every_us
         tick_us = at_us // grid_us * grid_us + grid_us
         self._end_us = min(self._end_us, tick_us) if self._end_us > at_us else tick_us
@@ -112,6 +116,7 @@ class Window:
         if sample.lacking or len(sample.values) != len(self.watched):
             return False
         self._set_aside(sample.values)
+        self._outside = False
         return True
 
     def _set_aside(self, row: Mapping[str, float]) -> None:
@@ -143,6 +148,13 @@ class Window:
             return None
         return self._close(min(now_us, self._end_us))
 
+    def moved(self, by_us: int) -> None:
+        """The wall clock was set: what is open, and what was told last, lies elsewhere on it."""
+        self._start_us = None if self._start_us is None else self._start_us + by_us
+        self._end_us, self._since_us, self._last_us = (
+            at_us + by_us for at_us in (self._end_us, self._since_us, self._last_us)
+        )
+
     def _begin(self, sent_us: int, at_us: int) -> int:
         """Intervals follow each other without a hole; after a silence they begin anew on the grid."""
         return max(self._last_us, at_us // self.every_us * self.every_us) if self._primed else sent_us
@@ -163,6 +175,13 @@ class Window:
     def _out_of_band(self, sample: Sample) -> bool:
         volts = [sample.values[channel] for channel in self.voltages if channel in sample.values]
         return bool(volts) and not self.calm(volts)
+
+    def _note_band(self, sample: Sample, outside: bool) -> None:
+        left = outside and not self._outside
+        if outside or not sample.values.keys().isdisjoint(self.voltages):
+            self._outside = outside
+        if left:
+            self.left_band()
 
     def _close(self, end_us: int) -> Reading:
         means, low, high = self._figures()

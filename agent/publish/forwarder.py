@@ -9,7 +9,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, repeat
 from random import random
 from typing import Literal, Never, Protocol
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 BACKOFF_S = 1.0
 BACKOFF_CAP_S = 60.0
 IDLE_S = 30.0
+# So long the live lane waits for a page of the backlog or of a trace: the file may be busy with a commit.
+PAGE_S = 0.05
 # A part of a trace that fails so often, while live entries go through, is given up: one must not hold up the others.
 TRACE_TRIES = 10
 
@@ -92,19 +94,22 @@ async def forward(
     """
     feed = _Feed(journal, sink, send, window, Progress() if progress is None else progress)
     traces = _Traces(feed, share, asyncio.get_running_loop().time)
-    while True:
-        live = await feed.window("live")
-        backlog = _NOTHING if live.trouble else await feed.window("backlog")
-        trouble = live.trouble or backlog.trouble
-        trace = _NOTHING if trouble else await traces.turn()
-        feed.note(moved=live.moved or backlog.moved, trouble=trouble)
-        if trouble:
-            await sleep(backoff_s(feed.progress.failures, share()))
-            journal.rejoin(sink)
-        elif not (live.moved or backlog.moved or trace.moved):
-            arrived = await journal.wait(live.next - 1, min(IDLE_S, traces.pause_s()))
-            if arrived and linger_s:
-                await sleep(linger_s)
+    try:
+        while True:
+            live = await feed.window("live")
+            backlog = _NOTHING if live.trouble else await feed.window("backlog")
+            trouble = live.trouble or backlog.trouble
+            trace = _NOTHING if trouble else await traces.turn()
+            feed.note(moved=live.moved or backlog.moved, trouble=trouble)
+            if trouble:
+                await sleep(backoff_s(feed.progress.failures, share()))
+                journal.rejoin(sink)
+            elif not (live.moved or backlog.moved or trace.moved):
+                arrived = await journal.wait(live.next - 1, min(IDLE_S, traces.pause_s(), feed.page_s()))
+                if arrived and linger_s:
+                    await sleep(linger_s)
+    finally:
+        feed.drop_pages()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +131,15 @@ class _Feed:
     send: Send
     limit: int
     progress: Progress
+    pages: dict[Lane, asyncio.Task[Batch]] = field(default_factory=dict)
 
     async def window(self, lane: Lane, limit: int | None = None) -> _Window:
         try:
-            batch = await self.journal.fetch(self.sink, lane, limit or self.limit)
+            batch = await self._page(lane, limit or self.limit)
         except OSError as error:
             return _Window(0, trouble=f"journal: {error}")
+        if batch is None:
+            return _NOTHING
         if not batch.entries:
             self.journal.advance(self.sink, lane, batch.next)
             return _Window(batch.next)
@@ -140,6 +148,23 @@ class _Feed:
         except SinkError as error:
             return _Window(batch.entries[0].seq, trouble=str(error) or type(error).__name__)
         return self._settle(lane, batch, verdicts)
+
+    async def _page(self, lane: Lane, limit: int) -> Batch | None:
+        """None: not ready yet. Only what is live is waited for; it lies in memory."""
+        if lane == "live":
+            return await self.journal.fetch(self.sink, lane, limit)
+        page = self.pages.pop(lane, None) or asyncio.ensure_future(self.journal.fetch(self.sink, lane, limit))
+        self.pages[lane] = page
+        await asyncio.wait((page,), timeout=PAGE_S)
+        return self.pages.pop(lane).result() if page.done() else None
+
+    def page_s(self) -> float:
+        """How long to wait at most before a page is asked for that was not ready."""
+        return PAGE_S if self.pages else math.inf
+
+    def drop_pages(self) -> None:
+        for page in self.pages.values():
+            page.cancel()
 
     def _settle(self, lane: Lane, batch: Batch, verdicts: Sequence[Verdict]) -> _Window:
         """Move over the contiguous prefix that is dealt with. What was accepted behind a keep is sent again."""
@@ -162,6 +187,8 @@ class _Feed:
     def note(self, *, moved: bool, trouble: str) -> None:
         """Count and log the edges: the first failure and the recovery, not what lies between."""
         progress = self.progress
+        if not (moved or trouble):
+            return  # nothing was sent: that tells nothing of the sink
         if trouble and not progress.error:
             log.warning("sink.failing sink=%s error=%s", self.sink, trouble)
         if progress.error and not trouble:

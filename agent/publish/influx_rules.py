@@ -6,7 +6,7 @@ of them answers in HTML.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
@@ -38,6 +38,9 @@ class Answer:
 def meaning(answer: Answer) -> tuple[Meaning, str]:
     """What to do, and why in the words of the server and ours."""
     status = answer.status
+    answer = replace(
+        answer, words=" ".join(answer.words.split())[:_LONGEST_WORDS]
+    )  # one line of a log, whoever wrote it
     if status == 204:
         return "stored", ""
     if status in (400, 422):
@@ -55,14 +58,16 @@ def meaning(answer: Answer) -> tuple[Meaning, str]:
 
 
 def words_of(body: str) -> str:
-    """The message in an error body of either generation; of HTML its beginning, on one line."""
+    """The message in an error body of either generation; of HTML its beginning, on one line. Only what can be shown:
+    it is stored, logged and printed, and half of a surrogate pair would stop the first of these."""
     try:
         told = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         told = None
     if isinstance(told, Mapping):
         body = str(told.get("message") or told.get("error") or body)
-    return " ".join(body.split())[:_LONGEST_WORDS]
+    words = " ".join(body.split())[:_LONGEST_WORDS]
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in words)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:
@@ -73,6 +78,6 @@ def retry_after_s(headers: Mapping[str, str]) -> float:
         return min(float(asked[:9]), _LONGEST_RETRY_S)  # an absurd number of digits fits no float
     try:
         wait = parsedate_to_datetime(asked) - parsedate_to_datetime(headers.get("Date", ""))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return 0.0
     return min(max(wait.total_seconds(), 0.0), _LONGEST_RETRY_S)

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Self
 
 from agent.errors import SinkError
 from agent.journal.entries import Entry
+from agent.publish.credential import Credential
 from agent.publish.forwarder import ACCEPT, Verdict
-from agent.publish.influx_rules import Answer, meaning, retry_after_s, words_of
+from agent.publish.influx_rules import Answer, Meaning, meaning, retry_after_s, words_of
 from agent.publish.line_protocol import LineEncoder
 from agent.publish.tls import client_context, explain
 from agent.records import Event, Gap, Incident, MeterInfo, Reading, Trace
@@ -32,7 +33,8 @@ log = logging.getLogger("lamplighter.publish")
 _CONNECT_S = 3.0
 _ANSWER_S = 10.0
 _PAUSE_S = 60.0  # after a refusal that only hands can change
-_MOST_ROWS = 5000
+_MOST_ROWS = 4096  # a power of two is halved fewest times
+_MOST_TOGETHER = 5000  # with what is left of a search
 _EVENTS_REMEMBERED = 4096
 # Level 1: thousands of lines that resemble each other shrink a hundredfold in a millisecond; 9 gains little more.
 _GZIP_LEVEL = 1
@@ -67,6 +69,9 @@ class InfluxSink:
         pause_s: float = _PAUSE_S,
     ) -> None:
         self._site = site
+        self._token = Credential(site.token, site.token_file)
+        # Why only hands can help; empty while they are not needed, None before the first answer.
+        self.blocked: str | None = None
         self._encoder = encoder
         self._hold = hold
         self._infos = infos
@@ -108,8 +113,12 @@ class InfluxSink:
         return [verdicts.get(index, Verdict("keep", why)) for index in range(len(entries))]
 
     async def rest(self, seconds: float) -> None:
-        """The forwarder's pause between attempts: longer where the server asked for it or hands are needed."""
-        await asyncio.sleep(max(0.0, self._not_before_s - _now_s()) + seconds)
+        """The forwarder's pause between attempts: longer where the server asked for it or hands are needed, over
+        when the token was renewed."""
+        until_s = max(_now_s(), self._not_before_s) + seconds
+        while (left_s := until_s - _now_s()) > 0 and not self._token.changed:  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(min(left_s, 1.0))
+        self._not_before_s = 0.0
 
     def _encode(self, entries: Sequence[Entry], verdicts: dict[int, Verdict]) -> list[_Row]:
         """The rows to write; what cannot be written at all gets its verdict here."""
@@ -147,24 +156,59 @@ class InfluxSink:
 
     async def _deliver(self, rows: Sequence[_Row], verdicts: dict[int, Verdict]) -> None:
         """Posts all rows in parts the server takes, halving what it refuses. SinkError where it must stop."""
-        parts = deque(rows[at : at + self._most_rows] for at in range(0, len(rows), self._most_rows))
+        # Where hands are needed one row shows whether they have been at work.
+        probe = min(len(rows), 1) if self.blocked else 0
+        parts = deque([rows[:probe]] * bool(probe) + _cut(rows[probe:], self._most_rows))
+        found = False
         while parts:
             part = parts.popleft()
-            what, why = meaning(answer := await self._post(part))
-            if what in ("refused", "too_large"):
-                if what == "too_large":
-                    self._most_rows = max(1, len(part) // 2)
-                if len(part) == 1:
-                    verdicts[part[0].index] = Verdict("reject", why)
-                else:
-                    parts.extendleft((part[len(part) // 2 :], part[: len(part) // 2]))
-            elif what == "stored":
+            what, why = await self._answered(part)
+            if what == "stored":
                 verdicts.update((row.index, ACCEPT) for row in part)
                 # Room again, slowly: a front server's limit may have been lifted.
                 self._most_rows = min(_MOST_ROWS, self._most_rows + 1)
+            elif what == "refused" and not found:
+                # Where one more is at fault all may be, as behind an outage longer than the retention: then by halves.
+                found = True
+                rest = await self._find(list(part), why, verdicts)
+                if rest:
+                    after = parts.popleft() if parts else []
+                    size = _MOST_TOGETHER if self._most_rows == _MOST_ROWS else self._most_rows
+                    parts.extendleft(reversed(_cut([*rest, *after], size)))
+            elif len(part) == 1:
+                verdicts[part[0].index] = Verdict("reject", why)
             else:
-                self._pause(answer.retry_after_s if what == "later" else self._pause_s)
-                raise SinkError(why)
+                parts.extendleft((part[len(part) // 2 :], part[: len(part) // 2]))
+
+    async def _find(self, part: list[_Row], why: str, verdicts: dict[int, Verdict]) -> list[_Row]:
+        """The row at fault in a part that was refused, as a verdict; the rows of which nothing is known yet.
+
+        One post a halving: where the first half is stored the second has the fault. So one bad line among 4096 takes
+        12 posts, and what is left of the others one more.
+        """
+        unknown: list[_Row] = []
+        while len(part) > 1:
+            half, other = part[: len(part) // 2], part[len(part) // 2 :]
+            what, words = await self._answered(half)
+            if what == "stored":
+                verdicts.update((row.index, ACCEPT) for row in half)
+                part = other
+            else:
+                part, why, unknown = half, words, other + unknown
+        verdicts[part[0].index] = Verdict("reject", why)
+        return unknown
+
+    async def _answered(self, part: Sequence[_Row]) -> tuple[Meaning, str]:
+        """``stored``, ``refused`` or ``too_large``, and why. SinkError where nothing more is to be sent now."""
+        what, why = meaning(answer := await self._post(part))
+        if what in ("stored", "refused", "blocked"):
+            self.blocked = why if what == "blocked" else ""
+        if what == "too_large":
+            self._most_rows = max(1, len(part) // 2)
+        if what in ("later", "blocked"):
+            self._pause(answer.retry_after_s if what == "later" else self._pause_s)
+            raise SinkError(why)
+        return what, why
 
     async def _post(self, part: Sequence[_Row]) -> Answer:
         body = b"\n".join(row.body for row in part)
@@ -203,6 +247,8 @@ class InfluxSink:
             return Answer(error.status, words, retry_after_s(error.headers or {}))
         except UnicodeDecodeError:
             return Answer(0, "the answer is not UTF-8: a proxy answers there, not InfluxDB; check url")
+        except OverflowError:  # of urllib3: a chunk longer than memory could be
+            return Answer(0, "the answer is not HTTP: something else answers there, not InfluxDB; check url")
         except (HTTPError, OSError) as error:  # a SinkError, too: certificates that cannot be used
             return Answer(0, explain(error))
         return Answer(status)
@@ -211,12 +257,14 @@ class InfluxSink:
         # Imported by the first post, in its thread: 200 ms and 15 MB that only this sink needs.
         from influxdb_client.client.influxdb_client import InfluxDBClient
 
+        if self._token.changed:
+            self._disconnect()
         if self._client is None:
-            site = self._site
+            site, token = self._site, self._token.fresh()
             secure = site.url.startswith("https:")
             self._client = InfluxDBClient(
                 site.url,
-                token=site.token.value if site.token else "",
+                token=token.value if token else "",
                 timeout=(round(_CONNECT_S * 1000), round(self._timeout_s * 1000)),
                 ssl_context=client_context(site.ca_file, site.cert_file, site.key_file) if secure else None,
             )
@@ -241,6 +289,10 @@ def _settled(info: MeterInfo, verdict: Verdict | None) -> bool:
     if verdict is not None and verdict != ACCEPT:
         log.warning("influxdb.info_refused meter=%s: %s", info.meter, verdict.reason)
     return verdict is not None
+
+
+def _cut(rows: Sequence[_Row], size: int) -> list[Sequence[_Row]]:
+    return [rows[at : at + size] for at in range(0, len(rows), size)]
 
 
 async def _in_thread(work: Callable[[], Answer]) -> Answer:

@@ -7,36 +7,33 @@ is accepted only by its PUBACK. Nothing is ever subscribed to.
 import asyncio
 import logging
 import random
-import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Never
-
-import aiomqtt
-from aiomqtt.exceptions import MqttConnectError
-from paho.mqtt.reasoncodes import ReasonCode
+from typing import Never
 
 from agent.errors import SinkError
 from agent.journal.entries import Entry
+from agent.publish.credential import Credential
 from agent.publish.forwarder import Verdict, backoff_s
-from agent.publish.mqtt_packets import PUBLISH, Inlet, Unacknowledged
-from agent.publish.mqtt_rules import REFUSALS, Timing, encode, essence, judge
-from agent.publish.tls import client_context, explain
+from agent.publish.mqtt_connection import Connection, LostError, NotLetInError, connected
+from agent.publish.mqtt_rules import (
+    IDENTIFIER_IN_USE,
+    REFUSALS,
+    UNAUTHORISED,
+    Timing,
+    encode,
+    essence,
+    judge,
+)
 from agent.publish.topics import GatewayState, Message, Session, no_status_message, state_message, status_message
 from agent.records import MeterStatus
 from agent.site import MqttSite
 
 log = logging.getLogger(__name__)
 
-_UNSPECIFIED = 0x80
 # So many short connections in a row look like two clients with one id that throw each other out.
 _CONTESTED = 3
-# Messages that may wait for their PUBACK: entries and statuses together no more than any broker in the field takes.
-# MQTT 5.0, 3.2.2.3.3: a broker may take fewer, and ends a connection that sends more; mosquitto says 20.
-_FLIGHT = 50
-_FLIGHT_V5 = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +48,8 @@ class StatusFeed:
 class MqttSink:
     """Publishes one gateway. `run` is a task of its own; `send` and `rest` are what the forwarder calls.
 
-    protocol: 3.1.1 is what every broker in the field speaks. With 5 a broker can say that it refuses a message;
-    with 3.1.1 it acknowledges and drops what its access list forbids.
+    3.1.1 is what every broker in the field speaks. With 5 a broker can say that it refuses a message; with 3.1.1 it
+    acknowledges and drops what its access list forbids.
     """
 
     def __init__(
@@ -63,15 +60,17 @@ class MqttSink:
         timing: Timing | None = None,
         *,
         share: Callable[[], float] = random.random,
-        protocol: aiomqtt.ProtocolVersion = aiomqtt.ProtocolVersion.V311,
     ) -> None:
         self._site = site
+        self._password = Credential(site.password, site.password_file)
         self._session = session
         self._feed = feed
         self._timing = timing or Timing()
         self._share = share
-        self._protocol = protocol
-        self._connection: _Connection | None = None
+        self._tries: dict[int, int] = {}  # how often an entry failed for no clear reason, by seq
+        self._contested = self._denied = ""
+        self._shut_out: str | None = None
+        self._connection: Connection | None = None
         self._since_s: float | None = None
         self._up = asyncio.Event()
         self.trouble = "not connected yet"
@@ -91,9 +90,28 @@ class MqttSink:
             lasted = up_s is not None and up_s >= self._timing.stable_s
             failures = 1 if lasted else failures + 1
             short = 0 if lasted or up_s is None else short + 1
-            if short == _CONTESTED:
-                log.warning("mqtt.contested client_id=%s seems to be used by another client", self._site.client_id)
-            await asyncio.sleep(max(pause_s, backoff_s(failures, self._share())))
+            self._contested = self._contest(short)
+            pause_s = self._timing.refused_s if self._contested else pause_s
+            await self._pause(max(pause_s, backoff_s(failures, self._share())))
+
+    @property
+    def blocked(self) -> str | None:
+        """Why only hands can help; empty while they are not needed, None before the first answer."""
+        return self._contested or self._denied or self._shut_out
+
+    def _contest(self, short: int) -> str:
+        """short: so many short connections in a row."""
+        if short < _CONTESTED:
+            return ""
+        if short == _CONTESTED:
+            log.warning("mqtt.contested client_id=%s seems to be used by another client", self._site.client_id)
+        return f"another client throws us out again and again: is {self._site.client_id} the id of two gateways?"
+
+    async def _pause(self, seconds: float) -> None:
+        """Between two attempts; a password that was renewed ends it."""
+        until_s = _now_s() + seconds
+        while (left_s := until_s - _now_s()) > 0 and not self._password.changed:  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(min(left_s, 1.0))
 
     async def send(self, entries: Sequence[Entry]) -> list[Verdict]:
         """Publish entries in order; accepted is what the broker acknowledged. SinkError if not connected."""
@@ -104,15 +122,31 @@ class MqttSink:
                     await self._tried.wait()
         if self._connection is None:
             raise SinkError(self.trouble)
-        encoded = [encode(self._site.prefix, entry) for entry in entries]
+        encoded = [encode(self._site.prefix, entry, self._session.id) for entry in entries]
         messages = [item for item in encoded if isinstance(item, Message)]
         codes = iter(await self._connection.publish(messages))
-        return [item if isinstance(item, Verdict) else judge(item, next(codes)) for item in encoded]
+        judged = zip(entries, encoded, strict=True)
+        return [item if isinstance(item, Verdict) else self._judge(entry, item, next(codes)) for entry, item in judged]
+
+    def _judge(self, entry: Entry, message: Message, code: int | None) -> Verdict:
+        if not code:  # the ordinary course, thousands a second
+            self._tries.pop(entry.seq, None)
+            self._denied = self._denied if code is None else ""
+            return judge(message, code)
+        tries = self._tries[entry.seq] = self._tries.get(entry.seq, 0) + 1
+        verdict = judge(message, code, tries)
+        if verdict.action != "keep":
+            del self._tries[entry.seq]
+        elif code == UNAUTHORISED:
+            self._denied = verdict.reason
+        elif code == IDENTIFIER_IN_USE and self._connection is not None:
+            self._connection.end("the broker holds a packet identifier for used that is not")
+        return verdict
 
     async def rest(self, seconds: float) -> None:
         """The forwarder's pause between attempts: over at once when the broker is back."""
         if self.connected:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(max(seconds, self._timing.refused_s) if self._denied else seconds)
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -120,61 +154,22 @@ class MqttSink:
 
     async def _once(self) -> float:
         """One connection from CONNECT to its end. Returns how long to pause at least."""
-        diary = _Diary()
         try:
-            async with self._open(diary) as connection:
+            async with connected(
+                self._site, self._password.fresh(), self._state("offline"), self._timing
+            ) as connection:
                 await self._serve(connection)
-                self._note("mqtt.lost", diary.explain(connection.over.result()))
-        except MqttConnectError as error:
-            return self._refused(error.rc)
-        except aiomqtt.MqttError as error:
-            self._note("mqtt.lost", diary.explain(str(error)))
+                self._note("mqtt.lost", connection.why())
+        except NotLetInError as error:
+            return self._refused(error)
+        except LostError as error:
+            self._note("mqtt.lost", str(error))
         except SinkError as error:
             self._note("mqtt.refused", str(error))
             return self._timing.refused_s
         return 0.0
 
-    @asynccontextmanager
-    async def _open(self, diary: "_Diary") -> "AsyncIterator[_Connection]":
-        client = self._client(diary)
-        try:
-            await _whole(client.__aenter__(), self._timing.goodbye_s)
-            connection = _Connection(client, self._timing.puback_s, v5=self._protocol is aiomqtt.ProtocolVersion.V5)
-            try:
-                yield connection
-            finally:
-                await connection.close(self._timing.goodbye_s)
-        finally:
-            # aiomqtt keeps the socket of a failed attempt open until paho's keep-alive comes across it.
-            client._client._sock_close()
-
-    def _client(self, diary: "_Diary") -> aiomqtt.Client:
-        site, timing = self._site, self._timing
-        will = self._state("offline")
-        client = aiomqtt.Client(
-            site.host,
-            site.port,
-            username=site.username,
-            password=None if site.password is None else site.password.value,
-            identifier=site.client_id,
-            # Made anew for each connection, so that renewed certificates are taken without a restart.
-            tls_context=client_context(site.ca_file, site.cert_file, site.key_file) if site.tls else None,
-            will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True),
-            timeout=timing.open_s,
-            keepalive=timing.alive_s,
-            protocol=self._protocol,
-            logger=diary,
-            socket_options=[
-                # The kernel gives up on a silent network, too, not only on a silent broker.
-                (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timing.alive_s * 1000),
-                # Without it the second message of a window waits 40 ms for the broker's delayed ACK of the first.
-                (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-            ],
-        )
-        client._client.connect_timeout = timing.open_s
-        return client
-
-    async def _serve(self, connection: "_Connection") -> None:
+    async def _serve(self, connection: Connection) -> None:
         """State and statuses first, then open for entries. Returns when the connection is over."""
         try:
             await self._publish_statuses(connection)
@@ -185,7 +180,7 @@ class MqttSink:
             self._connection = None
             self._up.clear()
 
-    async def _publish_statuses(self, connection: "_Connection") -> None:
+    async def _publish_statuses(self, connection: Connection) -> None:
         """What is retained: at first and every `refresh_s` all of it, in between the statuses that changed."""
         shown: dict[str, MeterStatus] = {}
         refresh_at_s = _now_s()
@@ -208,10 +203,11 @@ class MqttSink:
             self._opened(connection)
             await connection.wait(self._feed.changed, refresh_at_s - _now_s())
 
-    def _opened(self, connection: "_Connection") -> None:
+    def _opened(self, connection: Connection) -> None:
         if self._connection is None and not connection.over.done():
             self._connection = connection
             self._since_s = _now_s()
+            self._shut_out = ""
             self._up.set()
             self._tried.set()
             self.trouble = ""
@@ -221,12 +217,12 @@ class MqttSink:
         """How long the connection of this attempt was open for entries; None if it never was."""
         return None if self._since_s is None else _now_s() - self._since_s
 
-    def _refused(self, code: int | ReasonCode | None) -> float:
-        value = code.value if isinstance(code, ReasonCode) else code
-        if value in REFUSALS:
-            self._note("mqtt.refused", REFUSALS[value])
+    def _refused(self, error: NotLetInError) -> float:
+        if error.code in REFUSALS:
+            self._shut_out = REFUSALS[error.code]
+            self._note("mqtt.refused", self._shut_out)
             return self._timing.refused_s
-        self._note("mqtt.lost", f"the broker does not let us in now: {code}")
+        self._note("mqtt.lost", f"the broker does not let us in now: {error}")
         return 0.0
 
     def _note(self, event: str, why: str) -> None:
@@ -238,107 +234,6 @@ class MqttSink:
 
     def _state(self, state: GatewayState) -> Message:
         return state_message(self._site.prefix, state, self._session)
-
-
-class _Connection:
-    """What is published on one connection, and what came back.
-
-    aiomqtt and paho open it, keep it alive and end it. Messages go out as packets of our own, many in one piece, and
-    are awaited together; their PUBACKs are taken out of what paho reads (see `mqtt_packets`).
-    """
-
-    def __init__(self, client: aiomqtt.Client, puback_s: float, *, v5: bool) -> None:
-        self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._client = client
-        self._puback_s = puback_s
-        self._flight = _FLIGHT_V5 if v5 else _FLIGHT
-        self._unacknowledged = Unacknowledged(v5=v5)
-        if client._client._sock is not None:
-            client._client._sock = Inlet(client._client._sock, self._unacknowledged.acknowledged)
-        self._watcher = asyncio.create_task(self._watch(), name="mqtt:watch")
-
-    async def publish(self, messages: Sequence[Message], deadline_s: float | None = None) -> list[int | None]:
-        """The PUBACK reason code of each message (0 with 3.1.1), None for those that were not acknowledged."""
-        codes: list[int | None] = []
-        while len(codes) < len(messages) and None not in codes:
-            codes += await self._fly(messages[len(codes) : len(codes) + self._flight], deadline_s or self._puback_s)
-        return codes + [None] * (len(messages) - len(codes))
-
-    async def _fly(self, messages: Sequence[Message], within_s: float) -> list[int | None]:
-        full: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        flight, packets = self._unacknowledged.take_off(messages, partial(_settle, full))
-        self._client._client._packet_queue(PUBLISH, packets, 0, 1)
-        await asyncio.wait((full, self.over), timeout=within_s, return_when="FIRST_COMPLETED")
-        if flight.missing:
-            self._end(f"no acknowledgement within {within_s:g} s")
-        return flight.codes
-
-    async def wait(self, changed: asyncio.Event, timeout_s: float) -> None:
-        """Until something changed, time is up or the connection is over."""
-        waiting = asyncio.create_task(changed.wait())
-        try:
-            await asyncio.wait((waiting, self.over), timeout=timeout_s, return_when="FIRST_COMPLETED")
-        finally:
-            waiting.cancel()
-
-    async def close(self, within_s: float) -> None:
-        self._watcher.cancel()
-        with suppress(aiomqtt.MqttError, TimeoutError):
-            async with asyncio.timeout(within_s):
-                await self._client.__aexit__(None, None, None)
-
-    async def _watch(self) -> None:
-        """Nothing ever arrives: iterating is how aiomqtt tells that the connection is gone."""
-        try:
-            async for _ in self._client.messages:
-                pass
-        except aiomqtt.MqttError as error:
-            self._end(_how_it_ended(error.__cause__))
-
-    def _end(self, why: str) -> None:
-        if not self.over.done():
-            self.over.set_result(why)
-
-
-def _settle(full: asyncio.Future[None]) -> None:
-    if not full.done():
-        full.set_result(None)
-
-
-class _Diary(logging.Logger):
-    """paho's log of one connection. Its last line is kept: with TLS 1.3 a refused client certificate is told there
-    and nowhere else."""
-
-    def __init__(self) -> None:
-        super().__init__("paho", logging.WARNING)
-        self.last = ""
-
-    def handle(self, record: logging.LogRecord) -> None:
-        self.last = record.getMessage()
-
-    def explain(self, error: str) -> str:
-        return explain("; ".join(filter(None, (error, self.last))))
-
-
-async def _whole(opening: Coroutine[Any, Any, object], patience_s: float) -> None:
-    """aiomqtt connects in a thread that nobody can stop: a cancellation waits a little for its end, so that the
-    socket it opens is there to be closed."""
-    task = asyncio.ensure_future(opening)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        done, _ = await asyncio.wait((task,), timeout=patience_s)
-        for ended in done:
-            ended.exception()
-        raise
-
-
-def _how_it_ended(cause: BaseException | None) -> str:
-    code = cause.rc if isinstance(cause, aiomqtt.MqttCodeError) else None
-    # What paho says of every connection that simply ends; MQTT 5 brokers may give a better reason.
-    if isinstance(code, ReasonCode) and code.value == _UNSPECIFIED:
-        return "the broker hung up, or the network did"
-    return str(cause)
 
 
 def _now_s() -> float:

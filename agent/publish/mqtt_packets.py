@@ -19,6 +19,8 @@ PUBACK = 0x40
 # MQTT 3.1.1, 2.2.3: a remaining length has four bytes at most.
 _LENGTH_BYTES = 4
 _AT_ONCE_BYTES = 65536
+# Who subscribes to nothing is told nothing long.
+LONGEST_PACKET = 256 * 1024
 
 
 class Carrier(Protocol):
@@ -89,23 +91,42 @@ class Unacknowledged:
 
 class Inlet:
     """A socket as paho reads it, without the PUBACKs: those go to `acknowledged`, with their packet identifier and
-    reason code (0 with 3.1.1). Every other packet reaches paho whole, and so does what is no packet."""
+    reason code (0 with 3.1.1). Every other packet reaches paho whole, and so does what is no packet. A packet longer
+    than `LONGEST_PACKET` is the end of the connection, and `refused` hears why. `after` is called whenever bytes came.
+    """
 
-    def __init__(self, carrier: Carrier, acknowledged: Callable[[int, int], object]) -> None:
+    def __init__(
+        self,
+        carrier: Carrier,
+        acknowledged: Callable[[int, int], object] = lambda _mid, _code: None,
+        refused: Callable[[str], object] = lambda _why: None,
+        after: Callable[[], object] = lambda: None,
+    ) -> None:
         self._carrier = carrier
+        self._after = after
+        self._refused = refused
+        self._over = False
         self._acknowledged = acknowledged
         self._begun = b""  # of a packet that is not whole yet
         self._others = b""
         self.send, self.close = carrier.send, carrier.close
         self.fileno, self.setblocking = carrier.fileno, carrier.setblocking
 
+    def listen(self, acknowledged: Callable[[int, int], object], refused: Callable[[str], object]) -> None:
+        """From now on these hear."""
+        self._acknowledged, self._refused = acknowledged, refused
+
     def recv(self, buffer_size: int) -> bytes:
         """BlockingIOError where nothing came but acknowledgements; b"" where the broker hung up."""
+        if self._over:
+            return b""
         if not self._others:
             came = self._carrier.recv(_AT_ONCE_BYTES)
             if not came:
                 return b""
-            self._sort(self._begun + came)
+            self._after()
+            if not self._sort(self._begun + came):
+                return b""
             if not self._others:
                 raise BlockingIOError
         taken, self._others = self._others[:buffer_size], self._others[buffer_size:]
@@ -116,10 +137,14 @@ class Inlet:
         within = getattr(self._carrier, "pending", None)
         return len(self._others) or (0 if within is None else within())
 
-    def _sort(self, data: bytes) -> None:
+    def _sort(self, data: bytes) -> bool:
+        """False: the connection is over."""
         at, end = 0, len(data)
         while at < end:
             body, after = _span(data, at)
+            if after - at > LONGEST_PACKET:
+                self._give_up(after - at)
+                return False
             if after > end:
                 break
             if data[at] == PUBACK and after >= body + 2:
@@ -129,6 +154,11 @@ class Inlet:
                 self._others += data[at:after]
             at = after
         self._begun = data[at:]
+        return True
+
+    def _give_up(self, length: int) -> None:
+        self._over, self._begun, self._others = True, b"", b""
+        self._refused(f"the broker sends a packet of {length} bytes; we subscribe to nothing; is it a broker?")
 
 
 def _span(data: bytes, at: int) -> tuple[int, int]:

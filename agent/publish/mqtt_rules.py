@@ -4,7 +4,14 @@ from dataclasses import dataclass, replace
 
 from agent.journal.entries import Entry
 from agent.publish.forwarder import ACCEPT, Verdict
-from agent.publish.topics import Message, event_message, incident_message, reading_message, trace_message
+from agent.publish.topics import (
+    Message,
+    event_message,
+    gap_message,
+    incident_message,
+    reading_message,
+    trace_message,
+)
 from agent.records import Event, Incident, MeterStatus, Reading, Trace
 
 # CONNACK codes that another attempt in a second will not change.
@@ -19,7 +26,11 @@ REFUSALS = {
 }
 # PUBACK codes of MQTT 5.0, section 3.4.2.1; 3.1.1 has none. From 0x80 on the broker does not have the message.
 _FAILURE = 0x80
-_UNAUTHORISED = 0x87
+UNAUTHORISED = 0x87
+IDENTIFIER_IN_USE = 0x91
+# What may pass by itself: unspecified, implementation specific. A message that fails so often is at fault itself.
+_UNCLEAR = frozenset({0x80, 0x83})
+UNCLEAR_TRIES = 5
 # These condemn the message, not the moment: topic name invalid, packet too large, payload format invalid.
 _CONDEMNED = frozenset({0x90, 0x95, 0x99})
 
@@ -30,7 +41,7 @@ class Timing:
 
     open_s:    for the TCP connection, for the TLS handshake and for CONNACK, each
     puback_s:  a window of messages that is not acknowledged by then means a dead connection
-    alive_s:   keep-alive: we notice a frozen broker after at most twice of it, a broker our loss after one and a half
+    alive_s:   keep-alive: after one and a half of it at most we notice a frozen broker, and a broker our loss
     refresh_s: how often all that is retained is said again
     refused_s: pause after a refusal that only hands can change
     stable_s:  a connection that lasted so long was a good one: the back-off starts anew
@@ -46,34 +57,53 @@ class Timing:
     goodbye_s: float = 2.0
 
 
-def encode(prefix: str, entry: Entry) -> Message | Verdict:
-    """The message of an entry, or the verdict on one that has none."""
+def encode(prefix: str, entry: Entry, session: str = "") -> Message | Verdict:
+    """The message of an entry, or the verdict on one that makes none. session: of the run that sends it."""
     try:
         match entry.record:
             case Reading() as reading:
                 return reading_message(prefix, reading, entry.text(reading))
             case Event() as event:
-                return event_message(prefix, event)
+                return event_message(prefix, event, session, durable=entry.durable)
             case Incident() as incident:
-                return incident_message(prefix, incident)
+                return incident_message(prefix, incident, session, durable=entry.durable)
             case Trace() as trace:
                 return trace_message(prefix, trace)
+            case gap:
+                return gap_message(prefix, gap, session)
     except ValueError as error:
         return Verdict("reject", f"cannot be written as JSON: {error}")
-    return ACCEPT  # a gap: there is no topic for it
 
 
-def judge(message: Message, code: int | None) -> Verdict:
-    """code: the PUBACK's reason (0 with 3.1.1), None if there was no PUBACK."""
+def judge(message: Message, code: int | None, tries: int = 1) -> Verdict:
+    """code: the PUBACK's reason (0 with 3.1.1), None if there was no PUBACK; tries: how often it failed, with this one.
+
+    | reason                                    | what becomes of the message      | and then                       |
+    |-------------------------------------------|----------------------------------|--------------------------------|
+    | below 0x80                                | accepted                         |                                |
+    | 0x80 unspecified, 0x83 implementation     | kept, after five times refused   | back-off                       |
+    | 0x87 not authorised                       | kept                             | a pause, `sink_blocked`        |
+    | 0x90 topic, 0x95 too large, 0x99 payload  | refused for good                 |                                |
+    | 0x91 identifier in use                    | kept                             | a new connection               |
+    | 0x97 quota, and any other                 | kept                             | back-off                       |
+    """
     if code is None:
         return Verdict("keep", "the connection ended before the broker acknowledged")
     if code < _FAILURE:
         return ACCEPT
     if code in _CONDEMNED:
         return Verdict("reject", f"the broker refuses the message itself (reason 0x{code:02x})")
-    if code == _UNAUTHORISED:
+    if code in _UNCLEAR and tries >= UNCLEAR_TRIES:
+        return Verdict("reject", f"the broker refused it {tries} times (reason 0x{code:02x})")
+    if code == UNAUTHORISED:
         return Verdict("keep", f"the broker does not allow us to write {message.topic}; extend its access list")
     return Verdict("keep", f"the broker could not take it (reason 0x{code:02x})")
+
+
+def ping_s(alive_s: int) -> float:
+    """After how long a silence to ask the broker whether it is there. As long again for its answer, and the second that
+    paho looks late for each, are one and a half keep-alives together."""
+    return max(alive_s / 2, (1.5 * alive_s - 2) / 2)
 
 
 def essence(status: MeterStatus) -> MeterStatus:

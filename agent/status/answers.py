@@ -8,6 +8,7 @@ from agent import wire
 from agent.clock import rfc3339
 from agent.overview import floors
 from agent.records import Mode
+from agent.status.journal_answers import journal_answers
 from agent.status.socket import Answer
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def answers(app: "App") -> dict[str, Answer]:
             "site": app.site.name,
             "gateway": app.site.gateway,
             "time": rfc3339(app.clock.wall_us()),
-            "clock": asdict(app.clock.state),
+            "clock": _clock(app),
             "meters": [
                 {**wire.status_to_json(each), "floor": list(floor[each.meter])} for each in app.board.statuses()
             ],
@@ -70,15 +71,25 @@ def answers(app: "App") -> dict[str, Answer]:
         stats = await app.journal.stats()
         return wire.traced_event_to_json(event, await app.journal.traces(event), stats.traces_evicted)
 
-    async def journal(_: Mapping[str, Any]) -> object:
-        return asdict(await app.journal.stats())
-
     async def mode(question: Mapping[str, Any]) -> object:
         return _mode(app, question)
 
     return {
-        "status": status, "readings": readings, "events": events, "trace": trace, "journal": journal, "mode": mode,
+        "status": status, "readings": readings, "events": events, "trace": trace, "mode": mode,
+        **journal_answers(app),
     }  # fmt: skip
+
+
+def _clock(app: "App") -> dict[str, object]:
+    """The wall clock: by whom, how well, since when; why databases wait for it."""
+    clock = app.clock
+    return asdict(clock.state) | {
+        "source": clock.source_name,
+        "since": rfc3339(clock.wall_us(clock.since_boot_us)),
+        "guess": clock.guess,
+        "waits": app.times.waits() or "",
+        "suspended_s": clock.suspended_us / 1e6,
+    }
 
 
 def _supply(app: "App") -> dict[str, object] | None:

@@ -186,7 +186,7 @@ def test_it_draws_the_network(lamplighter: CommandLine, networked: Path) -> None
     done = lamplighter("check", networked)
     assert done.code == 0
     assert done.out.endswith(TREE)
-    assert "mains: ups@127.0.0.1:3493, from node tx-17\ncalendar: none\n" in done.out
+    assert "mains: ups@127.0.0.1:3493, from node tx-17\ncalendar: none\njournal: 512 MiB, room for " in done.out
 
 
 def test_the_network_is_there_for_programs(lamplighter: CommandLine, networked: Path) -> None:
@@ -242,3 +242,14 @@ def test_live_asks_for_the_gateways_own_supply(
     assert (asked["server"], asked["address"]) == ("mains", str(site_file.parent))
     assert asked["trouble"].endswith(trouble)
     assert bool(asked["trouble"]) is bool(trouble)
+
+
+def test_it_says_how_many_hours_of_readings_the_journal_holds(lamplighter: CommandLine, site_file: Path) -> None:
+    table = '[journal]\ncap = "64 MiB"\nkeep = "30d"\n'
+    site_file.write_text(site_file.read_text(encoding="utf-8") + table, encoding="utf-8")
+    journal = json.loads(lamplighter("check", site_file, "--json").out)["journal"]
+    assert (journal["cap_mib"], journal["keep_h"]) == (64, 720)
+    # 0.725 of the file is for readings, of 64 bytes each.
+    assert journal["holds_h"] == round(0.725 * (64 << 20) / 64 / journal["readings_hz"] / 3600)
+    words = f"journal: 64 MiB, room for {journal['holds_h']} h of readings at {journal['readings_hz']:g} a second"
+    assert f"{words}; none older than 720 h is kept\n" in lamplighter("check", site_file).out

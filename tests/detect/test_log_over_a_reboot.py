@@ -34,7 +34,9 @@ class Gateway(Rig):
         self._next_look_us = self._next_log_us = self.now_us
         self.wrong_us = round((wall_s - MORNING_S) * SECOND)
         self.source = Source(state)
-        self.clock = Clock(lambda: self.now_us, lambda: WALL + self.now_us + self.wrong_us, self.source, boot="day")
+        self.clock = Clock(
+            lambda: self.now_us, lambda: WALL + self.now_us + self.wrong_us, self.source, boot="day", trusted=True
+        )
         self.log = MeterLog(COUNTERS, RULES, lives_on_it=False, made_by="a")
         self.book = Book(FACTS, self.clock, id_maker("gw", "e2"))
         window = Window("m", U, KEYS, frozenset(KEYS), 10 * SECOND)
@@ -62,7 +64,7 @@ FACTS = MeterFacts(meter="m", rules=RULES, config="c", latches=True)
 
 def evening(state: ClockState = UNKNOWN) -> Rig:
     night = Rig(World([SAG]))
-    night.clock._source = Source(state)
+    night.clock.source = Source(state)
     night.clock.tick()
     night.until(STOP_S)
     night.pipeline.stop()

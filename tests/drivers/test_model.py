@@ -370,3 +370,10 @@ def test_a_broken_scale_gets_one_line_too(old: str, new: str, words: list[str]) 
 def test_without_any_scale_nothing_can_be_scaled_by_one() -> None:
     with pytest.raises(ModelError, match=r"found \['PT'\]; allowed: none"):
         parse_model(GOOD.replace('unit = "V" },', 'unit = "V", scaled_by = ["PT"] },'), "m.toml")
+
+
+def test_a_list_where_a_name_is_wanted_is_said() -> None:
+    """`scaled_by` is looked up among what is hashed."""
+    refused = broken(FREQUENCY, FREQUENCY.replace(", unit", ", scaled_by = [[1]], unit"))
+    assert "scaled_by" in refused
+    assert "found [[1]]" in refused

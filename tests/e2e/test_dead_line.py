@@ -32,7 +32,7 @@ def test_in_the_log_the_journal_and_the_status_it_is_one_event(site: Path) -> No
             meters = json.loads(command("status", site, "--json").stdout)["meters"]
             return [meter["comms"] for meter in meters] == ["lost"] * METERS
 
-        eventually("the line's event", lambda: "event.open" in running.log)
+        eventually("the line's event", lambda: "event.open" in running.log, 60)
         eventually("every meter is lost", all_lost)
         assert running.stop()[0] == 0
         assert running.log.count("event.") == 1

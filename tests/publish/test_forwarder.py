@@ -142,6 +142,20 @@ async def test_failure_and_recovery_are_logged_once_each(caplog: pytest.LogCaptu
     ]
 
 
+async def test_a_window_with_nothing_to_send_is_no_recovery(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    log, progress = Log(1), Progress()
+
+    async def evicted(_seconds: float) -> None:
+        log.evicted.add(1)
+
+    server = Server(SinkError("connection refused"))
+    with pytest.raises(DrainedError):
+        await forward(log, "mqtt", server.send, progress=progress, sleep=evicted, share=lambda: 1.0)
+    assert [record.getMessage() for record in caplog.records] == ["sink.failing sink=mqtt error=connection refused"]
+    assert (progress.error, progress.failures) == ("connection refused", 1)
+
+
 async def test_after_an_outage_news_goes_first_and_the_backlog_in_windows_between() -> None:
     log, server = Log(LIVE_LAG + 1), Server(SinkError("down"))
 

@@ -41,6 +41,8 @@ def test_a_refused_token_says_what_to_do() -> None:
         ("<html>\r\n<b>Bad\tGateway</b>", "<html> <b>Bad Gateway</b>"),
         ("[1]", "[1]"),
         ("", ""),
+        ('{"error":"\\ud800 \\u001b[2J\\u0000"}', "\ufffd \ufffd[2J\ufffd"),
+        ("[" * 100_000, "[" * 300),
     ],
 )
 def test_the_words_of_both_generations_and_of_a_page_are_found(body: str, words: str) -> None:
@@ -55,6 +57,7 @@ def test_the_words_of_both_generations_and_of_a_page_are_found(body: str, words:
         ({"Retry-After": "9" * 5000}, 900.0),
         ({"Retry-After": "-1"}, 0.0),
         ({"Retry-After": "soon"}, 0.0),
+        ({"Retry-After": "Mon, 23 Nov 99999999999 00:00:00 GMT", "Date": "Mon, 23 Nov 2026 00:00:00 GMT"}, 0.0),
         (
             {"Retry-After": "Mon, 23 Nov 2026 00:00:30 GMT", "Date": "Mon, 23 Nov 2026 00:00:00 GMT"},
             30.0,
@@ -68,3 +71,11 @@ def test_the_words_of_both_generations_and_of_a_page_are_found(body: str, words:
 )
 def test_retry_after_is_read_without_this_gateways_clock_and_capped(headers: dict[str, str], seconds: float) -> None:
     assert retry_after_s(headers) == seconds
+
+
+def test_whatever_a_server_says_is_one_short_line() -> None:
+    for status in (0, 400, 404, 413, 503):
+        _, why = meaning(Answer(status, "yes OK\r\nlog.forged sink=influxdb" + " and so on" * 1000))
+        assert "yes OK log.forged" in why
+        assert "\n" not in why
+        assert len(why) < 500

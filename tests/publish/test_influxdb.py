@@ -19,7 +19,7 @@ from agent.errors import SinkError
 from agent.publish.forwarder import Verdict
 from agent.publish.influxdb import InfluxSink
 from agent.publish.line_protocol import LineEncoder
-from agent.records import Gap, MeterInfo
+from agent.records import Gap, MeterInfo, Reading
 from agent.secret import Secret
 from agent.site import InfluxSite
 from agent.trace_rows import LOST, TraceSample, pack
@@ -392,3 +392,69 @@ async def test_a_stop_does_not_wait_for_a_silent_server() -> None:
 def test_the_client_library_is_not_imported_before_something_is_written() -> None:
     code = "import sys, agent.publish.influxdb; sys.exit('influxdb_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def _poison(database: Database) -> None:
+    """From now on a reading with a frequency is refused."""
+    line = b'reading,feeder=F12,gateway=gw-01,meter=tx1,site=dashi frequency="text" 1795392000000000000'
+    database.influx.write(line)
+
+
+def _bad(number: int) -> Reading:
+    return reading(number, values={"frequency": 50.0})
+
+
+async def test_one_poison_line_in_5000_takes_no_more_than_14_posts(database: Database) -> None:
+    _poison(database)
+    for place in (0, 2047, 4095, 4096, 4999, 2731):
+        posts = 0
+        batch = entries(*(_bad(n) if n == place else reading(n) for n in range(5000)))
+        async with sink_of(database.shim.url) as sink:
+            post = sink._post
+
+            async def counted(part: Any, post: Any = post) -> Any:
+                nonlocal posts
+                posts += 1
+                return await post(part)
+
+            sink._post = counted  # type: ignore[method-assign]
+            verdicts = await sink.send(batch)
+        assert [n for n, verdict in enumerate(verdicts) if verdict.action != "accept"] == [place]
+        assert verdicts[place].action == "reject"
+        assert "conflict" in verdicts[place].reason
+        assert posts <= 14, place
+    assert len(database.influx.query("SELECT voltage_l1 FROM reading WHERE voltage_l1 > 0")) == 5000
+
+
+async def test_two_poison_lines_are_both_found(database: Database) -> None:
+    _poison(database)
+    for places in ({0, 1}, {3, 60}, {98, 99}, {49, 50, 51}):
+        batch = entries(*(_bad(n) if n in places else reading(n) for n in range(100)))
+        async with sink_of(database.shim.url) as sink:
+            verdicts = await sink.send(batch)
+        assert {n for n, verdict in enumerate(verdicts) if verdict.action == "reject"} == places
+        assert {verdict.action for verdict in verdicts} == {"accept", "reject"}
+
+
+async def test_a_token_that_is_renewed_in_its_file_ends_the_pause(database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("canary-old")
+    file.chmod(0o600)
+    async with sink_of(database.shim.url, token=Secret("canary-old"), token_file=file, pause_s=30.0) as sink:
+        assert sink.blocked is None
+        assert actions(await sink.send(entries(reading(), reading(1)))) == ["keep", "keep"]
+        assert "token_file" in (sink.blocked or "")
+        file.write_text(TOKEN)
+        began = time.monotonic()
+        await sink.rest(0)
+        assert time.monotonic() - began < 2
+        assert actions(await sink.send(entries(reading(), reading(1)))) == ["accept", "accept"]
+        assert sink.blocked == ""
+
+
+async def test_where_every_line_is_refused_it_takes_two_posts_a_line(database: Database) -> None:
+    _poison(database)
+    async with sink_of(database.shim.url) as sink:
+        began = time.monotonic()
+        assert set(actions(await sink.send(entries(*(_bad(number) for number in range(100)))))) == {"reject"}
+    assert time.monotonic() - began < 5

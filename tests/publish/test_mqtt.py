@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import aiomqtt
 import certs
 import pytest
 import servers
@@ -271,7 +270,7 @@ async def test_with_mqtt_5_a_message_the_broker_forbids_is_kept(tmp_path: Path) 
     rights = tmp_path / "acl"
     rights.write_text(f"topic write {PREFIX}/state\ntopic write {PREFIX}/+/status\ntopic read #\n")
     with servers.mosquitto(tmp_path, extra=[f"acl_file {rights}"]) as server:
-        sink = make(site_of(server.port), protocol=aiomqtt.ProtocolVersion.V5)
+        sink = make(site_of(server.port, protocol="5"))
         async with running(sink):
             await until(lambda: sink.connected)
             (verdict,) = await sink.send(entries(reading()))
@@ -279,17 +278,56 @@ async def test_with_mqtt_5_a_message_the_broker_forbids_is_kept(tmp_path: Path) 
     assert f"{PREFIX}/tx1/reading" in verdict.reason
 
 
-@pytest.mark.parametrize("protocol", [aiomqtt.ProtocolVersion.V311, aiomqtt.ProtocolVersion.V5])
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 async def test_more_than_may_be_on_their_way_at_once_arrive_once_and_in_order(
-    broker: servers.Server, protocol: aiomqtt.ProtocolVersion
+    broker: servers.Server, protocol: str
 ) -> None:
-    async with observe(broker.port) as observer, running(make(site_of(broker.port), protocol=protocol)) as sink:
+    async with observe(broker.port) as observer, running(make(site_of(broker.port, protocol=protocol))) as sink:
         await until(lambda: sink.connected)
         verdicts = await sink.send(entries(*(reading(number) for number in range(230))))
         await observer.until(lambda seen: len(seen.bodies("/tx1/reading")) == 230)
     assert actions(verdicts) == ["accept"] * 230
     voltages = [body["values"]["voltage_l1"] for body in observer.bodies("/tx1/reading")]
     assert voltages == [230.0 + number for number in range(230)]
+
+
+async def test_a_right_that_is_missing_blocks_and_is_said(tmp_path: Path) -> None:
+    rights = tmp_path / "acl"
+    rights.write_text(f"topic write {PREFIX}/state\ntopic write {PREFIX}/+/status\ntopic read #\n")
+    with servers.mosquitto(tmp_path, extra=[f"acl_file {rights}"]) as server:
+        async with running(make(site_of(server.port, protocol="5"))) as sink:
+            assert sink.blocked is None
+            await until(lambda: sink.connected)
+            assert sink.blocked == ""
+            await sink.send(entries(reading()))
+            assert "access list" in (sink.blocked or "")
+            began = time.monotonic()
+            await sink.rest(0)
+            assert time.monotonic() - began >= QUICK.refused_s
+
+
+async def test_no_more_is_on_its_way_than_a_broker_wants_to_receive(tmp_path: Path) -> None:
+    with servers.mosquitto(tmp_path, extra=["max_inflight_messages 1"]) as server:
+        meters = Meters()
+        async with running(make(site_of(server.port, protocol="5"), meters)) as sink:
+            await until(lambda: sink.connected)
+            for number in range(5):
+                meters.change(status("tx1", supply="dead" if number % 2 else "live"))
+                assert actions(await sink.send(entries(*(reading(n) for n in range(20))))) == ["accept"] * 20
+        assert "exceeded" not in server.log_text().lower()
+
+
+async def test_a_renewed_password_lets_in_without_a_restart(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("wrong")
+    file.chmod(0o600)
+    with servers.mosquitto(tmp_path, password=("gw-01", "right")) as server:
+        site = site_of(server.port, username="gw-01", password=Secret("wrong"), password_file=file)
+        async with running(make(site, timing=replace(QUICK, refused_s=60.0))) as sink:
+            await until(lambda: bool(sink.blocked))
+            file.write_text("right")
+            await until(lambda: sink.connected)
+            assert sink.blocked == ""
 
 
 async def test_nothing_is_ever_subscribed_to(broker: servers.Server) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
@@ -146,3 +148,49 @@ def test_an_identifier_is_not_given_again_while_its_message_is_unacknowledged() 
     assert slow.codes == [None]
     flights.acknowledged(1, 0)
     assert (slow.codes, len(landed)) == ([0], 65536)
+
+
+def test_a_packet_that_nobody_asked_for_ends_the_connection_with_words() -> None:
+    told: list[str] = []
+    # MQTT 3.1.1, 2.2.3: PUBLISH of 256 MB less one.
+    wire = Wire([puback(1), b"\x30\xff\xff\xff\x7f" + b"x" * 1000, b"x" * 1000])
+    heard: list[int] = []
+    inlet = Inlet(wire, lambda mid, _code: heard.append(mid), told.append)
+    with pytest.raises(BlockingIOError):
+        inlet.recv(1)
+    assert inlet.recv(1) == b""
+    assert inlet.recv(1) == b""
+    assert (heard, len(wire.pieces)) == ([1], 1)
+    assert "268435460 bytes" in told[0]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=40),
+            st.sampled_from([puback(7), puback(65535, 0x97), PINGRESP, TAKEN_OVER, b"\x40\x00", b"\x40\x01\x07"]),
+            st.builds(lambda n: b"\x40" + n, st.binary(max_size=5)),
+        ),
+        max_size=12,
+    ),
+    st.integers(1, 64),
+)
+def test_no_stream_of_bytes_hurts_whoever_reads_it(pieces: list[bytes], size: int) -> None:
+    stream = b"".join(pieces)
+    cut = [stream[at : at + size] for at in range(0, len(stream), size)]
+    whole, parts = read_to_the_end([stream] if stream else []), read_to_the_end(cut)
+    assert whole[1] == parts[1]
+    assert len(whole[0]) <= len(stream)
+    if not (whole[2] or parts[2]):
+        assert whole[0].startswith(parts[0]) or parts[0].startswith(whole[0])
+
+
+def read_to_the_end(pieces: list[bytes]) -> tuple[bytes, list[tuple[int, int]], list[str]]:
+    wire, heard, told, words = Wire(list(pieces)), [], bytearray(), list[str]()
+    inlet = Inlet(wire, lambda mid, code: heard.append((mid, code)), words.append)
+    while (wire.pieces or inlet.pending()) and not words:
+        try:
+            told += inlet.recv(1)
+        except BlockingIOError:
+            continue
+    return bytes(told), heard, words

@@ -7,6 +7,7 @@ from agent.detect.ring import ROWS
 from agent.publish.topics import (
     Session,
     event_message,
+    gap_message,
     incident_message,
     reading_message,
     state_message,
@@ -14,6 +15,7 @@ from agent.publish.topics import (
     topic_prefix,
     trace_message,
 )
+from agent.records import Gap
 from agent.trace_rows import GOOD, TraceSample, pack
 
 PREFIX = topic_prefix("dashi", "gw-01")
@@ -73,6 +75,19 @@ def test_a_part_of_a_trace_goes_to_its_meter_and_says_where_it_belongs() -> None
     body = json.loads(message.payload)
     assert (body["event"], body["part"], body["of"]) == ("ev-1", 2, 2)
     assert body["values"] == {"voltage_l1": [92.25, 93.25, 94.25], "current_l1": [1.5, 1.5, 1.5]}
+
+
+def test_a_gap_says_how_much_was_dropped_unsent_and_why() -> None:
+    message = gap_message(PREFIX, Gap(10, 19, "evicted", MIDNIGHT_US), "s-1")
+    assert (message.topic, message.retain) == ("lamplighter/dashi/gw-01/gap", False)
+    assert json.loads(message.payload) == {
+        "seq_lo": 10,
+        "seq_hi": 19,
+        "dropped": 10,
+        "reason": "evicted",
+        "time": "2026-11-23T00:00:00.000000Z",
+        "session": "s-1",
+    }
 
 
 def test_no_message_is_longer_than_what_brokers_take() -> None:

@@ -15,7 +15,7 @@ ROOT = HERE.parent.parent
 
 
 def main(wanted: list[str]) -> int:
-    campaigns = {path.stem: path for path in sorted(HERE.glob("*_campaign.py"))}
+    campaigns = {path.stem: path for path in sorted(HERE.glob("*.py")) if path.stem != "run"}
     unknown = [name for name in wanted if name not in campaigns]
     if unknown:
         print(f"no campaign {', '.join(unknown)}; there are {', '.join(campaigns)}", file=sys.stderr)

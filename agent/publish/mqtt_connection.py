@@ -1,0 +1,250 @@
+"""One connection to a broker: opened, used and ended. The only file that knows aiomqtt and paho, whose privates it uses
+(`tests/publish/test_mqtt_privates.py` says which)."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any
+
+import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.reasoncodes import ReasonCode
+
+from agent.errors import SinkError
+from agent.publish.mqtt_packets import PUBLISH, Inlet, Unacknowledged
+from agent.publish.mqtt_rules import Timing, ping_s
+from agent.publish.tls import client_context, explain
+from agent.publish.topics import Message
+from agent.secret import Secret
+from agent.site import MqttSite
+
+_UNSPECIFIED = 0x80
+# Messages that may wait for their PUBACK, entries or statuses: both together no more than brokers in the field take.
+# MQTT 5.0, 3.2.2.3.3: a broker may take fewer, and ends a connection that sends more; mosquitto says 20.
+_FLIGHT = 50
+_PROTOCOLS = {"3.1.1": aiomqtt.ProtocolVersion.V311, "5": aiomqtt.ProtocolVersion.V5}
+
+
+class LostError(SinkError):
+    """The network, or a broker that hung up: another attempt may do."""
+
+
+class NotLetInError(SinkError):
+    """The broker refuses the connection. code: of CONNACK."""
+
+    def __init__(self, words: str, code: int | None) -> None:
+        super().__init__(words)
+        self.code = code
+
+
+@asynccontextmanager
+async def connected(
+    site: MqttSite, password: Secret | None, will: Message, timing: Timing
+) -> AsyncIterator["Connection"]:
+    """NotLetInError, LostError; SinkError where certificates cannot be used."""
+    diary = _Diary()
+    client = _client(site, password, will, timing, diary)
+    most = _many_may_fly(client)
+    v5 = site.protocol == "5"
+    gone = client._disconnected
+    try:
+        await _whole(client.__aenter__(), timing.goodbye_s)
+        if gone.done():  # with the very bytes that let us in; aiomqtt has forgotten it
+            raise LostError(diary.explain(_how_it_ended(gone.exception())))
+        paho: Any = client._client
+        paho._keepalive = ping_s(timing.alive_s)
+        connection = Connection(client, diary, timing.puback_s, most(), v5=v5)
+        try:
+            yield connection
+        finally:
+            await connection.close(timing.goodbye_s)
+    except MqttConnectError as error:
+        code = error.rc
+        raise NotLetInError(str(code), code.value if isinstance(code, ReasonCode) else code) from error
+    except aiomqtt.MqttError as error:
+        raise LostError(diary.explain(str(error))) from error
+    finally:
+        # aiomqtt keeps the socket of a failed attempt open until paho's keep-alive comes across it.
+        client._client._sock_close()
+
+
+def _client(site: MqttSite, password: Secret | None, will: Message, timing: Timing, diary: "_Diary") -> aiomqtt.Client:
+    client = aiomqtt.Client(
+        site.host,
+        site.port,
+        username=site.username,
+        password=None if password is None else password.value,
+        identifier=site.client_id,
+        # Made anew for each connection, so that renewed certificates are taken without a restart.
+        tls_context=client_context(site.ca_file, site.cert_file, site.key_file) if site.tls else None,
+        will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True),
+        timeout=timing.open_s,
+        keepalive=timing.alive_s,
+        protocol=_PROTOCOLS[site.protocol],
+        logger=diary,
+    )
+    paho: Any = client._client
+    paho.connect_timeout = timing.open_s
+    open_ = paho._create_socket
+
+    def opened() -> Inlet:
+        carrier = open_()
+        # aiomqtt's socket_options are for sockets only, which an inlet is not.
+        # The kernel gives up on a silent network, too, not only on a silent broker.
+        carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timing.alive_s * 1000)
+        # Without it the second message of a window waits 40 ms for the broker's delayed ACK of the first.
+        carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A broker without TCP_NODELAY holds back all PUBACKs but the first until our kernel has acknowledged that one,
+        # which it does 40 ms late: 230 messages a second where 20 may fly. The kernel forgets it: it is told each time.
+        eager = partial(carrier.setsockopt, socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        return Inlet(carrier, refused=diary.note, after=eager)
+
+    paho._create_socket = opened
+    paho.on_socket_register_write = _registering(paho)
+    return client
+
+
+def _registering(paho: Any) -> Callable[[Any, Any, Any], None]:
+    """aiomqtt's own hands the loop a descriptor for its next turn, in which it may be closed, or another's."""
+    loop = asyncio.get_running_loop()
+
+    def write() -> None:
+        # A broken connection is told by the reader, in aiomqtt's words.
+        with suppress(OSError):
+            paho.loop_write()
+
+    def register(_paho: Any, _userdata: Any, sock: Inlet) -> None:
+        loop.call_soon_threadsafe(lambda: loop.add_writer(sock.fileno(), write) if sock.fileno() >= 0 else None)
+
+    return register
+
+
+class Connection:
+    """What is published on one connection, and what came back.
+
+    aiomqtt and paho open it, keep it alive and end it. Messages go out as packets of our own, many in one piece, and
+    are awaited together; their PUBACKs are taken out of what paho reads (see `mqtt_packets`).
+    """
+
+    def __init__(self, client: aiomqtt.Client, diary: "_Diary", puback_s: float, most: int, *, v5: bool) -> None:
+        self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._client = client
+        self._diary = diary
+        self._puback_s = puback_s
+        # Entries and statuses may be on their way at the same time, half as many of each.
+        self._flight = max(1, most // 2)
+        self._runways = asyncio.Semaphore(min(2, most))
+        self._unacknowledged = Unacknowledged(v5=v5)
+        if isinstance(client._client._sock, Inlet):
+            client._client._sock.listen(self._unacknowledged.acknowledged, self.end)
+        self._watcher = asyncio.create_task(self._watch(), name="mqtt:watch")
+
+    def why(self) -> str:
+        """Why it is over."""
+        return self._diary.explain(self.over.result())
+
+    async def publish(self, messages: Sequence[Message], deadline_s: float | None = None) -> list[int | None]:
+        """The PUBACK reason code of each message (0 with 3.1.1), None for those that were not acknowledged."""
+        codes: list[int | None] = []
+        while len(codes) < len(messages) and None not in codes:
+            window = messages[len(codes) : len(codes) + self._flight]
+            async with self._runways:
+                codes += await self._fly(window, deadline_s or self._puback_s)
+        return codes + [None] * (len(messages) - len(codes))
+
+    async def _fly(self, messages: Sequence[Message], within_s: float) -> list[int | None]:
+        full: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        flight, packets = self._unacknowledged.take_off(messages, partial(_settle, full))
+        self._client._client._packet_queue(PUBLISH, packets, 0, 1)
+        await asyncio.wait((full, self.over), timeout=within_s, return_when="FIRST_COMPLETED")
+        if flight.missing:
+            self.end(f"no acknowledgement within {within_s:g} s")
+        return flight.codes
+
+    async def wait(self, changed: asyncio.Event, timeout_s: float) -> None:
+        """Until something changed, time is up or the connection is over."""
+        waiting = asyncio.create_task(changed.wait())
+        try:
+            await asyncio.wait((waiting, self.over), timeout=timeout_s, return_when="FIRST_COMPLETED")
+        finally:
+            waiting.cancel()
+
+    async def close(self, within_s: float) -> None:
+        self._watcher.cancel()
+        with suppress(aiomqtt.MqttError, TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._client.__aexit__(None, None, None)
+
+    async def _watch(self) -> None:
+        """Nothing ever arrives: iterating is how aiomqtt tells that the connection is gone."""
+        try:
+            async for _ in self._client.messages:
+                pass
+        except aiomqtt.MqttError as error:
+            self.end(_how_it_ended(error.__cause__))
+
+    def end(self, why: str) -> None:
+        if not self.over.done():
+            self.over.set_result(why)
+
+
+def _settle(full: asyncio.Future[None]) -> None:
+    if not full.done():
+        full.set_result(None)
+
+
+class _Diary(logging.Logger):
+    """paho's log of one connection. Its last line is kept: with TLS 1.3 a refused client certificate is told there
+    and nowhere else."""
+
+    def __init__(self) -> None:
+        super().__init__("paho", logging.WARNING)
+        self.last = ""
+
+    def handle(self, record: logging.LogRecord) -> None:
+        self.note(record.getMessage())
+
+    def note(self, words: str) -> None:
+        self.last = words
+
+    def explain(self, error: str) -> str:
+        return explain("; ".join(filter(None, (error, self.last))))
+
+
+def _many_may_fly(client: aiomqtt.Client) -> Callable[[], int]:
+    """How many messages may wait for their PUBACK, once the client is connected: what this broker takes."""
+    told = [2 * _FLIGHT]
+    paho: Any = client._client
+    let_in = paho.on_connect
+
+    def on_connect(paho: Any, userdata: Any, flags: Any, code: Any, properties: Any = None) -> None:
+        # MQTT 5.0, 3.2.2.3.3: without it, 65535.
+        told.append(min(2 * _FLIGHT, getattr(properties, "ReceiveMaximum", 2 * _FLIGHT)))
+        let_in(paho, userdata, flags, code, properties)
+
+    paho.on_connect = on_connect
+    return lambda: told[-1]
+
+
+async def _whole(opening: Coroutine[Any, Any, object], patience_s: float) -> None:
+    """aiomqtt connects in a thread that nobody can stop: a cancellation waits a little for its end, so that the
+    socket it opens is there to be closed."""
+    task = asyncio.ensure_future(opening)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        done, _ = await asyncio.wait((task,), timeout=patience_s)
+        for ended in done:
+            ended.exception()
+        raise
+
+
+def _how_it_ended(cause: BaseException | None) -> str:
+    code = cause.rc if isinstance(cause, aiomqtt.MqttCodeError) else None
+    # What paho says of every connection that simply ends; MQTT 5 brokers may give a better reason.
+    if isinstance(code, ReasonCode) and code.value == _UNSPECIFIED:
+        return "the broker hung up, or the network did"
+    return str(cause)

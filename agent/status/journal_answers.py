@@ -1,0 +1,37 @@
+"""What the running agent answers of its journal: figures, what was refused for good, what is stored."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from agent.journal import export
+from agent.status.socket import Answer
+
+if TYPE_CHECKING:
+    from agent.app import App
+
+
+def journal_answers(app: "App") -> dict[str, Answer]:
+    async def journal(_: Mapping[str, Any]) -> object:
+        before = {name: progress.accepted for name, progress in app.sinks.items()}
+        await asyncio.sleep(1.0)
+        sending = {
+            name: {"rows_s": progress.accepted - before[name], "error": progress.error, "blocked": app.blocked[name]()}
+            for name, progress in app.sinks.items()
+        }
+        return asdict(await app.journal.stats()) | {"sending": sending}
+
+    async def refused(_: Mapping[str, Any]) -> object:
+        return {"refused": [asdict(letter) for letter in await app.journal.look(export.refused)]}
+
+    async def exported(question: Mapping[str, Any]) -> object:
+        since_us, until_us = (_instant(question.get(key)) for key in ("since_us", "until_us"))
+        wanted = export.ExportQuery(_instant(question.get("from_seq")) or 0, since_us, until_us)
+        return asdict(await app.journal.look(wanted.page))
+
+    return {"journal": journal, "refused": refused, "export": exported}
+
+
+def _instant(told: object) -> int | None:
+    return told if isinstance(told, int) else None

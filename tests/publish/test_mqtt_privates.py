@@ -1,0 +1,38 @@
+"""What is used of paho and aiomqtt without being promised. A new version that changes it fails here first.
+
+Written against paho-mqtt 2.1 and 2.2 (>= 2.1, < 3) and aiomqtt 2.5 (>= 2.5.1, < 3): `pyproject.toml` allows no others.
+"""
+
+import inspect
+from importlib.metadata import version
+
+import aiomqtt
+import pytest
+from paho.mqtt.client import Client
+
+
+def test_the_versions_are_those_it_was_written_against() -> None:
+    assert version("paho-mqtt").split(".")[:2] in (["2", "1"], ["2", "2"])
+    assert version("aiomqtt").split(".")[:2] == ["2", "5"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("_create_socket", ["self"]),
+        ("_packet_queue", ["self", "command", "packet", "mid", "qos", "info"]),
+        ("_sock_close", ["self"]),
+        ("_sock_recv", ["self", "bufsize"]),
+    ],
+)
+def test_paho_still_has_the_methods_that_are_called(name: str, parameters: list[str]) -> None:
+    assert list(inspect.signature(getattr(Client, name)).parameters) == parameters
+
+
+async def test_paho_still_keeps_its_socket_and_its_keep_alive_where_they_are_taken() -> None:
+    client = aiomqtt.Client("127.0.0.1", keepalive=7)
+    paho = client._client
+    assert paho._sock is None
+    assert paho._keepalive in (7, 60)  # set by connect()
+    assert "self._keepalive" in inspect.getsource(Client._check_keepalive)
+    assert "self._sock = self._create_socket()" in inspect.getsource(Client.reconnect)
