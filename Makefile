@@ -52,7 +52,7 @@ bench: setup
 	$(BIN)/python bench/run.py $(ARGS)
 
 # Long campaigns, each with a verdict: what they are and their last figures stand in docs/reliability.md and
-# docs/detection.md. Some three hours; `make soak ONLY=rtu_campaign` runs one of them.
+# docs/detection.md. Some nine hours, five of them fuzz; `make soak ONLY=rtu_campaign` runs one of them.
 soak: setup
 	$(BIN)/python tests/soak/run.py $(ONLY)
 
