@@ -5,45 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_rig import SECOND, WALL_US, Rig, site_of
+from desk_rig import HOUSES, SECOND, WALL_US, Rig, houses_below_tx_17
 
 from agent.dark_state import COLLECTED
 from agent.outage import Counters, Dark, Looked
 from agent.records import ClockState, Event, Incident, Sample
 
-NODES = """
-[lines.room]
-tcp = "10.0.0.1:502"
-[lines.east]
-tcp = "10.0.0.2:502"
-[nodes.tx-17]
-kind = "transformer"
-"""
-SERVICE = """
-[nodes.s-{name}]
-kind = "service"
-parents = ["tx-17"]
-customers = {customers}
-"""
-METER = """
-[meters.{name}]
-line = "{line}"
-unit = {unit}
-model = "{model}"
-node = "{node}"
-"""
-HOUSES = {"oak": 40, "elm": 30, "ash": 50}
 EVERYONE = frozenset(("head", *HOUSES))
 
 
 def back_after_the_dark(folder: Path, model: str = "schneider-pm5000") -> Rig:
     """The gateway was dark from -400 s until -60 s of the rig's time."""
-    services = [SERVICE.format(name=name, customers=customers) for name, customers in HOUSES.items()]
-    head = METER.format(name="head", line="room", unit=1, model="schneider-pm5000", node="tx-17")
-    meters = [
-        METER.format(name=name, line="east", unit=n + 1, model=model, node=f"s-{name}") for n, name in enumerate(HOUSES)
-    ]
-    rig = Rig(site_of(folder, "".join([NODES, *services, head, *meters])))
+    rig = Rig(houses_below_tx_17(folder, model))
     rig.desk.add_event(event("gateway_outage", "gateway", -400, -60, because=()))
     rig.pass_(3)
     return rig

@@ -3,43 +3,18 @@
 from dataclasses import replace
 from pathlib import Path
 
-from desk_rig import SECOND, WALL_US, Kept, Rig, site_of
+from desk_rig import HOUSES, SECOND, WALL_US, Kept, Rig, houses_below_tx_17
 
 from agent.desk_lines import LineDesk
 from agent.detect.desk_events import About, Teller
 from agent.detect.register import Register
 from agent.records import Event
 
-NODES = """
-[lines.room]
-tcp = "10.0.0.1:502"
-[lines.east]
-tcp = "10.0.0.2:502"
-[nodes.tx-17]
-kind = "transformer"
-"""
-SERVICE = """
-[nodes.s-{name}]
-kind = "service"
-parents = ["tx-17"]
-customers = {customers}
-"""
-METER = """
-[meters.{name}]
-line = "{line}"
-unit = {unit}
-model = "schneider-pm5000"
-node = "{node}"
-"""
-HOUSES = {"oak": 40, "elm": 30, "ash": 50}
 ALL = ("head", *HOUSES)
 
 
 def started(folder: Path) -> Rig:
-    services = [SERVICE.format(name=name, customers=customers) for name, customers in HOUSES.items()]
-    meters = [METER.format(name=name, line="east", unit=n + 1, node=f"s-{name}") for n, name in enumerate(HOUSES)]
-    head = METER.format(name="head", line="room", unit=1, node="tx-17")
-    rig = Rig(site_of(folder, "".join([NODES, *services, head, *meters])))
+    rig = Rig(houses_below_tx_17(folder))
     rig.pass_(3)
     return rig
 

@@ -32,6 +32,42 @@ def site_of(folder: Path, body: str) -> Site:
     return load_site(folder / "site.toml", folder)
 
 
+# Four meters below one transformer, three of them at services of their own.
+_NODES = """
+[lines.room]
+tcp = "10.0.0.1:502"
+[lines.east]
+tcp = "10.0.0.2:502"
+[nodes.tx-17]
+kind = "transformer"
+"""
+_SERVICE = """
+[nodes.s-{name}]
+kind = "service"
+parents = ["tx-17"]
+customers = {customers}
+"""
+_METER = """
+[meters.{name}]
+line = "{line}"
+unit = {unit}
+model = "{model}"
+node = "{node}"
+"""
+HOUSES = {"oak": 40, "elm": 30, "ash": 50}
+
+
+def houses_below_tx_17(folder: Path, model: str = "schneider-pm5000") -> Site:
+    """model: of the meters in the houses; the head's is a PM5000."""
+    services = [_SERVICE.format(name=name, customers=customers) for name, customers in HOUSES.items()]
+    head = _METER.format(name="head", line="room", unit=1, model="schneider-pm5000", node="tx-17")
+    meters = [
+        _METER.format(name=name, line="east", unit=n + 1, model=model, node=f"s-{name}")
+        for n, name in enumerate(HOUSES)
+    ]
+    return site_of(folder, "".join([_NODES, *services, head, *meters]))
+
+
 class Rig:
     """Instants in seconds. A meter answers at once, live, whenever time passes, until told otherwise."""
 
