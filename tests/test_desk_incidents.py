@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from desk_rig import HOUSES, SECOND, WALL_US, Kept, Rig, houses_below_tx_17
 
 from agent.desk_lines import LineDesk
@@ -132,6 +133,7 @@ def test_reclosings_are_counted_on_and_not_anew_after_a_restart(tmp_path: Path) 
     assert other.kept.incidents[-1].reclosed == 3
 
 
+@pytest.mark.e2e
 def test_one_that_never_answers_is_unknown_for_a_day_and_never_back(tmp_path: Path) -> None:
     rig = dead_village(tmp_path)
     rig.falls_silent("oak")
@@ -155,6 +157,7 @@ def test_one_that_never_answers_is_unknown_for_a_day_and_never_back(tmp_path: Pa
     assert "24 h in which some were never heard" in last.words[2]
 
 
+@pytest.mark.e2e
 def test_a_meter_that_flaps_all_day_names_a_few_of_its_events(tmp_path: Path) -> None:
     rig = started(tmp_path)
     start_us = 0

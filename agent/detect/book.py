@@ -5,9 +5,9 @@ come from the boot clock, so a step of the wall clock changes none; a restart of
 gateway does: then only the wall times are left (`agent.detect.ending`).
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
-from itertools import count
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
 from typing import Any, Protocol
 
 from agent.detect import book_state, chatter, comms, voltage
@@ -15,20 +15,18 @@ from agent.detect.book_state import Earlier, Said
 from agent.detect.changes import Change, Detector, Span
 from agent.detect.chatter import Chatter
 from agent.detect.children import Children
-from agent.detect.comms import COMMS_INITIAL, CommsState
+from agent.detect.comms import COMMS_INITIAL
 from agent.detect.ending import Across, ended, endless, is_away, less_sure
 from agent.detect.evidence import Finding, Seen
 from agent.detect.faults import KINDS
 from agent.detect.known import Known
 from agent.detect.merging import Memory
-from agent.detect.meter_log import Told
-from agent.detect.opening import BY_LOOK, BY_MINUTE, MeterFacts, judged, opened, taking_over
+from agent.detect.meter_log import MeterLog, Told
+from agent.detect.opening import BY_LOOK, BY_MINUTE, MeterFacts, id_maker, judged, opened, taking_over
 from agent.detect.plates import Swap, changed
-from agent.detect.resume import across, crossed_of, last_sign_us, span_of, track_of
+from agent.detect.resume import Resumed, across, crossed_of, last_sign_us, orphans, span_of, track_of
 from agent.detect.sizes import classed, deepest_v, sized
-from agent.detect.tracks import Track
 from agent.detect.two_clocks import Before
-from agent.detect.voltage import VoltageState
 from agent.records import ClockState, Event, Kind, Reading, State
 
 __all__ = ["Book", "MeterFacts", "Resumed", "WallClock", "id_maker", "orphans"]
@@ -50,32 +48,6 @@ class WallClock(Protocol):
     def from_wall_us(self, at_us: int) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
-    """slow: tracks of what is judged by the minute; reference_v: of the open events, where it slides.
-
-    orphans: open events of this meter that its rules cannot continue (a channel no longer wired, a second of
-    one kind); what becomes of them is for the caller to decide."""
-
-    voltage: VoltageState
-    comms: CommsState
-    orphans: tuple[Event, ...]
-    slow: tuple[Track, ...] = ()
-    reference_v: float | None = None
-    faults: tuple[Track, ...] = ()
-
-
-def id_maker(gateway: str, epoch: str) -> Callable[[], str]:
-    """Ids for all meters of one run: ``gateway-epoch-1``, ``-2`` ..."""
-    numbers = count(1)
-    return lambda: f"{gateway}-{epoch}-{next(numbers)}"
-
-
-def orphans(events: Iterable[Event], meters: Collection[str]) -> tuple[Event, ...]:
-    """Open events of meters that the site no longer has."""
-    return tuple(event for event in events if event.scope == "meter" and event.meter not in meters)
-
-
 class Book:
     """The open events of one meter, as last told. earlier: what the run before kept of them."""
 
@@ -87,6 +59,8 @@ class Book:
         self.serial: str | None = None
         self._open: dict[tuple[Detector, int], Event] = {}
         self._across: dict[str, Across] = {}
+        self._reboot: Across | None = None
+        self._other_boot = Before()
         self._children = Children()
         self.earlier = Earlier(clock.from_wall_us)
         self._chatter = Chatter()
@@ -123,12 +97,16 @@ class Book:
         """Whether it can be told by now which event a finding of the meter's own registers is about."""
         return self._memory.knows(finding)
 
+    def given_back(self) -> tuple[Finding, ...]:
+        """What its registers said that turned out to be of other events than it was told of."""
+        return self._memory.given_back()
+
     def log(self, told: Iterable[Told], reported_boot_us: int) -> tuple[Event, ...]:
         """The revisions that the meter's own registers make: of the events they are about, or an event of their own."""
         events: list[Event] = []
         for one in told:
             shares, rest = self._memory.shared_out(one.finding)
-            self._memory.take(shares, rest)
+            self._memory.take(one.finding, shares)
             events += [self._noted(*share, one.over_us, reported_boot_us) for share in shares]
             if rest is not None and rest.kind != "comms_loss":
                 events += self._logged(Told(rest, one.over_us), reported_boot_us)
@@ -146,10 +124,10 @@ class Book:
                 self._memory.put(event, span)
         self._memory.compared_from({name: one.value for name, one in seen.items()})
 
-    def forget(self, before_boot_us: int | None, reported_boot_us: int) -> tuple[Event, ...]:
-        """Of what was over before that nothing more will be found in the meter's own registers; None: of anything. The
-        revisions that say what is their own for sure, now that all was read."""
-        late = self._memory.forget(before_boot_us)
+    def forget(self, log: MeterLog, reported_boot_us: int) -> tuple[Event, ...]:
+        """What nothing more will be found of in the meter's own registers. The revisions that say what is their own for
+        sure, now that all was read."""
+        late = self._memory.forget(log.oldest_us, log.calm_us)
         return tuple(self._again(event, reported_boot_us) for event in late)
 
     def swapped(self, swap: Swap, reported_boot_us: int) -> Event:
@@ -187,10 +165,7 @@ class Book:
         earlier: what else it kept; now_us: on the boot clock; recent: its last events, those that are over
         """
         rules, mine = self._facts.rules, [event for event in events if event.meter == self._facts.meter]
-        earlier, last_us = earlier or self.earlier, last_sign_us(mine, readings)
-        if now_us is not None and last_us is not None:
-            earlier = earlier.over_by(last_us, now_us)
-        self.earlier = earlier
+        earlier = self.earlier = self._placed(earlier or self.earlier, mine, last_sign_us(mine, readings), now_us)
         self._memory.recall(earlier.said.notes)
         silences = [event for event in mine if event.kind == "comms_loss"][:1]
         judged_kinds = BY_LOOK | BY_MINUTE.keys() | _FAULTS
@@ -219,6 +194,18 @@ class Book:
             reference_v=next((track.reference_v for track in by_look), None),
             faults=tuple(track for track in tracks if track.kind in _FAULTS),
         )
+
+    def _placed(self, earlier: Earlier, mine: Sequence[Event], last_us: int | None, now_us: int | None) -> Earlier:
+        """Where the run before lies on the boot clock: if that began anew, before all that this run can know of."""
+        if last_us is None or now_us is None:
+            return earlier
+        since_us = now_us if earlier.same_boot else now_us - self._facts.rules.reach_us
+        earlier = earlier.over_by(last_us, since_us - 1)
+        if not earlier.same_boot and mine:
+            then = reduce(less_sure, (event.clock for event in mine))
+            self._other_boot = Before(since_us, -earlier.from_wall_us(0), then)
+            self._reboot = Across(since_us=now_us, last_us=last_us, then=then)
+        return earlier
 
     def _resume_chatter(self, events: Iterable[Event]) -> None:
         said = self.earlier.said
@@ -314,15 +301,22 @@ class Book:
 
     def _first(self, change: Change, watch_s: float | None) -> Event:
         """The event before its first revision: what never changes. One that takes over takes over the start."""
-        event = opened(self._facts, change, self._next_id(), self._clock.wall_us, self._clock.state)
+        wall_us = self._clock.wall_us if change.detector == "log" else self._polled_us
+        event = opened(self._facts, change, self._next_id(), wall_us, self._clock.state)
         event = replace(event, mode=self.mode, watch_s=event.watch_s if watch_s is None else watch_s)
+        reboot, until_us = None if change.detector == "log" else self._reboot, self._other_boot.until_us
+        if reboot is not None and until_us is not None and change.span.start_earliest_boot_us < until_us:
+            self._across[event.id] = reboot
+            event = replace(event, clock=less_sure(event.clock, reboot.then))
         if change.detector != "voltage":
             return event
         parent = None if change.parent is None else self._open["voltage", change.parent].id
         event = judged(event, change, self._facts, parent)
         replaced = [self._open["voltage", key] for key in change.supersedes]
         for old in sorted(replaced, key=lambda one: one.start_us, reverse=True):  # the earliest start stays
-            event = taking_over(event, old)
+            known = self._memory.get(old.id)
+            same = known is None or known.span.start_boot_us == change.span.start_boot_us
+            event = taking_over(event, old, same_start=same)
             if old.id in self._across:
                 self._across[event.id] = self._across[old.id]
             self._memory.taken_over(old.id, event, change.span)
@@ -336,11 +330,16 @@ class Book:
         # The pause that a restart makes is told in words of its own: the detector cannot know when it began.
         said = replace(event, evidence=tuple(words for words in event.evidence if not is_away(words)))
         event = sized(said, replace(change, unseen_us=0), self._facts.rules)
-        return replace(event, evidence=(*event.evidence, away.words(event.clock)))
+        return replace(event, evidence=(*event.evidence, away.words(self._clock.wall_us, self._clock.state)))
 
     def _ended(self, event: Event, span: Span, watched_us: int | None = None) -> Event:
-        event = ended(event, span, self._clock.wall_us, self._across.get(event.id), watched_us)
+        wall_us, now = self._clock.wall_us if event.basis == "meter_log" else self._polled_us, self._clock.state
+        event = ended(event, span, wall_us, self._across.get(event.id), watched_us, now)
         return self.before.bounded(event, span)
+
+    def _polled_us(self, at_boot_us: int) -> int:
+        """UTC of what was seen; of what the run before saw as it was told then."""
+        return self._other_boot.wall_us(at_boot_us, self._clock.wall_us)
 
     def _wall_us(self, at_boot_us: int) -> int:
         return self.before.wall_us(at_boot_us, self._clock.wall_us)

@@ -32,23 +32,24 @@ class Said:
 class Earlier:
     """What the run before said, by the boot clock of now. from_wall_us: where its wall times lie on it.
 
-    same_boot: `starts` are exact; stepped: the wall clock was set since it said this; backwards: by today's wall clock
-    that run has not ended yet
+    same_boot: `starts` are exact; stepped: the wall clock was set since it said this; last_us: UTC of its last sign,
+    as far as it is known
     """
 
     from_wall_us: Callable[[int], int]
     said: Said = Said()
     same_boot: bool = False
     stepped: bool = False
-    backwards: bool = False
+    last_us: int | None = None
 
     def over_by(self, last_us: int, now_us: int) -> "Earlier":
         """last_us: UTC of the last that it left. Whatever clocks say, that was before now, on the boot clock."""
+        known = replace(self, last_us=max(last_us, self.last_us or last_us))
         ahead_us = self.from_wall_us(last_us) - now_us
         if self.same_boot or ahead_us <= 0:
-            return self
+            return known
         from_wall_us = self.from_wall_us
-        return replace(self, from_wall_us=lambda at_us: from_wall_us(at_us) - ahead_us, backwards=True)
+        return replace(known, from_wall_us=lambda at_us: from_wall_us(at_us) - ahead_us)
 
     def start_us(self, event: Event) -> int:
         at_us = self.said.starts.get(event.id) if self.same_boot else None

@@ -48,9 +48,9 @@ class Teller:
         """Open events of an earlier run. earlier: where they lie on the boot clock."""
         self._from_us = now_us
         for event in events:
-            late = earlier.backwards or earlier.from_wall_us(event.reported_us) > now_us
-            backwards = late and not earlier.exact(event)
-            self._across[event.id] = Across(earlier.exact(event), backwards)
+            last_us = max(event.reported_us, earlier.last_us or event.reported_us)
+            exact, then = earlier.exact(event), event.clock
+            self._across[event.id] = Across(exact, since_us=now_us, last_us=last_us, then=then, watched=False)
 
     def line_lost(self, line: str, began: Bounds, now_us: int, units: int, *, never_heard: bool) -> Event:
         words = (f"every unit of the line is silent: {units}", *((_NEVER,) if never_heard else ()))
@@ -91,9 +91,9 @@ class Teller:
         closed = replace(self.revised(event, now_us, why), state="closed")
         if across is not None:
             said = tuple(words for words in closed.evidence if not is_away(words))
-            closed = replace(closed, evidence=(*said, across.words(closed.clock)))
+            closed = replace(closed, evidence=(*said, across.words(self._clock.wall_us, self._clock.state)))
         span = Span(since.latest_us, since.earliest_us).ended(ends.latest_us, earliest_us)
-        return ended(closed, span, self._clock.wall_us, across, seen_us)
+        return ended(closed, span, self._clock.wall_us, across, seen_us, self._clock.state)
 
     def endless(self, event: Event, since: Bounds, ends: Bounds, now_us: int, why: str) -> Event:
         """Likewise, of one that had not ended before that: when it did is not known. `closed` may tell it later."""

@@ -164,12 +164,19 @@ class Parting(NamedTuple):
     def own_began(self) -> bool:
         return min(dip.start_us for dip in self.own.values()) < min(dip.start_us for dip in self.lost)
 
+    @property
+    def own_stays(self) -> bool:
+        """What is no loss had begun the sag for sure: whichever of it was the first, the lost fell later."""
+        return self.own_began and all(dip.sure for dip in self.lost)
 
-def parted(sag: Track, dips: Dips, lost: Sequence[int]) -> Parting | None:
-    """A sag of which these channels are lost; None if nothing else was ever in it."""
+
+def parted(sag: Track, dips: Dips, lost: Sequence[int], joined: Sequence[int] | None = None) -> Parting | None:
+    """A sag of which these channels are lost; None if nothing else was ever in it. joined: those that were lost by
+    now, where others were before"""
     own = {i: dip.whole for i, dip in enumerate(dips) if dip is not None and i in sag.crossed and i not in lost}
-    gone = [dip.latest for i in lost if (dip := dips[i]) is not None]
-    own |= {i: dip.before for i in lost if (dip := dips[i]) is not None and dip.before is not None}
+    gone = [dip.latest for i in (lost if joined is None else joined) if (dip := dips[i]) is not None]
+    mine = (i for i in lost if i in sag.crossed)
+    own |= {i: dip.before for i in mine if (dip := dips[i]) is not None and dip.before is not None}
     return Parting(dict(sorted(own.items())), gone) if own and gone else None
 
 

@@ -4,13 +4,15 @@
     ----------------------------------  ----------------------------  ---------------------  -------------------------
     are the same run                    where it was seen             by the looks           by the looks
     share one boot of the gateway       exactly, on the boot clock    its longest piece      by the looks
-    are of two boots                    by two wall clocks            its longest piece      with what both clocks may
-                                                                                             be wrong by; unknown if
-                                                                                             that is, or if the second
-                                                                                             clock is behind the first
+    are of two boots                    by two wall clocks            its longest piece      by both wall clocks, with
+                                                                                             what they may be wrong by;
+                                                                                             unknown if that is, or if
+                                                                                             the second is behind the
+                                                                                             first
 
 A piece is what look after look showed without a pause: of the time that nobody looked nothing is proven. An event that
-was there at the first look has no duration_max_s: nobody knows when it began.
+was there at the first look has no duration_max_s: nobody knows when it began. The wall clock of the second boot counts
+as it is when the event ends: at the start of the run it may not have been set yet.
 """
 
 from collections.abc import Callable
@@ -23,6 +25,9 @@ _AWAY = "the agent restarted inside it"
 _BY_WALL = "times across the restart rest on the wall clock"
 _GONE = "no longer observed: the site file changed between two runs of the agent; the end is not known"
 _NO_LONGEST = "how long it lasted at most is not known"
+_UNKNOWN = ClockState(None, None)
+
+WallUs = Callable[[int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +35,51 @@ class Across:
     """A restart inside an event.
 
     exact:     the boot clock went on
-    backwards: by the wall clock of today the run before had not ended when this one began
-    proven_us: the longest piece that the run before left proof of; away_us: how long nobody looked, None: not known
+    proven_us: the longest piece that the run before left proof of
+    away_us:   how long nobody looked, by the boot clock; None: that did not go on, or it is not known
+    since_us:  when this run began, on its boot clock; last_us: a sign of the run before, UTC as that had it; None: not
+               to be compared; watched: until then it was looked at, and no longer
+    then:      what was known of the wall clock of the run before
     """
 
     exact: bool = False
-    backwards: bool = False
     proven_us: int = 0
     away_us: int | None = None
+    since_us: int | None = None
+    last_us: int | None = None
+    then: ClockState = _UNKNOWN
+    watched: bool = True
 
-    def words(self, clock: ClockState) -> str:
-        """clock: the worse of those of both runs."""
-        away = "" if self.away_us is None or self.backwards else f": not observed for {self.away_us / 1e6:.4g} s"
+    def words(self, wall_us: WallUs, now: ClockState) -> str:
+        """wall_us, now: the wall clock as it is by now, and what is known of it."""
+        away_us = self._away_us(wall_us)
+        known = self.watched and away_us is not None and away_us >= 0
+        away = f": not observed for {away_us / 1e6:.4g} s" if known and away_us is not None else ""
         if self.exact:
             return _AWAY + away
         said = f"{_AWAY}{away}{';' if away else ':'} {_BY_WALL}"
-        if self.backwards:
+        if away_us is not None and away_us < 0:
             return f"{said}, which was set back: {_NO_LONGEST}"
-        return said if clock.uncertainty_s is not None else f"{said}, of unknown uncertainty: {_NO_LONGEST}"
+        return said if self._within_s(now) is not None else f"{said}, of unknown uncertainty: {_NO_LONGEST}"
+
+    def longest_s(self, event: Event, end_us: int, wall_us: WallUs, now: ClockState) -> float | None:
+        """From boot to boot, by the wall clocks of both. end_us: UTC"""
+        away_us, within_s = self._away_us(wall_us), self._within_s(now)
+        lasted_us = end_us - event.start_earliest_us
+        if within_s is None or lasted_us < 0 or (away_us is not None and away_us < 0):
+            return None
+        return lasted_us / 1e6 + within_s
+
+    def _away_us(self, wall_us: WallUs) -> int | None:
+        """By the wall clock negative where that was set back."""
+        if self.exact or self.since_us is None or self.last_us is None:
+            return self.away_us
+        return wall_us(self.since_us) - self.last_us
+
+    def _within_s(self, now: ClockState) -> float | None:
+        if self.then.uncertainty_s is None or now.uncertainty_s is None:
+            return None
+        return self.then.uncertainty_s + now.uncertainty_s
 
 
 def is_away(words: str) -> bool:
@@ -56,26 +88,33 @@ def is_away(words: str) -> bool:
 
 
 def ended(
-    event: Event, span: Span, wall_us: Callable[[int], int], across: Across | None = None, watched_us: int | None = None
+    event: Event,
+    span: Span,
+    wall_us: WallUs,
+    across: Across | None = None,
+    watched_us: int | None = None,
+    now: ClockState = _UNKNOWN,
 ) -> Event:
     """With end and durations; as it is if the span has none: a retracted event has not ended.
 
-    watched_us: the longest piece that this run saw, where it is not the whole; event.clock: the worst so far
+    wall_us: boot clock -> UTC; what lies in an earlier boot as it had it; watched_us: the longest piece that this run
+    saw, where it is not the whole; now: what is known of the wall clock
     """
     bounds = span.duration_us
     if bounds is None or span.end_boot_us is None or span.end_earliest_boot_us is None:
         return event
-    longest_s = _longest_s(event, bounds[1])
+    end_us = wall_us(span.end_boot_us)
+    longest_s = None if event.open_at_start else bounds[1] / 1e6
     shortest_us = bounds[0] if watched_us is None else min(bounds[0], watched_us)
     if across is not None:
         shortest_us = max(across.proven_us, watched_us or 0)
-        longest_s = _across_s(across, longest_s, event.clock)
-    end_us = wall_us(span.end_boot_us)
+        if longest_s is not None and not across.exact:
+            longest_s = across.longest_s(event, end_us, wall_us, now)
     shortest_s = shortest_us / 1e6
     return replace(
         event,
         end_us=end_us,
-        end_earliest_us=end_us - (span.end_boot_us - span.end_earliest_boot_us),
+        end_earliest_us=min(end_us, wall_us(span.end_earliest_boot_us)),
         duration_min_s=shortest_s if longest_s is None else min(shortest_s, longest_s),
         duration_max_s=longest_s,
     )
@@ -84,18 +123,6 @@ def ended(
 def endless(event: Event) -> Event:
     """Its end is not known, or no longer."""
     return replace(event, end_us=None, end_earliest_us=None, duration_min_s=None, duration_max_s=None)
-
-
-def _longest_s(event: Event, longest_us: int) -> float | None:
-    return None if event.open_at_start else longest_us / 1e6
-
-
-def _across_s(across: Across, longest_s: float | None, clock: ClockState) -> float | None:
-    if longest_s is None or across.exact:
-        return longest_s
-    if across.backwards or clock.uncertainty_s is None:
-        return None
-    return longest_s + 2 * clock.uncertainty_s
 
 
 def less_sure(one: ClockState, other: ClockState) -> ClockState:

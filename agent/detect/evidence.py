@@ -39,10 +39,11 @@ A flag that is cleared says that its cause is over by then. One that was set at 
 one that stays. Limits are what their owner wants to know, and may be about a current: they never make an event.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from agent.detect.hours import UNKNOWN, Utc, least_us
 from agent.records import Kind
 
 How = Literal["count", "low", "high", "last", "hours", "witness", "flag", "bits"]
@@ -52,6 +53,7 @@ Family = Literal["low", "high", "power", "owner"]
 _WRAP_PART = 64
 # Hour counters have their own quartz and their own time of counting on.
 _LAG_H = 0.02
+_KIND_OF: Mapping[Family, Kind] = {"low": "sag", "high": "swell", "power": "comms_loss", "owner": "comms_loss"}
 _WITNESS_LEAST = 0.99
 
 
@@ -106,12 +108,14 @@ class Latch:
 
 class Seen(NamedTuple):
     """A value as read. asked_us: less the register's age, so that all before it is in the value; since_us: what polling
-    cannot have missed had begun after that; was: what it was before it went back to this"""
+    cannot have missed had begun after that; was: what it was before it went back to this; utc: of a read in another
+    boot of the gateway"""
 
     value: float
     asked_us: int
     since_us: int
     was: float | None = None
+    utc: Utc | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,11 @@ class Move:
     since_us: int
     until_us: int
     back: tuple[int, int] | None = None
+
+    @property
+    def said(self) -> tuple[str, float, float]:
+        """For the log."""
+        return self.latch.name, self.before, self.after
 
     @property
     def clears(self) -> bool:
@@ -204,12 +213,14 @@ class Finding:
 
 
 class Read(NamedTuple):
-    """A read of some of them. Instants of the boot clock: sent and received; asked_us, since_us as in `Seen`."""
+    """A read of some of them. Instants of the boot clock: sent and received; asked_us, since_us as in `Seen`; utc: of
+    asked_us"""
 
     values: Mapping[str, float]
     asked_us: int
     since_us: int
     received_us: int
+    utc: Utc = UNKNOWN
 
 
 class Latches:
@@ -222,6 +233,7 @@ class Latches:
         self.set_before: tuple[str, ...] = ()
         self._band_v = low_v, high_v
         self._seen: dict[str, Seen] = {}
+        self._owed: dict[str, Seen] = {}  # hours of another boot, to be compared once the wall clock is known
 
     @property
     def oldest_us(self) -> int | None:
@@ -236,6 +248,7 @@ class Latches:
     def resume(self, seen: Mapping[str, Seen]) -> None:
         """Go on from what another run read last."""
         self._seen = {latch.name: seen[latch.name] for latch in self.latches if latch.name in seen}
+        self._owed = {}
 
     def read(self, read: Read) -> tuple[Move, ...]:
         """What moved since the last read of each. went_back: what was reset at this read; set_before: the flags that it
@@ -248,10 +261,10 @@ class Latches:
         self.went_back = tuple(latch.name for latch in back)
         if back:
             gone = {latch.name: now[latch.name]._replace(was=self._seen[latch.name].value) for latch in back}
-            self._seen = now | gone
+            self._seen, self._owed = now | gone, {}  # never changed in place: `seen` may be kept
             return ()
-        moves = [self._move(latch, now[latch.name], read.received_us) for latch in given if latch.name in self._seen]
-        self._seen |= now
+        moves = [self._move(latch, now[latch.name], read) for latch in given if latch.name in self._seen]
+        self._seen = self._seen | now
         return tuple(move for move in moves if move is not None)
 
     def _back(self, latch: Latch, value: float) -> bool:
@@ -262,7 +275,7 @@ class Latches:
             return counted(latch, seen.value, value) is None
         return how == "hours" or (how == "witness" and value < _WITNESS_LEAST * seen.value)
 
-    def _move(self, latch: Latch, now: Seen, received_us: int) -> Move | None:
+    def _move(self, latch: Latch, now: Seen, read: Read) -> Move | None:
         seen, how = self._seen[latch.name], latch.row.how
         moved, count = False, 0
         match how:
@@ -278,11 +291,18 @@ class Latches:
             case "last":
                 moved = now.value != seen.value
             case "hours":
-                elapsed_h = (now.asked_us - seen.asked_us) / 3.6e9
+                seen = self._owed_of(latch, seen, read)
+                elapsed_h = least_us(seen.asked_us, now.asked_us, seen.utc, read.utc) / 3.6e9
                 moved = elapsed_h - (now.value - seen.value) > latch.step + _LAG_H
         if not moved:
             return None
-        return Move(latch, seen.value, now.value, count, seen.asked_us, seen.since_us, received_us)
+        return Move(latch, seen.value, now.value, count, seen.asked_us, seen.since_us, read.received_us)
+
+    def _owed_of(self, latch: Latch, seen: Seen, read: Read) -> Seen:
+        """What hours are compared with: those of another boot only once it is known how long ago that was."""
+        if seen.utc is not None and seen.utc.is_known:
+            self._owed[latch.name] = seen
+        return self._owed.pop(latch.name, seen) if read.utc.is_known else seen
 
 
 def _flipped(row: Row, before: int, after: int) -> bool:
@@ -308,13 +328,12 @@ def findings(moves: Sequence[Move], latches: Sequence[Latch], *, lives_on_it: bo
     losses = (*cut, *dead)
     cleared = [move for move in moves if move.clears]
     rest = [move for move in moves if move not in losses and not move.clears]
-    groups: tuple[tuple[Kind, Sequence[Move]], ...] = (
-        ("supply_loss", losses),
-        ("sag", [move for move in rest if move.latch.row.family == "low"]),
-        ("swell", [move for move in rest if move.latch.row.family == "high"]),
-        ("comms_loss", [move for move in rest if move.latch.row.family == "power"]),
-        ("comms_loss", [move for move in rest if move.latch.row.family == "owner"]),
-        ("sag", [move for move in cleared if move.latch.row.family == "low"]),
-        ("swell", [move for move in cleared if move.latch.row.family == "high"]),
-    )
-    return tuple(Finding(kind, tuple(group)) for kind, group in groups if group)
+    lost = (Finding("supply_loss", losses),) if losses else ()
+    return (*lost, *by_family(rest), *by_family(cleared))
+
+
+def by_family(moves: Sequence[Move]) -> Iterator[Finding]:
+    """What each of them is about where no other kind is known."""
+    for family, kind in _KIND_OF.items():
+        if group := tuple(move for move in moves if move.latch.row.family == family):
+            yield Finding(kind, group)

@@ -83,6 +83,7 @@ class Faults:
         self._out_us: int | None = None
         # A fault ended then: a window that still holds a part of it says nothing, but for a loss.
         self._over_us: int | None = None
+        self._bad_us: int | None = None  # a look out of band came last then
 
     def __bool__(self) -> bool:
         return bool(self._open)
@@ -91,10 +92,10 @@ class Faults:
     def kinds(self) -> frozenset[Kind]:
         return frozenset(self._open)
 
-    def after(self, looks: Iterable[Look]) -> None:
-        """The ordinary looks before what is going to be judged."""
+    def after(self, looks: Iterable[Look], tainted_us: int) -> None:
+        """The ordinary looks before what is going to be judged. tainted_us: up to then they may show something else."""
         self._recent.clear()
-        self._recent.extend(looks)
+        self._recent.extend(look for look in looks if look.sent_boot_us > tainted_us)
         self._suspicions.clear()
 
     def read_lines(self, lines: Lines) -> None:
@@ -122,8 +123,11 @@ class Faults:
         now_us, levels = look.received_boot_us, rules.levels
         out = any(one is not None and not levels.sag <= one <= levels.swell for one in look.volts)
         self._out_us = (self._out_us or now_us) if out and not self._open else None
+        self._bad_us = now_us if out else self._bad_us
         if self._out_us is not None and now_us - self._out_us < _LASTS_US:
             return
+        if not out and self._bad_us is not None and look.sent_boot_us - rules.reach_us <= self._bad_us:
+            return  # its window may hold a part of what is over
         if not self._recent or now_us - self._recent[-1].received_boot_us >= _SPACING_US:
             self._recent.append(look)
 

@@ -14,7 +14,7 @@ inside it. Inside a displaced neutral and a failed voltage circuit every count i
 that is no event of the supply.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from agent.detect.changes import Span
@@ -57,6 +57,17 @@ class Known:
     def polled(self) -> bool:
         return self.event.basis != "meter_log"
 
+    def is_inside(self, others: Iterable["Known"]) -> bool:
+        """One of them encloses it; of a loss, also the sag that is left of one whose place a phase_loss took."""
+        return any(self.event.parent == one.event.id or one._holds_loss(self) for one in others)
+
+    def _holds_loss(self, loss: "Known") -> bool:
+        if loss.event.kind != "supply_loss" or self.event.kind not in ("sag", "phase_loss"):
+            return False
+        began = self.span.start_boot_us <= loss.span.start_boot_us
+        end_us, over_us = self.span.end_boot_us, loss.span.end_boot_us
+        return began and (end_us is None or (over_us is not None and over_us <= end_us))
+
     @property
     def is_over(self) -> bool:
         return self.span.end_boot_us is not None
@@ -81,18 +92,19 @@ class Known:
             return True
         return move.after <= limit_v if move.latch.row.how == "high" else move.after >= limit_v
 
-    def is_read(self, read_us: int | None) -> bool:
-        """The registers were read after it was over; and after its extremes had come, so that others that had begun by
-        then, and are counted at their end, were counted. read_us: all before that is in what was read and told"""
+    def is_read(self, read_us: int | None, calm_us: int) -> bool:
+        """The registers were read after it was over; and after its extremes had come and all was calm, so that others
+        that had begun by then, and are counted at their end, were counted. read_us: all before that is in what was read
+        and told; calm_us: likewise, and all that had begun before that was over"""
         end_us = self.span.end_boot_us
         if end_us is None or read_us is None or end_us > read_us:
             return False
-        return not self.polled or all(move.until_us <= read_us for move in self.note.extremes)
+        return not self.polled or all(move.until_us <= min(read_us, calm_us) for move in self.note.extremes)
 
-    def may_go(self, read_us: int) -> bool:
+    def may_go(self, read_us: int, calm_us: int) -> bool:
         """It was over before that, and no flag of it is to be cleared. Of one that is over, and nobody knows since
         when, nothing else can be found."""
-        over = self.is_read(read_us) or (self.event.state == "closed" and not self.is_over)
+        over = self.is_read(read_us, calm_us) or (self.event.state == "closed" and not self.is_over)
         return over and not self.note.stands
 
     def met_by(self, finding: Finding) -> bool:

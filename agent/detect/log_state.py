@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 
 from agent.detect.evidence import Seen
+from agent.detect.hours import Utc
 
 
 def told(
@@ -32,20 +33,24 @@ def newest_us(text: str) -> int | None:
 
 
 def understood(
-    text: str, made_by: str | None, from_wall_us: Callable[[int], int], now_us: int | None, slack_us: int
-) -> dict[str, Seen]:
+    text: str, made_by: str | None, from_wall_us: Callable[[int], int], now_us: int | None, slack_us: int,
+    *, other_boot: bool = False,
+) -> dict[str, Seen]:  # fmt: skip
     """Nothing where the text is another version's, or speaks of another map or installation; or where by today's wall
     clock it was read in the future. slack_us: what the wall clock may be wrong by; made_by, now_us: None: whatever
-    it says"""
+    it says; other_boot: only the wall clock tells when it was read"""
     try:
         body = json.loads(text)
         rows = body["seen"].items() if made_by in (None, body["made_by"]) else ()
         seen = {name: Seen(float(value), *_instants(asked, since)) for name, (value, asked, since) in rows}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
+    within_s = uncertainty_s(text)
     placed = {
         name: one._replace(
-            asked_us=from_wall_us(one.asked_us) - slack_us, since_us=from_wall_us(one.since_us) - slack_us
+            asked_us=from_wall_us(one.asked_us) - slack_us,
+            since_us=from_wall_us(one.since_us) - slack_us,
+            utc=Utc(one.asked_us, within_s) if other_boot else None,
         )
         for name, one in seen.items()
     }

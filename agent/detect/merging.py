@@ -12,8 +12,13 @@
     anything of another phase                              an event of its own
     what has no phase                                      told to all events of that kind that meet the two reads
     limits that their owner has set                        told to all events of the voltage that meet the two reads
+    a register of a phase that a polled event has parted   taken back, and shared out anew
+    with
     a flag that was cleared                                told to the events that were told that it was set; the end of
                                                            one of the meter's own, if no look showed that
+
+Each polled event is credited with one count of a register: the next one counts another event, which may lie as far back
+as the first count that may have been its own.
 
 An event of its own has `basis` ``meter_log``; it is told again of what moves on its phases, where it meets the reads
 and its counters did not count again. One that names no phase is told of any, and goes on to name none: what comes later
@@ -28,7 +33,7 @@ from dataclasses import replace
 
 from agent.detect import notes
 from agent.detect.changes import Span
-from agent.detect.evidence import Finding, Move
+from agent.detect.evidence import Finding, Move, by_family
 from agent.detect.known import ABOUT, INSIDE, VOLTAGE, Known
 from agent.detect.notes import Kept
 from agent.detect.thresholds import Rules
@@ -48,6 +53,7 @@ class Memory:
         self._keeps = keeps
         self._known: dict[str, Known] = {}
         self._recalled: Mapping[str, Kept] = {}
+        self._given_back: list[Finding] = []
 
     def put(self, event: Event, span: Span, deepest: Mapping[str, float] | None = None) -> None:
         """An event as it stands now, without what was found of it. deepest: None says nothing new."""
@@ -55,10 +61,26 @@ class Memory:
         if event.state == "open" or (event.state == "closed" and self._keeps):
             before = self._first(event, span) if known is None else known
             deepest = before.deepest if deepest is None else deepest
-            self._known[event.id] = replace(before, event=event, span=span, deepest=deepest)
+            self._known[event.id] = self._narrowed(replace(before, event=event, span=span, deepest=deepest))
         closed = [one.event.id for one in self._known.values() if one.event.state == "closed"]
         for id_ in closed[:-_CLOSED_KEPT]:
             del self._known[id_]
+
+    def _narrowed(self, known: Known) -> Known:
+        """Without what was found of phases that it was thought to be on, and parted with: that is another's."""
+        gone = [] if not known.polled else [move for move in known.note.moves.values() if not known.names(move)]
+        if not gone:
+            return known
+        counted = known.note.counted
+        left = [move if not move.count else replace(_since_first(move, [known]), count=1)
+                for move in gone if not move.count or move.latch.name in counted]  # fmt: skip
+        self._given_back += by_family(left)
+        return replace(known, note=known.note.without({move.latch.name for move in gone}))
+
+    def given_back(self) -> tuple[Finding, ...]:
+        """What turned out to be no part of the events it was told of, to be shared out anew."""
+        given, self._given_back = tuple(self._given_back), []
+        return given
 
     def get(self, id_: str) -> Known | None:
         """An event that is open, or was lately."""
@@ -89,12 +111,15 @@ class Memory:
         """What another run needs to know of its events."""
         return {id_: Kept(one.note, one.deepest, one.own) for id_, one in self._known.items()}
 
-    def forget(self, before_us: int | None) -> tuple[Event, ...]:
-        """Nothing more will be found of what was over before that; None: of anything that is over. Those of which not
-        all was told that was found."""
-        for one in [one for one in self._known.values() if one.own is None and one.is_read(before_us)]:
+    def forget(self, before_us: int | None, calm_us: int) -> tuple[Event, ...]:
+        """Nothing more will be found of what was over before that; None: of anything that is over. calm_us: as
+        `MeterLog` has it. Those of which not all was told that was found."""
+        every = self._known.values()
+        for one in [one for one in every if one.own is None and one.is_read(before_us, calm_us)]:
             self._known[one.event.id] = replace(one, own=self._sure(one))
-        over = [one for one in self._known.values() if (one.is_over if before_us is None else one.may_go(before_us))]
+        undecided = [move for one in every if one.polled and one.own is None for move in one.note.extremes]
+        over = [one for one in every if (one.is_over if before_us is None else one.may_go(before_us, calm_us))]
+        over = [one for one in over if before_us is None or not any(map(one.may_hold, undecided))]
         late = tuple(one.event for one in self._known.values() if one.own and self._noted(one) != one.told)
         for id_ in {one.event.id for one in over}.difference(event.id for event in late):
             del self._known[id_]
@@ -133,7 +158,12 @@ class Memory:
         own = self._own(left)
         if own is None:
             return tuple(shares), left
-        mine, others = (tuple(move for move in left.moves if own.names(move) == named) for named in (True, False))
+        since_us = own.span.start_earliest_boot_us
+        near = {move for move in left.moves if move in finding.moves or move.since_us >= since_us}
+        fits = {move: own.names(move) and move in near for move in left.moves}
+        mine, others = (tuple(move for move in left.moves if fits[move] == named) for named in (True, False))
+        if not mine:
+            return tuple(shares), left
         return (*shares, (own, replace(left, moves=mine))), replace(left, moves=others) if others else None
 
     def _polled_first(self, finding: Finding) -> tuple[dict[str, list[Move]], list[Move]]:
@@ -151,7 +181,7 @@ class Memory:
             if not mine:
                 rest.append(move)
             elif extra.get(move.latch.name, 0) > 0:
-                rest.append(replace(_since_first(move, mine), count=extra[move.latch.name]))
+                rest.append(replace(_since_first(move, self._met(move, finding)), count=extra[move.latch.name]))
         return kept, rest
 
     def _cleared(self, finding: Finding) -> tuple[tuple[Known, Finding], ...]:
@@ -159,15 +189,15 @@ class Memory:
         return tuple((one, Finding(finding.kind, tuple(moves))) for one, moves in told if moves)
 
     def _polled(self, move: Move, finding: Finding) -> tuple[Known, ...]:
-        """The polled events that it may be about: all of the likeliest kind there is."""
+        """The polled events that it may be about: all of the likeliest kind of which one was not counted yet."""
         if finding.by_owner:
             every = (one for one in self._known.values() if one.event.kind in VOLTAGE and one.polled)
             return tuple(one for one in every if one.may_be(finding))
-        for kind in ABOUT[finding.kind]:
-            found = [one for one in self._known.values() if one.event.kind == kind and one.polled]
-            found = [one for one in found if one.concerns(move) and one.may_be(finding)]
-            if found:
-                return tuple(found)
+        met = self._met(move, finding)
+        for some in (self._free(move, met), met):
+            for kind in ABOUT[finding.kind]:
+                if any(one.event.kind == kind for one in some):
+                    return tuple(one for one in met if one.event.kind == kind)
         return ()
 
     def _own(self, finding: Finding) -> Known | None:
@@ -179,16 +209,28 @@ class Memory:
                 return found[-1]
         return None
 
-    def _extra(self, move: Move, finding: Finding) -> int:
-        """What it counted beyond the polled events that it may have counted."""
+    def _met(self, move: Move, finding: Finding) -> list[Known]:
+        """The polled events of any kind that it may be about."""
         kinds = ABOUT[finding.kind]
         met = [one for one in self._known.values() if one.polled and one.event.kind in kinds]
-        met = [one for one in met if one.concerns(move) and one.may_be(finding)]
+        return [one for one in met if one.concerns(move) and one.may_be(finding)]
+
+    def _extra(self, move: Move, finding: Finding) -> int:
+        """What it counted beyond the polled events that it may have counted."""
+        met = self._met(move, finding)
         if any(one.explains(finding) for one in met):
             return 0
-        ids = {one.event.id for one in met}
-        free = [one for one in met if one.event.parent not in ids and move.latch.name not in one.note.counted]
-        return move.count - len(free)
+        return move.count - len(self._free(move, met))
+
+    def _free(self, move: Move, met: Sequence[Known]) -> list[Known]:
+        """Of these events those that it can have counted: it has not yet, nor the one that encloses it."""
+        outer = [one for one in met if not one.is_inside(met)]
+        return [one for one in outer if move.latch.name not in one.note.counted]
+
+    def _counted(self, move: Move, finding: Finding) -> list[Known]:
+        """Those that it is taken to have counted now."""
+        free = self._free(move, self._met(move, finding))
+        return sorted(free, key=lambda one: one.span.start_boot_us)[: move.count]
 
     def parent(self, finding: Finding) -> str | None:
         """The id of the event that encloses it."""
@@ -204,25 +246,23 @@ class Memory:
         met = (one.event for one in self._known.values() if one.event.kind == "comms_loss" and one.met_by(finding))
         return tuple(event.id for event in met)
 
-    def take(self, shares: Sequence[tuple[Known, Finding]], left: Finding | None) -> None:
-        """What was shared out. Of a register that counted fewer than it may be about, it was the earliest; of one that
-        counted more it is not known which, so that what it counts next may still be any of them."""
-        others = [finding for known, finding in shares if not known.polled] + ([left] if left else [])
-        unsure = {name for finding in others for name in finding.counters}
-        counts: dict[str, int] = {}
-        for known, finding in sorted(shares, key=lambda share: share[0].span.start_boot_us):
-            counted = set(known.note.counted)
-            for move in finding.moves:
-                name = move.latch.name
-                if move.count and name not in counted | unsure and counts.setdefault(name, move.count) > 0:
-                    counts[name] -= 1
-                    counted.add(name)
-            shared = sum(not set(finding.moves).isdisjoint(other.moves) for _, other in shares) > 1
-            note = replace(known.note.more(finding, shared=shared), counted=frozenset(counted))
+    def take(self, finding: Finding, shares: Sequence[tuple[Known, Finding]]) -> None:
+        """What was shared out. Of a register that counted fewer than it may be about, it was the earliest. Where it
+        counted more it is not known which count was whose; but each event has had its own: the next is another's, and
+        lies as far back as the first (`_since_first`)."""
+        counts = [move for move in finding.moves if move.count]
+        first = {move.latch.name: _first(move, self._met(move, finding)) for move in counts}
+        counted = [(one.event.id, move.latch.name) for move in counts for one in self._counted(move, finding)]
+        for known, share in shares:
+            shared = sum(not set(share.moves).isdisjoint(other.moves) for _, other in shares) > 1
+            note = known.note.more(share, shared=shared)
             if known.polled:
-                mine = {move.latch.name: move for move in finding.moves if move.count}
-                note = replace(note, first={**note.first, **_first(mine, [known for known, _ in shares])})
+                mine = {move.latch.name: first[move.latch.name] for move in share.moves if move.count}
+                note = replace(note, first={**note.first, **mine})
             self._known[known.event.id] = replace(known, note=note)
+        for id_, name in counted:
+            known = self._known[id_]
+            self._known[id_] = replace(known, note=replace(known.note, counted=known.note.counted | {name}))
 
     def over(self, known: Known, finding: Finding, over_us: int | None) -> Span:
         """The span of an event of the meter's own after this finding. over_us: as `Told.over_us`"""
@@ -266,16 +306,16 @@ def _by_phase(moves: Sequence[Move]) -> dict[str, float]:
     return {move.latch.phase: move.after for move in moves if move.latch.phase is not None}
 
 
-def _first(moves: Mapping[str, Move], known: Sequence[Known]) -> dict[str, Move]:
-    """By register: the first of its counts that may be of any of these events, or of one before them of which one of
-    them took the count, so that its own was taken for the next one's."""
-    earlier = {name: [one.note.first[name] for one in known if name in one.note.first] for name in moves}
-    return {name: min((*earlier[name], move), key=lambda one: one.asked_us) for name, move in moves.items()}
+def _first(move: Move, known: Sequence[Known]) -> Move:
+    """The first of the register's counts that may be of any of these events, or of one before them of which one of them
+    took the count, so that its own was taken for the next one's."""
+    earlier = [one.note.first[move.latch.name] for one in known if move.latch.name in one.note.first]
+    return min((*earlier, move), key=lambda one: one.asked_us)
 
 
 def _since_first(move: Move, known: Sequence[Known]) -> Move:
     """Which of its counts was that of a known event is not known: the other may lie as far back as the first."""
-    first = _first({move.latch.name: move}, known)[move.latch.name]
+    first = _first(move, known)
     return replace(move, before=first.before, asked_us=first.asked_us, since_us=first.since_us)
 
 

@@ -63,8 +63,9 @@ class MeterDetector:
         self._last: Look | None = None
         self._due_us = 0
         self._resumed_us: int | None = None
+        self._tainted_us = 0  # until then a window may hold a part of what is over
         self._heard: tuple[float | None, ...] | None = None
-        self._calm = False
+        self.calm = False  # what is in band goes the quiet way
         self._judge_by(rules)
 
     def resume(
@@ -135,7 +136,7 @@ class MeterDetector:
     @property
     def is_ordinary(self) -> bool:
         """The last look had every channel, and all of them in band."""
-        return self._calm or (voltage.is_ordinary(self._state) and not self._attentive)
+        return self.calm or (voltage.is_ordinary(self._state) and not self._attentive)
 
     def full_set(self, power_w: float | None, lines: tuple[float, float, float] | None) -> None:
         """What a full set tells: total active power; line-line voltages, where those to neutral are judged."""
@@ -143,7 +144,7 @@ class MeterDetector:
             self._around.power_w = power_w if power_w is not None else self._around.power_w
         if lines is not None and not self.open_kinds:
             self._minutes.add_lines(lines)
-        if lines is not None and not self._calm:
+        if lines is not None and not self.calm:
             self._faults.read_lines(lines)
 
     def full_values(self, values: Mapping[str, float], now_us: int) -> tuple[Change, ...]:
@@ -169,7 +170,7 @@ class MeterDetector:
 
     def look(self, look: Look, wall_us: int) -> tuple[Change, ...]:
         """Judge one look, in the order of requests. wall_us: UTC at its reply, for the minute it belongs to."""
-        if self._calm and not look.questionable:
+        if self.calm and not look.questionable:
             low_v, high_v = self._low_v, self._high_v
             for volts in look.volts:
                 if volts is None or volts < low_v or volts > high_v:
@@ -191,7 +192,7 @@ class MeterDetector:
 
     def _attend(self, look: Look, wall_us: int) -> tuple[Change, ...]:
         if self._last is not None and self._slow.tracks:
-            self._slow.note_pauses((*(self._looks if self._calm else ()), self._last, look), self.rules)
+            self._slow.note_pauses((*(self._looks if self.calm else ()), self._last, look), self.rules)
         self._wake()
         before = self._state
         faults, look = self._faulted(look)
@@ -213,15 +214,15 @@ class MeterDetector:
             if len(self._looks) >= LOOKS or look.received_boot_us >= self._minutes.end_us:
                 changes += self._settle(look, wall_us)
         self._last = look
-        self._calm = voltage.is_ordinary(self._state) and not self._attentive
+        self.calm = voltage.is_ordinary(self._state) and not self._attentive
         return changes
 
     def _wake(self) -> None:
         """Leave the quiet path, with what it has put by."""
-        if self._calm:
+        if self.calm:
             self._state = VoltageState(self._last, None, self._state.next_key)
-            self._faults.after((*self._before, *self._looks)[-_LOOKED_BACK:])
-            self._calm = False
+            self._faults.after((*self._before, *self._looks)[-_LOOKED_BACK:], self._tainted_us)
+            self.calm = False
 
     def _faulted(self, look: Look) -> tuple[tuple[Change, ...], Look]:
         """What the faults make of a look, and the look as the other detectors are to hear it."""
@@ -266,6 +267,7 @@ class MeterDetector:
         self._looks = [look]
         self._due_us = look.received_boot_us + SPACING_US
         self._rapid, self._resumed_us = rapid.UNKNOWN, None
+        self._tainted_us = look.received_boot_us + self.rules.reach_us
         self._minutes.restart(look.received_boot_us, MINUTE_US if self.open_kinds else MINUTE_US - wall_us % MINUTE_US)
 
     def _settle(self, look: Look, wall_us: int) -> tuple[Change, ...]:

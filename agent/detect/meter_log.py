@@ -22,12 +22,18 @@ beginning of what is counted at its end.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from agent.detect import log_state
+from agent.detect.book_state import Earlier
 from agent.detect.evidence import Finding, Latch, Latches, Read, Seen, findings
+from agent.detect.hours import Utc
 from agent.detect.thresholds import Rules
 from agent.detect.voltage import Look
 from drivers.quantities import CATALOGUE
+
+if TYPE_CHECKING:
+    from agent.detect.book import WallClock
 
 # Where no look comes any more.
 _LONGEST_WAIT_US = 60_000_000
@@ -35,6 +41,7 @@ _LONGEST_WAIT_US = 60_000_000
 _UNSURE_US = 900_000_000
 # What was read is kept when it has moved, and else so often: a card wears out by what is written.
 _KEEP_US = 600_000_000
+_NEVER = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,10 @@ class MeterLog:
         self._latches = Latches(latches, rules.levels.sag, rules.levels.swell)
         self._lives_on_it = lives_on_it
         self._waiting: tuple[Finding, ...] = ()
+        self._settled: Mapping[str, Seen] = {}  # what was read before the first finding that waits
         self._since_us: int | None = None
+        self._calm: tuple[int, int] | None = None  # the last look in band: when it arrived, what it tells of
+        self._calm_us = _NEVER
         self._made_by = made_by
         self._kept_us: int | None = None
         self._unsure_us: int | None = None
@@ -106,26 +116,49 @@ class MeterLog:
         return self._latches.seen
 
     @property
+    def calm_us(self) -> int:
+        """What had begun before that was over by the last read, was counted, and told."""
+        return _NEVER if self._waiting else self._calm_us
+
+    @property
     def oldest_us(self) -> int | None:
         """Nothing is found from now on about what was over before; None: nothing was read yet."""
         read_us, waiting = self._latches.oldest_us, (finding.asked_us for finding in self._waiting)
         return None if read_us is None else min(read_us, *waiting, read_us)
 
-    def read(self, values: Mapping[str, float], sent_us: int, received_us: int, seeing: Seeing) -> tuple[str, ...]:
+    def read(
+        self, values: Mapping[str, float], sent_us: int, received_us: int, seeing: Seeing, clock: "WallClock"
+    ) -> tuple[str, ...]:
         """Registers that were asked at sent_us. Returns the names of what was reset."""
         if self._names.isdisjoint(values):
             return ()
-        asked_us = sent_us - seeing.rules.age_us
+        asked_us, before = sent_us - seeing.rules.age_us, self._latches.seen
         if seeing.clear_us is not None:
             self._since_us = seeing.clear_us
+        self._calmed(asked_us, seeing)
         since_us = asked_us if self._since_us is None else min(asked_us, self._since_us)
-        moves = self._latches.read(Read(values, asked_us, since_us, received_us))
+        utc = Utc(clock.wall_us(asked_us), clock.state.uncertainty_s)
+        moves = self._latches.read(Read(values, asked_us, since_us, received_us, utc))
         back = self._latches.went_back
         if moves or back:
             self._kept_us = None
         found = findings(moves, self._latches.latches, lives_on_it=self._lives_on_it)
+        self._settled = self._settled if self._waiting and not back else before
         self._waiting = found if back else self._waiting + found
         return back
+
+    def _calmed(self, asked_us: int, seeing: Seeing) -> None:
+        """A read that was asked after a look in band had arrived has all that was going on before that look."""
+        look, clear_us = seeing.look, seeing.clear_us
+        now = None if look is None or clear_us is None else (look.received_boot_us, clear_us)
+        calm = [clear for arrived_us, clear in (one for one in (self._calm, now) if one) if arrived_us <= asked_us]
+        self._calm_us, self._calm = max((self._calm_us, *calm)), now or self._calm
+
+    def again(self, findings_: Sequence[Finding]) -> None:
+        """They were told of events that they are not about."""
+        if findings_ and not self._waiting:
+            self._settled = self._latches.seen
+        self._waiting = (*findings_, *self._waiting)
 
     def ready(self, seeing: Seeing, now_us: int, known: Callable[[Finding], object]) -> tuple[Told, ...]:
         """What waits no longer. known: whether the event of a finding is."""
@@ -144,6 +177,8 @@ class MeterLog:
                     told.append(replace(told[-1], finding=replace(finding, kind="supply_loss")))
             else:
                 waiting.append(finding)
+        if self._waiting and not waiting:
+            self._kept_us = None
         self._waiting = tuple(waiting)
         return tuple(told)
 
@@ -152,12 +187,13 @@ class MeterLog:
     ) -> str | None:
         """What another run should go on from, where it is time to store that; stops: nothing comes any more. Findings
         that wait were not told: the reads before them count. uncertainty_s: of the wall clock."""
-        if self._waiting or not self._latches.seen or self._unsure_us is not None:
+        seen = self._settled if self._waiting else self._latches.seen
+        if not seen or self._unsure_us is not None:
             return None
         if not stops and self._kept_us is not None and now_us - self._kept_us < _KEEP_US:
             return None
         self._kept_us = now_us
-        return log_state.told(self._latches.seen, self._rests_on, wall_us, uncertainty_s)
+        return log_state.told(seen, self._rests_on, wall_us, uncertainty_s)
 
     @property
     def is_unsure(self) -> bool:
@@ -191,10 +227,14 @@ class MeterLog:
     def _rests_on(self) -> str:
         return self._made_by if self.serial is None else f"{self._made_by} {self.serial}"
 
-    def resume(self, kept: str, from_wall_us: Callable[[int], int], now_us: int, slack_us: int) -> None:
+    def resume(self, kept: str, earlier: Earlier, now_us: int, slack_us: int) -> None:
         """Go on from what another run kept. slack_us: what the wall clocks of then and now may be wrong by."""
         self.unsure(now_us)
-        self._latches.resume(log_state.understood(kept, self._rests_on, from_wall_us, now_us, slack_us))
+        from_wall_us, other_boot = earlier.from_wall_us, not earlier.same_boot
+        seen = log_state.understood(kept, self._rests_on, from_wall_us, now_us, slack_us, other_boot=other_boot)
+        self._latches.resume(seen)
+        # Until a look shows every voltage in band, what is counted may go on since that run saw it so.
+        self._since_us = min((one.since_us for one in seen.values()), default=None)
 
 
 def _past(finding: Finding, seeing: Seeing, now_us: int) -> bool:

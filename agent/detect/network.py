@@ -249,13 +249,23 @@ def _require_known(nodes: Mapping[str, Node], meters: Mapping[str, Placed]) -> N
 
 def _from_the_roots(nodes: Mapping[str, Node]) -> tuple[str, ...]:
     """Every node after all of its parents. ValueError for a loop."""
-    done: dict[str, None] = {}
-    while len(done) < len(nodes):
-        ready = [name for name, node in nodes.items() if name not in done and done.keys() >= set(node.parents)]
-        if not ready:
-            left = ", ".join(name for name in nodes if name not in done)
-            raise ValueError(f"parents: found a loop among {left}; allowed: a tree; let one of them have no parent")
-        done.update(dict.fromkeys(ready))
+    missing = {name: len(set(node.parents)) for name, node in nodes.items()}
+    below: dict[str, list[str]] = {name: [] for name in nodes}
+    for name, node in nodes.items():
+        for parent in set(node.parents):
+            below[parent].append(name)
+    done: list[str] = []
+    ready = [name for name, count in missing.items() if not count]
+    place = {name: number for number, name in enumerate(nodes)}
+    while ready:
+        done += ready
+        reached = [name for one in ready for name in below[one]]
+        for name in reached:
+            missing[name] -= 1
+        ready = sorted({name for name in reached if not missing[name]}, key=place.__getitem__)
+    if len(done) < len(nodes):
+        left = ", ".join(name for name in nodes if missing[name])
+        raise ValueError(f"parents: found a loop among {left}; allowed: a tree; let one of them have no parent")
     return tuple(done)
 
 

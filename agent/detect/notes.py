@@ -12,7 +12,7 @@
 The registers of a voltage circuit that failed and of displaced voltages are words: they say nothing of the supply.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from agent.detect.evidence import Finding, Latch, Move, counted
@@ -65,6 +65,12 @@ class Note:
         counts = [move for move in self.moves.values() if move.count and move.latch.phase == phase]
         mine = (move for move in counts if move.latch.stem in _ALL_COUNTED and move.latch.name in self.counted)
         return not self.shared and any(mine) and all(move.count == 1 for move in counts)
+
+    def without(self, names: Collection[str]) -> "Note":
+        """Of other registers only."""
+        left = {name: move for name, move in self.moves.items() if name not in names}
+        first = {name: move for name, move in self.first.items() if name not in names}
+        return replace(self, moves=left, counted=self.counted.difference(names), first=first)
 
     def less(self, seen: Mapping[str, float]) -> "Note":
         """Without what will be found again. seen: the values from which registers are compared on"""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 
 from agent.detect.accuracy import Accuracy
 from agent.detect.changes import Change
@@ -44,9 +45,16 @@ class MeterFacts:
         return Accuracy(self.accuracy_pct, self.vt_error_pct)
 
 
+def id_maker(gateway: str, epoch: str) -> Callable[[], str]:
+    """Ids for all meters of one run: ``gateway-epoch-1``, ``-2`` ..."""
+    numbers = count(1)
+    return lambda: f"{gateway}-{epoch}-{next(numbers)}"
+
+
 def opened(facts: MeterFacts, change: Change, id_: str, wall_us: Callable[[int], int], clock: ClockState) -> Event:
+    """wall_us: boot clock -> UTC. By clocks that contradict each other it began nobody knows when."""
     span = change.span
-    start_us = wall_us(span.start_boot_us)
+    start_us, earliest_us = wall_us(span.start_boot_us), wall_us(span.start_earliest_boot_us)
     return Event(
         id=id_,
         kind=change.kind,
@@ -56,7 +64,7 @@ def opened(facts: MeterFacts, change: Change, id_: str, wall_us: Callable[[int],
         basis="measured",
         reported_us=start_us,
         start_us=start_us,
-        start_earliest_us=start_us - (span.start_boot_us - span.start_earliest_boot_us),
+        start_earliest_us=min(start_us, earliest_us),
         meter=facts.meter,
         line=facts.line,
         feeder=facts.feeder,
@@ -66,7 +74,7 @@ def opened(facts: MeterFacts, change: Change, id_: str, wall_us: Callable[[int],
         clock=clock,
         profile=facts.rules.profile,
         config=facts.config,
-        open_at_start=change.open_at_start,
+        open_at_start=change.open_at_start or earliest_us > start_us,
     )
 
 
@@ -85,12 +93,12 @@ def judged(event: Event, change: Change, facts: MeterFacts, parent: str | None) 
     )
 
 
-def taking_over(event: Event, old: Event) -> Event:
+def taking_over(event: Event, old: Event, *, same_start: bool) -> Event:
     """One that turned out to be this takes its start along, and how it was watched then; but for one of several phases
-    that parted after a restart, of which only wider bounds are known."""
+    that parted after a restart, of which only other bounds are known."""
     event = replace(event, supersedes=(*event.supersedes, old.id), clock=less_sure(event.clock, old.clock))
-    if event.start_us - event.start_earliest_us != old.start_us - old.start_earliest_us:
-        return event  # its start is another's
+    if not same_start:
+        return event
     return replace(
         event,
         start_us=old.start_us,

@@ -7,12 +7,15 @@ it lasted at least is told by the longest row of such readings without a pause.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from agent.detect.book_state import Earlier
 from agent.detect.changes import Figure, Span
+from agent.detect.comms import CommsState
 from agent.detect.ending import Across
 from agent.detect.thresholds import Levels, Rules, levels_of
 from agent.detect.tracks import Track
+from agent.detect.voltage import VoltageState
 from agent.detect.watched import part_proven
 from agent.records import Event, Reading
 
@@ -20,6 +23,26 @@ from agent.records import Event, Reading
 _NO_PAUSE_US = 500_000
 
 Of = Callable[[Iterable[bool]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """slow: tracks of what is judged by the minute; reference_v: of the open events, where it slides.
+
+    orphans: open events of this meter that its rules cannot continue (a channel no longer wired, a second of
+    one kind); what becomes of them is for the caller to decide."""
+
+    voltage: VoltageState
+    comms: CommsState
+    orphans: tuple[Event, ...]
+    slow: tuple[Track, ...] = ()
+    reference_v: float | None = None
+    faults: tuple[Track, ...] = ()
+
+
+def orphans(events: Iterable[Event], meters: Collection[str]) -> tuple[Event, ...]:
+    """Open events of meters that the site no longer has."""
+    return tuple(event for event in events if event.scope == "meter" and event.meter not in meters)
 
 
 def span_of(event: Event, earlier: Earlier) -> Span:
@@ -36,10 +59,10 @@ def last_sign_us(events: Iterable[Event], readings: Iterable[Reading]) -> int | 
 
 def across(event: Event, rules: Rules, earlier: Earlier, now_us: int | None, readings: Collection[Reading]) -> Across:
     """What the restart means for this event."""
-    away_us, last_us = None, last_sign_us([event], readings)
-    if now_us is not None and last_us is not None and not (earlier.stepped or earlier.backwards):
+    exact, away_us, last_us = earlier.exact(event), None, earlier.last_us
+    if exact and now_us is not None and last_us is not None and not earlier.stepped:
         away_us = max(0, now_us - earlier.from_wall_us(last_us))
-    return Across(earlier.exact(event), earlier.backwards, proven_us(event, readings, rules), away_us)
+    return Across(exact, proven_us(event, readings, rules), away_us, now_us, last_us, event.clock)
 
 
 def crossed_of(event: Event, rules: Rules) -> tuple[int, ...]:

@@ -90,9 +90,11 @@ class Row:
     worst: Callable[[float, float], float] = min
 
     def still_bad(self, view: View, crossed: Indices) -> bool:
-        """This look by itself proves that the event goes on; where every channel must be bad, all were read."""
-        complete = not self.every or len(view.fresh) == len(view.known)
-        return complete and not self.ends(self, view.levels, view.fresh, crossed)
+        """This look by itself proves that the event goes on; where every channel must be bad, all were read. A channel
+        that never crossed may keep an event open by its hysteresis: that is not known to be a part of it."""
+        if self.every:
+            return len(view.fresh) == len(view.known) and not self.ends(self, view.levels, view.fresh, crossed)
+        return not self.ends(self, view.levels, tuple(one for one in view.fresh if one[0] in crossed), crossed)
 
 
 def _any_beyond(row: Row, view: View) -> Indices:

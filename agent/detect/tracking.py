@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agent.detect import dips
 from agent.detect.dips import Dips
-from agent.detect.table import SAG, TABLE, Volts
+from agent.detect.table import SAG, TABLE, View, Volts
 from agent.detect.thresholds import Rules
 from agent.detect.tracks import Instants, Track
 from agent.detect.watched import CYCLE_US, longest_pause_us
@@ -114,3 +114,22 @@ def _since(since_us: int | None, holds: bool, now_us: int) -> int | None:
     if not holds:
         return None
     return now_us if since_us is None else since_us
+
+
+def view_of(tracking: Tracking, fresh: Volts, look: "Look", rules: Rules, pause_us: int) -> View:
+    long_ago_us = look.received_boot_us - rules.thresholds.phase_loss_after_us
+    low = tuple(i for i, since in enumerate(tracking.low_since) if since is not None and since <= long_ago_us)
+    alive = any(since is not None and since <= long_ago_us for since in tracking.alive_since)
+    return View(
+        levels=rules.levels,
+        reference_v=rules.reference_v,
+        fresh=fresh,
+        known=tuple((i, volts) for i, volts in enumerate(tracking.volts) if volts is not None),
+        lasting=low if alive else (),
+        now_us=look.received_boot_us,
+        bound_us=look.sent_boot_us - rules.reach_us,
+        wired=len(rules.channels),
+        sent_us=look.sent_boot_us,
+        pause_us=pause_us,
+        rules=rules,
+    )

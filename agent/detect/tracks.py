@@ -80,12 +80,13 @@ def taken_over(old: Track, row: Row, key: int, crossed: Indices) -> Track:
 
 def carried(track: Track, row: Row, view: View) -> Track:
     """The track after a look at which the event has not ended."""
-    proves = row.still_bad(view, track.crossed)
+    crossed = tuple(sorted({*track.crossed, *row.begins(row, view)}))
+    proves = row.still_bad(view, crossed)
     return replace(
         track,
         last_bad_us=view.bound_us if proves else track.last_bad_us,
         watched=_shown(track, row, view) if proves else track.watched,
-        crossed=tuple(sorted({*track.crossed, *row.begins(row, view)})),
+        crossed=crossed,
         extremes=_merged(track.extremes, row, view),
     )
 

@@ -6,7 +6,8 @@ The conditions are the rows of `agent.detect.table`; this module runs them and k
     start_earliest  last good reading was asked for, moved back by register age and averaging window; without a
                     good reading so far, the same of the bad one, and the event is open_at_start
     end             reply with the first recovered reading arrived
-    end_earliest    last bad reading was asked for, moved back likewise; never before start_earliest
+    end_earliest    last bad reading of a channel that crossed was asked for, moved back likewise; never before
+                    start_earliest
 
 Good and bad are per row: a look in a sag is a good look for a swell. A channel bounds its own start: what was not
 read at the last good look counts from when it was last read good.
@@ -18,9 +19,9 @@ from typing import NamedTuple, TypeVar
 
 from agent.detect import dips
 from agent.detect.changes import Change
-from agent.detect.table import SAG, TABLE, Indices, Row, View, Volts
+from agent.detect.table import SAG, TABLE, Indices, Row, View
 from agent.detect.thresholds import Rules
-from agent.detect.tracking import Bounds, Tracking, heard, ordinary, shut_on
+from agent.detect.tracking import Bounds, Tracking, heard, ordinary, shut_on, view_of
 from agent.detect.tracks import Instants, Track, begun, carried, change, taken_over, told, worth_telling
 from agent.detect.watched import longest_pause_us
 from agent.records import Kind
@@ -184,32 +185,13 @@ def _attend(state: VoltageState, look: Look, rules: Rules) -> tuple[VoltageState
     before = state.tracking or ordinary(state.good, rules)
     after = heard(before, fresh, look, rules)
     pause_us = longest_pause_us(rules, after.shortest_us)
-    verdict = _Verdict(_view(after, fresh, look, rules, pause_us), after, state.next_key)
+    verdict = _Verdict(view_of(after, fresh, look, rules, pause_us), after, state.next_key)
     verdict.judge(after.clear)
     tracks, changes = tuple(verdict.tracks.values()), tuple(verdict.changes)
     if not tracks and verdict.freed is None and not verdict.shut and len(fresh) == len(look.volts):
         return VoltageState(look, None, verdict.next_key), changes
     after = after._replace(open=tracks, freed=verdict.freed, shut=verdict.shut, freed_on=verdict.freed_on)
     return VoltageState(None, after, verdict.next_key), changes
-
-
-def _view(tracking: Tracking, fresh: Volts, look: Look, rules: Rules, pause_us: int) -> View:
-    long_ago_us = look.received_boot_us - rules.thresholds.phase_loss_after_us
-    low = tuple(i for i, since in enumerate(tracking.low_since) if since is not None and since <= long_ago_us)
-    alive = any(since is not None and since <= long_ago_us for since in tracking.alive_since)
-    return View(
-        levels=rules.levels,
-        reference_v=rules.reference_v,
-        fresh=fresh,
-        known=tuple((i, volts) for i, volts in enumerate(tracking.volts) if volts is not None),
-        lasting=low if alive else (),
-        now_us=look.received_boot_us,
-        bound_us=look.sent_boot_us - rules.reach_us,
-        wired=len(rules.channels),
-        sent_us=look.sent_boot_us,
-        pause_us=pause_us,
-        rules=rules,
-    )
 
 
 class _Verdict:
@@ -278,7 +260,7 @@ class _Verdict:
             track = carried(taken_over(old, row, key, crossed), row, self.view)
         if parting is not None:
             track = self._of_lost(track, parting)
-        if old is not None and parting is not None and parting.sure and parting.own_began:
+        if old is not None and parting is not None and parting.own_stays:
             self._stay(old, parting)
             old = None
         elif old is not None:
@@ -329,15 +311,28 @@ class _Verdict:
             self.changes.append(change("close", over))
 
     def _carry(self, row: Row, track: Track) -> None:
-        track = carried(track, row, self.view)
+        before, track = track.crossed, carried(track, row, self.view)
+        joined = tuple(i for i in track.crossed if i not in before)
         if worth_telling(track, row, self.view):
             track = told(track, row, self.view)
             self.changes.append(change("update", track))
         self.tracks[row.kind] = track
+        if row.kind == "phase_loss" and joined:
+            self._leave(track, joined)
+
+    def _leave(self, loss: Track, joined: Indices) -> None:
+        """These channels are lost as well: what they began, or had a part in, goes on without them."""
         sag = self.tracks.get("sag")
-        if row.kind == "phase_loss" and sag is not None and set(sag.crossed) <= set(track.crossed):
-            del self.tracks["sag"]
-            self.changes.append(change("retract", sag, "its phases are lost: part of the phase_loss"))
+        if sag is None or set(joined).isdisjoint(sag.crossed):
+            return
+        del self.tracks["sag"]
+        parting = dips.parted(sag, self.dips, loss.crossed, joined)
+        if parting is not None and parting.own_stays:
+            self._stay(sag, parting)
+            return
+        self.changes.append(change("retract", sag, "its phases are lost: part of the phase_loss"))
+        if parting is not None:
+            self._remain(sag, parting, loss.key)
 
     def _close(self, row: Row, track: Track) -> None:
         del self.tracks[track.kind]

@@ -133,6 +133,7 @@ def test_a_blown_fuse_of_a_voltage_transformer_takes_over_the_sag_with_its_start
     assert "a fuse of the voltage circuit" in failure.evidence[0]
 
 
+@pytest.mark.e2e
 def test_it_lasts_for_hours_without_another_word_and_ends_with_the_voltage() -> None:
     meter = Meter(period_s=1.0)
     meter.hold(60, GOOD)

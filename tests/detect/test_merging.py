@@ -91,7 +91,7 @@ def test_an_event_of_the_meters_own_takes_what_moved_on_its_phases_and_leaves_th
 
 def test_what_is_over_is_forgotten_and_what_goes_on_is_not():
     known = memory(("a", "sag", 35, 36), ("b", "swell", 50, None))
-    known.forget(s(36))
+    known.forget(s(36), s(36))
     assert (about(known), about(known, counted("swell"))) == ([], ["b"])
 
 
@@ -104,11 +104,11 @@ def test_a_depth_is_of_the_phases_that_the_event_has_in_the_end(phases, deepest)
     known.put(sag, span)
     latches = [Latch("sag_count_l2", "sag_count", "l2"), Latch("voltage_l2_min", "voltage_min", "l2")]
     moves = (Move(latches[0], 0, 1, 1, s(30), s(30), s(40)), Move(latches[1], 220, 11, 0, s(30), s(30), s(40)))
-    known.take(*known.shared_out(Finding("sag", moves)))
+    known.take(Finding("sag", moves), known.shared_out(Finding("sag", moves))[0])
     closed = replace(sag, state="closed", phases=phases)
     known.put(closed, span.ended(s(50), s(49)))
     assert known.noted(closed).extreme_by_channel == {}, "the registers were not read since"
-    assert known.forget(s(60)) == ((closed,) if deepest else ())
+    assert known.forget(s(60), s(60)) == ((closed,) if deepest else ())
     assert known.noted(closed).extreme_by_channel == deepest
 
 
@@ -127,12 +127,12 @@ def test_a_flag_has_no_phase_and_is_about_every_event_of_the_likeliest_kind():
 
 def test_a_flag_that_is_cleared_is_about_what_it_was_set_for_however_long_ago():
     known = memory(("a", "sag", 31, 32), ("b", "sag", 61, 62))
-    known.take(*known.shared_out(flag()))
-    known.forget(s(900))
+    known.take(flag(), known.shared_out(flag())[0])
+    known.forget(s(900), s(900))
     assert about(known, flag(cleared=True)) == ["a"]
-    known.take(*known.shared_out(flag(cleared=True)))
+    known.take(flag(cleared=True), known.shared_out(flag(cleared=True))[0])
     assert about(known, flag(cleared=True)) == []
-    known.forget(s(900))
+    known.forget(s(900), s(900))
     assert known.get("a") is None
 
 
@@ -157,7 +157,7 @@ def test_the_end_of_an_event_of_the_meters_own_follows_its_flags():
 
     def span(finding: Finding, over_s: float | None) -> tuple[float, float | None]:
         (known,) = made.about(finding)
-        made.take(*made.shared_out(finding))
+        made.take(finding, made.shared_out(finding)[0])
         made.put(known.event, made.over(known, finding, None if over_s is None else s(over_s)))
         now = made.get("a")
         assert now is not None
@@ -178,7 +178,7 @@ def test_an_event_of_two_flags_is_not_over_before_both_are_cleared():
                           ([Move(power, 1, 0, 0, s(90), s(90), s(120))], 120)):  # fmt: skip
         finding = Finding("sag", tuple(moves))
         (known,) = made.about(finding)
-        made.take(*made.shared_out(finding))
+        made.take(finding, made.shared_out(finding)[0])
         made.put(known.event, made.over(known, finding, None if over_s is None else s(over_s)))
         now = made.get("a")
         ends.append(now and now.span.end_boot_us)

@@ -67,6 +67,46 @@ def test_what_sagged_with_the_lost_phase_becomes_a_sag_of_its_own() -> None:
     assert s(12) <= own[1].span.end_boot_us < s(12.3)
 
 
+@pytest.mark.parametrize("between_s", [0.0, 3.0])
+def test_a_phase_that_joins_a_loss_leaves_the_sag_it_had_a_part_in(between_s: float) -> None:
+    """l1 and l3 sag inside the loss of l2; l3 falls again, or is left, and stays."""
+    judged = Judged()
+    judged.hold(10, 1, 1, 1)
+    judged.hold(10, 1, 0, 1)
+    judged.hold(3, 0.6, 0, 0.7)
+    judged.hold(between_s, 0.6, 0, 1)
+    judged.hold(1, 0.6, 0, 0)
+    judged.hold(8, 1, 0, 0)
+    judged.hold(10, 1, 1, 1)
+    sags = [change for change in judged.changes if change.kind == "sag" and change.action == "close"]
+    lost = _of(judged, "close", "phase_loss")
+    assert lost.crossed == (L2, L2 + 1)
+    assert lost.span.end_boot_us is not None
+    assert s(32 + between_s) <= lost.span.end_boot_us
+    (sag,) = sags
+    assert L1 in sag.crossed
+    assert sag.span.end_boot_us is not None
+    assert sag.span.end_earliest_boot_us is not None
+    assert sag.span.end_earliest_boot_us <= s(24 + between_s) <= sag.span.end_boot_us < s(24.5 + between_s)
+    assert min(volts for volts in sag.extremes if volts is not None) == pytest.approx(0.6 * U)
+
+
+def test_a_phase_that_sagged_by_itself_and_joins_a_loss_leaves_nothing_of_what_sagged_before() -> None:
+    judged = Judged()
+    judged.hold(10, 1, 1, 1)
+    judged.hold(3, 1, 0.7, 1)
+    judged.hold(1, 1, 0.7, 0.7)
+    judged.hold(1, 1, 1, 0.7)
+    judged.hold(9, 1, 0.1, 0.1)
+    judged.hold(12, 0.4, 1, 0.1)
+    judged.hold(10, 1, 1, 1)
+    closed = [change for change in judged.changes if change.action == "close"]
+    for change in closed:
+        assert change.span.end_boot_us is not None
+        assert change.span.start_boot_us <= change.span.end_boot_us
+    assert [change.kind for change in closed] == ["sag", "phase_loss"]
+
+
 def test_another_phase_may_sag_inside_a_phase_loss() -> None:
     judged = Judged()
     judged.hold(10, 1, 1, 1)

@@ -88,9 +88,10 @@ def test_what_was_found_first_is_told_first():
     faults = [Fault(25.2, 25.24, 0.1, ("l2",)), Fault(27, 27.04, 0.1, ("l2",)), Fault(30.15, 36, 0.7)]
     rig = Rig(World(faults), look_s=1.0, log_s=10)
     rig.until(60)
-    polled, own = rig.final
-    assert (own.basis, own.phases) == ("meter_log", ("l2",))
+    polled, own, other = rig.final
+    assert [(event.basis, event.phases) for event in (own, other)] == [("meter_log", ("l2",))] * 2
     assert began(own) == (pytest.approx(19.7, abs=0.1), pytest.approx(30.04, abs=0.1))
+    assert began(other) == (pytest.approx(19.7, abs=0.1), pytest.approx(31.04, abs=0.1))
     assert "sag counter of l2 rose from 0 to 2" in words(own)
     assert "sag counter of l2 rose from 0 to 3" in words(polled)
 
@@ -168,6 +169,17 @@ def test_a_depth_that_came_with_the_next_sag_is_not_that_of_the_one_before():
     rig = Rig(World(faults, window_s=1.0, counts_at_end=True), BOTH, look_s=1.0, log_s=60, shift_s=0.167)
     rig.until(150)
     assert [round(event.residual_pct or 0) for event in rig.final] == [40, 5]
+
+
+def test_a_depth_that_came_with_a_sag_between_two_looks_is_not_that_of_the_one_before():
+    """Both reads after the first sag find it counted, and the depth of the second, which is counted at its end; no look
+    shows that one."""
+    faults = [Fault(15.304, 24.214, 0.8), Fault(25.165, 26.408, 0.55, ("l1", "l2"))]
+    rig = Rig(World(faults, counts_at_end=True), BOTH, look_s=5.0, log_s=30, shift_s=0.116)
+    rig.until(120)
+    assert [(event.basis, event.residual_pct and round(event.residual_pct)) for event in rig.final] == [
+        ("measured", 80), ("meter_log", None),
+    ]  # fmt: skip
 
 
 class Coarse(World):

@@ -1,16 +1,18 @@
-"""The agent of a situation: a real pipeline for each meter of the site and the real desk between them and a journal in
-memory. It can be stopped and started again, with a boot in between, as the gateway itself."""
+"""The agent of a situation: a real pipeline for each meter of the site, the real desk, the keeper of the clock, and a
+journal in memory. It can be stopped and started again, with a boot in between, as the gateway itself."""
 
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from agent.clock import Clock, SyncSource
+from agent.clock_keeper import ClockKeeper
 from agent.desk import CASES, KEPT, Desk
 from agent.detect.book import Book, MeterFacts, id_maker, orphans
 from agent.detect.ending import abandoned
 from agent.gateway import Gateway
-from agent.journal.entries import Damage
+from agent.journal.entries import Damage, Entry
+from agent.journal.shifts import Shift, Shifts, corrected_us
 from agent.keeps import book_name
 from agent.pipeline import MeterPipeline
 from agent.poll.window import Window
@@ -35,19 +37,22 @@ class Clocks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A revision, and the second of the story at which it was told."""
+    """A revision, and the second of the story at which it was told; seq: its place in the journal."""
 
     at_s: float
     record: Event | Incident
+    seq: int = 0
 
 
 class Ledger:
-    """The journal, in memory: what is told, what is kept for the next run."""
+    """The journal, in memory: what is told, what is kept for the next run. Rows that were told by a clock that was not
+    set are handed out corrected, as the journal does it."""
 
     def __init__(self, clocks: Clocks, told: list[Told]) -> None:
         self._clocks, self._told = clocks, told
         self._texts: dict[str, str] = {}
-        self._readings: dict[str, list[Reading]] = {}
+        self._readings: dict[str, list[tuple[int, Reading]]] = {}
+        self._shifts = Shifts()
         self.epoch, self.head = "e0", 1
         self.last_us: int | None = None
         self._noted_us: int | None = None
@@ -58,23 +63,45 @@ class Ledger:
         self.epoch, self.last_us = epoch, self._noted_us
 
     def add_reading(self, reading: Reading) -> None:
-        self._readings.setdefault(reading.meter, []).append(reading)
-        self._noted()
+        self._readings.setdefault(reading.meter, []).append((self.head, reading))
+        self._noted(reading.time_us)
 
     def add_event(self, event: Event) -> None:
-        self._told.append(Told(self._clocks.now_s, event))
-        self._noted()
+        self._told.append(Told(self._clocks.now_s, event, self.head))
+        self._noted(event.reported_us)
 
     def add_incident(self, incident: Incident) -> None:
-        self._told.append(Told(self._clocks.now_s, incident))
-        self._noted()
+        self._told.append(Told(self._clocks.now_s, incident, self.head))
+        self._noted(incident.reported_us)
 
     def add_trace(self, trace: Trace) -> None:
         """Traces have tests of their own."""
 
-    def _noted(self) -> None:
+    def _noted(self, at_us: int) -> None:
         self.head += 1
-        self._noted_us = self._clocks.wall_us()
+        self._noted_us = max(self._noted_us or 0, at_us)
+
+    def shift(self, shifts: Iterable[Shift]) -> None:
+        self._shifts.add(shifts)
+        last_us = self._noted_us or 0
+        self._noted_us = max(last_us, corrected_us(last_us, self._shifts.known))
+
+    def handed_out(self) -> list[Told]:
+        """What was told, as a sink has it now."""
+        return [replace(one, record=self._shifts.told(one.seq, one.record)) for one in self._told]
+
+    def events_told(self) -> list[Event]:
+        """The last revision of each."""
+        return _last(self.handed_out(), Event)
+
+    def is_kept(self, name: str) -> bool:
+        return True
+
+    async def events(self, *, limit: int) -> tuple[Event, ...]:
+        return tuple(self.events_told()[-limit:])
+
+    async def incidents(self, *, limit: int) -> tuple[Incident, ...]:
+        return tuple(_last(self.handed_out(), Incident)[-limit:])
 
     def commit_now(self) -> None:
         """All of it is durable as soon as it is told."""
@@ -87,7 +114,8 @@ class Ledger:
 
     def last_readings(self, meter: str, limit: int) -> list[Reading]:
         """Youngest first."""
-        return self._readings.get(meter, [])[-limit:][::-1]
+        last = self._readings.get(meter, [])[-limit:][::-1]
+        return [self._shifts.entry(Entry(seq, reading)).record for seq, reading in last]  # type: ignore[misc]
 
     async def readings(self, meter: str | None, limit: int) -> tuple[Reading, ...]:
         names = list(self._readings) if meter is None else [meter]
@@ -95,13 +123,13 @@ class Ledger:
         return tuple(sorted(found, key=lambda one: -one.time_us)[:limit])
 
     async def event(self, id_: str) -> Event | None:
-        return next((one for one in _last(self._told, Event) if one.id == id_), None)
+        return next((one for one in self.events_told() if one.id == id_), None)
 
     def open_events(self) -> tuple[Event, ...]:
-        return tuple(one for one in _last(self._told, Event) if one.state == "open")
+        return tuple(one for one in self.events_told() if one.state == "open")
 
     def open_incidents(self) -> tuple[Incident, ...]:
-        return tuple(one for one in _last(self._told, Incident) if one.state == "open")
+        return tuple(one for one in _last(self.handed_out(), Incident) if one.state == "open")
 
     def damages(self) -> tuple[Damage, ...]:
         """A file in memory is never damaged."""
@@ -141,25 +169,30 @@ class Agent:
         clocks, ledger = self._clocks, self._ledger
         self._clock = Clock(clocks.boot_us, clocks.wall_us, _Source(clocks), boot=boot)
         self._board = Board()
+        self._pipelines: dict[str, MeterPipeline] = {}
+        self._times = ClockKeeper(self._clock, ledger, self._pipelines)
+        _at_once(self._times.resume())
         next_id = id_maker(self._site.gateway, ledger.epoch)
-        self._desk = Desk(self._site, ledger, self._clock, next_id, soon=self._soon.append)
-        self._pipelines = {name: self._pipeline(meter, next_id) for name, meter in self._site.meters.items()}
+        self._desk = Desk(self._site, self._times.door, self._clock, next_id, soon=self._soon.append)
+        self._pipelines |= {name: self._pipeline(meter, next_id) for name, meter in self._site.meters.items()}
         self._resume()
         desk = self._desk
         self._gateway = Gateway(
             self._site, self._clock, ledger, desk.add_event, self._pipelines, desk.after_dark,  # type: ignore[arg-type]
         )  # fmt: skip
         _at_once(self._gateway.resume())
+        self._times.step_event = self._gateway.clock_step
         ledger.left_clean = False
 
     def _resume(self) -> None:
         ledger = self._ledger
-        over = [one for one in _last(self._told, Event) if one.state != "open"]
+        known = ledger.events_told()
+        over = [one for one in known if one.state != "open"]
         incidents, cases = ledger.open_incidents(), ledger.kept(CASES)
         mine = self._desk.resume(ledger.open_events(), incidents, ledger.kept(KEPT), over, cases=cases)
         for name, pipeline in self._pipelines.items():
             self._desk.add(name, pipeline.facts)
-            recent = [one for one in _last(self._told, Event) if one.meter == name][-32:]
+            recent = [one for one in known if one.meter == name][-32:]
             pipeline.resume(mine, ledger.last_readings(name, 60), kept=ledger.kept(book_name(name)), recent=recent)
             if last := ledger.kept(name):
                 pipeline.resume_log(last, recent)
@@ -201,11 +234,16 @@ class Agent:
     def tick(self, mains_lost: bool | None) -> None:
         """Once a second. mains_lost: what the supply says, where the site has one to ask."""
         self._clock.tick()
+        self._times.tick()
+        _at_once(self._times.tell_again())
         if self._site.mains is not None:
             self._gateway.mains.looked(mains_lost, self._clocks.boot_us())
         self._gateway.tick()
         self._desk.tick()
         self.turn()
+
+    def handed_out(self) -> list[Told]:
+        return self._ledger.handed_out()
 
     def statuses(self) -> dict[str, MeterStatus]:
         return {status.meter: self._desk.status(status) for status in self._board.statuses()}
