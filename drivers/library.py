@@ -3,7 +3,6 @@
 Only the map that is asked for is read and parsed.
 """
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from drivers.errors import ModelError
@@ -17,9 +16,12 @@ def load_model(name: str, beside: Path | None = None) -> MeterModel:
 
     Raises ModelError: unknown name (with close matches), unreadable or wrong map.
     """
-    path = _files(beside).get(name)
+    files = _files(beside)
+    path = files.get(name)
     if path is None:
-        names = model_names(beside)
+        from difflib import get_close_matches
+
+        names = sorted(files)
         close = get_close_matches(name, names, n=3, cutoff=0.4)
         hint = f"; did you mean {' or '.join(close)}?" if close else ""
         own = f"; own maps go to {beside / 'models'}" if beside is not None else ""

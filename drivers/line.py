@@ -15,6 +15,7 @@ from drivers.modbus.outcome import Exchange, LineCounters, Outcome
 from drivers.modbus.overhear import Overheard, Overhearing
 from drivers.modbus.pdu import Read, Request, guard
 from drivers.outbox import Outbox
+from drivers.readers import Readers
 from drivers.transport import OnBytes, OnLost, Transport, open_serial, open_tcp, refuse_no_terminal
 from drivers.wheel import Wheel
 
@@ -57,6 +58,7 @@ class Line:
         *,
         wheel: Wheel | None = None,
         outbox: Outbox | None = None,
+        readers: Readers | None = None,
         jitter: Callable[[], float] = random.random,
         listen_s: float = _LISTEN_S,
     ) -> None:
@@ -70,10 +72,12 @@ class Line:
         self._backoff = Backoff(jitter, _SERIAL_BACKOFF_CAP_S if isinstance(config, SerialPort) else _BACKOFF_CAP_S)
         self._edges = Edges()
         self._lock = asyncio.Lock()
+        self._callers = 0  # of `exchange`: who is in it, and who waits
         self._port: Transport | None = None
         self._heard: Heard | None = None  # while a request is outstanding: who is told what comes of it
         self._wheel = wheel or Wheel(now_us)
         self._outbox = outbox or Outbox()
+        self._readers = readers or Readers()
         self._armed_us = _NEVER_US
         self._due_us = 0
         self._tried = False
@@ -111,11 +115,15 @@ class Line:
         and is no terminal is a LineError, and a unit or a spare that cannot be is a ValueError. Cancelled, it
         leaves the line as a timeout would.
         """
-        async with self._lock:
-            if self._port is None and not await self._open(timeout_s):
-                return self._count(Exchange("down", detail=self.error))
-            await self._silence(timeout_s)
-            return await self._ask(unit, read, timeout_s, spare)
+        self._callers += 1
+        try:
+            async with self._lock:
+                if self._port is None and not await self._open(timeout_s):
+                    return self._count(Exchange("down", detail=self.error))
+                await self._silence(timeout_s)
+                return await self._ask(unit, read, timeout_s, spare)
+        finally:
+            self._callers -= 1
 
     async def _silence(self, timeout_s: float) -> None:
         asked_us = now_us = self._now_us()
@@ -148,7 +156,7 @@ class Line:
     @property
     def prompt(self) -> bool:
         """Whether `ask` may be called: the line is open and idle, and knows no silence between frames."""
-        return self._port is not None and self._heard is None and self._master.prompt and not self._lock.locked()
+        return self._port is not None and self._heard is None and not self._callers and self._master.prompt
 
     def ask(self, unit: int, read: Read, timeout_us: int, heard: Heard) -> None:
         """What `exchange` does, without a task: `heard` is called with what came of it, once. Only while `prompt`."""
@@ -166,14 +174,12 @@ class Line:
             # Whoever waits for that would wait for ever.
             raise RuntimeError(f"{self.name}: asked while a request is outstanding")
         now_us = self._now_us()
-        frame = self._guarded(self._master.request(unit, read, spare, timeout_us, now_us))
-        self._heard = heard
-        self._due_us = now_us + timeout_us
-        self._arm()
-        return frame
-
-    def _guarded(self, frame: bytes) -> bytes:
+        frame = self._master.request(unit, read, spare, timeout_us, now_us)
         guard(frame[self._master.function_at])
+        self._heard = heard
+        self._due_us = due_us = now_us + timeout_us
+        if due_us < self._armed_us:
+            self._arm()
         return frame
 
     def _write(self, frame: bytes) -> None:
@@ -192,12 +198,13 @@ class Line:
             self._wheel.at(instant_us, self._on_timer)
 
     def _on_timer(self) -> None:
+        if self._heard is None:
+            self._armed_us = _NEVER_US
+            return
         now_us = self._now_us()
         if now_us < self._armed_us:
             return  # armed anew since
         self._armed_us = _NEVER_US
-        if self._heard is None:
-            return
         if now_us < self._due_us:
             self._arm()
         else:
@@ -232,18 +239,22 @@ class Line:
         if self._now_us() < again_us:
             self._ask_again_at(again_us)
             return
-        self._write(self._guarded(self._master.again(self._now_us())))
+        frame = self._master.again(self._now_us())
+        guard(frame[self._master.function_at])
+        self._write(frame)
 
     def _finish(self, result: Exchange) -> None:
         heard, self._heard = self._heard, None
-        if heard is not None:
-            heard(self._count(result))
-
-    def _count(self, result: Exchange) -> Exchange:
-        if result.outcome == "answered":
+        if heard is None:
+            return
+        if self._answered and result.outcome == "answered":
             self.counters.answered += 1
         else:
-            setattr(self.counters, result.outcome, getattr(self.counters, result.outcome) + 1)
+            self._count(result)
+        heard(result)
+
+    def _count(self, result: Exchange) -> Exchange:
+        setattr(self.counters, result.outcome, getattr(self.counters, result.outcome) + 1)
         if not self._answered and result.outcome in ("answered", "refused"):
             self._answered = True
             self._backoff.worked()
@@ -259,7 +270,7 @@ class Line:
         first, self._tried = not self._tried, True
         limit_s = min(_CONNECT_S, timeout_s + 1.0)
         try:
-            port = await _open_port(self.config, limit_s, self._on_bytes, self._on_lost)
+            port = await _open_port(self.config, limit_s, self._readers, self._on_bytes, self._on_lost)
         except LineError as error:
             if first:
                 raise
@@ -322,9 +333,11 @@ class Line:
         )  # fmt: skip
 
 
-async def _open_port(config: LineConfig, timeout_s: float, on_bytes: OnBytes, on_lost: OnLost) -> Transport:
+async def _open_port(
+    config: LineConfig, timeout_s: float, readers: Readers, on_bytes: OnBytes, on_lost: OnLost
+) -> Transport:
     if isinstance(config, SerialPort):
         return await open_serial(
             config.path, config.baud, config.parity, config.stop_bits, timeout_s, on_bytes, on_lost
         )
-    return await open_tcp(config.host, config.port, timeout_s, on_bytes, on_lost)
+    return await open_tcp(config.host, config.port, timeout_s, readers, on_bytes, on_lost)

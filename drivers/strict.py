@@ -5,7 +5,6 @@ Written by hand because a gateway that merely polls should not load a schema lib
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, overload
 
 REQUIRED: Any = object()
@@ -19,8 +18,15 @@ _CORRECT = "correct it"
 
 def hint(word: str, known: Collection[str], otherwise: str = _CORRECT) -> str:
     """What to do about a word that is not known."""
-    close = get_close_matches(word, known, n=1, cutoff=0.7)
-    return f"did you mean {close[0]}?" if close else otherwise
+    close = _nearest(word, known, cutoff=0.7)
+    return f"did you mean {close}?" if close else otherwise
+
+
+def _nearest(word: str, known: Collection[str], *, cutoff: float) -> str | None:
+    # Imported late: who makes no mistake, or only runs, does without.
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, known, n=1, cutoff=cutoff)), None)
 
 
 class Table:
@@ -145,9 +151,9 @@ class Table:
         value = self._body.get(key, default)
         if value is REQUIRED:
             # Not 'grade' for a missing 'order': a misspelt key is nearer than that.
-            close = get_close_matches(key, self._body.keys() - self._asked, n=1, cutoff=0.75)
+            close = _nearest(key, self._body.keys() - self._asked, cutoff=0.75)
             add = f"add {key} = ..." if todo == _CORRECT else todo
-            raise self.error(key, "nothing", allowed, f"is it meant by {close[0]!r}?" if close else add)
+            raise self.error(key, "nothing", allowed, f"is it meant by {close!r}?" if close else add)
         # TOML's booleans are Python ints too: true is no number of stop bits.
         if value is not default and (not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)):
             raise self.error(key, repr(value), allowed, todo)

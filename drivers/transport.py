@@ -14,11 +14,13 @@ import stat
 import termios
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
-
-import serial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from drivers.errors import LineError
+from drivers.readers import Readers
+
+if TYPE_CHECKING:
+    import serial
 
 OnBytes = Callable[[bytes | memoryview], None]
 OnLost = Callable[[str], None]
@@ -49,7 +51,7 @@ class Transport(Protocol):
 class SerialTransport:
     """An open terminal, read and written by the loop through its descriptor."""
 
-    def __init__(self, port: serial.Serial, on_bytes: OnBytes, on_lost: OnLost) -> None:
+    def __init__(self, port: "serial.Serial", on_bytes: OnBytes, on_lost: OnLost) -> None:
         self._port = port
         self._fd = port.fileno()
         self._on_bytes = on_bytes
@@ -105,53 +107,65 @@ def _ready(fd: int) -> bool:
     return bool(asked.poll(0))
 
 
-class TcpTransport(asyncio.BufferedProtocol):
-    """One connection. BufferedProtocol: the stock protocol allocates 256 KiB for every receive."""
+class TcpTransport:
+    """A connected socket, read and written by itself: asyncio's transport around it costs a third more a reply, and its
+    stock protocol three times as much, for it allocates 256 KiB for every receive."""
 
     paced = False
 
-    def __init__(self, address: str, on_bytes: OnBytes, on_lost: OnLost) -> None:
+    def __init__(self, sock: socket.socket, address: str, readers: Readers, on_bytes: OnBytes, on_lost: OnLost) -> None:
+        self._sock = sock
         self._address = address
+        self._readers = readers
         self._view = memoryview(bytearray(_READ_BYTES))
         self._on_bytes = on_bytes
         self._on_lost = on_lost
-        self._transport: asyncio.Transport | None = None
         self._over = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_connection makes
-        self._transport = transport
-        _set_options(transport.get_extra_info("socket"))
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._view
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self._on_bytes(self._view[:nbytes])
-
-    def pause_writing(self) -> None:
-        self._lose("takes no more bytes")
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._lose("closed by the other end" if error is None else _words(error))
+        _set_options(sock)
+        readers.add(sock.fileno(), self._readable)
 
     def hear(self) -> None:
         """The loop has it all."""
 
     def write(self, frame: bytes) -> None:
-        if self._transport is None or self._over:
+        if self._over:
             raise OSError(errno.ENOTCONN, "not connected")
-        self._transport.write(frame)
+        try:
+            whole = self._sock.send(frame) == len(frame)
+        except BlockingIOError:
+            whole = False
+        except OSError as error:
+            self._lose_soon(_words(error))
+            return
+        if not whole:
+            self._lose_soon("takes no more bytes")
 
     def close(self) -> None:
-        self._over = True
-        if self._transport is not None:
-            # Not close(): bytes that nobody takes would keep the connection.
-            self._transport.abort()
+        if self._sock.fileno() >= 0:
+            self._over = True
+            self._readers.remove(self._sock.fileno())
+            self._sock.close()
+
+    def _readable(self) -> None:
+        try:
+            size = self._sock.recv_into(self._view)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lose(_words(error))
+            return
+        if size:
+            self._on_bytes(self._view[:size])
+        else:
+            self._lose("closed by the other end")
+
+    def _lose_soon(self, why: str) -> None:
+        """Whoever writes is not told that the line is gone before it has done with writing."""
+        asyncio.get_running_loop().call_soon(self._lose, why)
 
     def _lose(self, text: str) -> None:
         if not self._over:
-            self._over = True
+            self.close()
             self._on_lost(f"{text} {self._address}")
 
 
@@ -175,23 +189,50 @@ def _words(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error).lower()
 
 
-async def open_tcp(host: str, port: int, timeout_s: float, on_bytes: OnBytes, on_lost: OnLost) -> TcpTransport:
+async def open_tcp(
+    host: str, port: int, timeout_s: float, readers: Readers, on_bytes: OnBytes, on_lost: OnLost
+) -> TcpTransport:
     """OSError with words for a log line: ``connection refused 10.0.0.7:502``."""
     address = f"{host}:{port}"
-    made = TcpTransport(address, on_bytes, on_lost)
-    opened = False
     try:
         async with asyncio.timeout(timeout_s):
-            await asyncio.get_running_loop().create_connection(lambda: made, host, port)
-        opened = True
+            sock = await _connected(host, port)
+        try:
+            return TcpTransport(sock, address, readers, on_bytes, on_lost)
+        except OSError:  # no descriptor is left to wait with
+            sock.close()
+            raise
     except TimeoutError as error:
         raise OSError(errno.ETIMEDOUT, f"no answer within {timeout_s:.1f} s {address}") from error
     except OSError as error:
         raise OSError(error.errno or errno.EIO, f"{_words(error)} {address}") from error
-    finally:
-        if not opened:
-            made.close()
-    return made
+
+
+async def _connected(host: str, port: int) -> socket.socket:
+    """To the first address of the host that takes the connection; OSError of the first where none does."""
+    refused: OSError | None = None
+    for family, kind, protocol, _, place in await _places(host, port):
+        sock = socket.socket(family, kind, protocol)
+        connected = False
+        try:
+            sock.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(sock, place)
+            connected = True
+            return sock
+        except OSError as error:
+            refused = refused or error
+        finally:
+            if not connected:
+                sock.close()
+    raise refused or OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+
+
+async def _places(host: str, port: int) -> list[tuple[Any, ...]]:
+    """What getaddrinfo says, in a thread where a name server may have to be asked."""
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 async def open_serial(
@@ -217,8 +258,10 @@ def _close_late(opening: "asyncio.Future[serial.Serial]") -> None:
         opening.result().close()
 
 
-def _open_port(path: str, baud: int, parity: str, stop_bits: int) -> serial.Serial:
+def _open_port(path: str, baud: int, parity: str, stop_bits: int) -> "serial.Serial":
     """Runs in a thread: opening a terminal may block."""
+    import serial  # late: who has no serial line does without
+
     if not Path(path).exists():
         raise FileNotFoundError(errno.ENOENT, f"{path}: no such port")
     if not stat.S_ISCHR(Path(path).stat().st_mode):

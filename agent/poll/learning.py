@@ -25,6 +25,8 @@ ROOM = 0.5
 class Learning:
     """meter: the one on trial, None while there is none. learnt: refresh by meter, in microseconds.
 
+    unsure: not empty while the refresh of any meter is compared with its map's word
+
     pace: told how often to watch a meter from now on; found: told the refresh of a meter, None where its trial has told
     nothing, and its pace
     """
@@ -38,6 +40,7 @@ class Learning:
         self._paces = {unit.meter: unit.watch_us for unit in units}
         self._waiting = deque(self._units)
         self._renewals = Renewals({unit.meter: unit.refresh_us for unit in units if unit.refresh_us})
+        self.unsure = self._renewals.seen
         self._sharing = len(units)
         self._pace, self._found = pace, found
         self._trial = Trial(0)
@@ -45,7 +48,7 @@ class Learning:
 
     def __contains__(self, meter: object) -> bool:
         """Whether `look` wants to be told of this meter."""
-        return meter == self.meter or meter in self._renewals
+        return meter == self.meter or meter in self._renewals.seen
 
     @property
     def idle(self) -> bool:

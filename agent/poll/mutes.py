@@ -20,32 +20,29 @@ class _Mute:
 
 @dataclass(frozen=True, slots=True)
 class Mutes:
-    """By meter and read. False while there is none."""
+    """By meter and read."""
 
-    _by_read: dict[tuple[str, Read], _Mute] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self._by_read)
+    by_read: dict[tuple[str, Read], _Mute] = field(default_factory=dict)
 
     def left_out(self, meter: str, read: Read, now_us: int) -> bool:
-        mute = self._by_read.get((meter, read))
+        mute = self.by_read.get((meter, read))
         return mute is not None and now_us < mute.until_us
 
     def missed(self, meter: str, read: Read, why: str, now_us: int, misses: int = 1) -> bool:
         """So many more misses. True when it is left out from now on."""
-        before = self._by_read.get((meter, read), _Mute())
+        before = self.by_read.get((meter, read), _Mute())
         misses += before.misses
         until_us = now_us + _MUTE_US if misses >= MISSES_TO_MUTE else 0
-        self._by_read[meter, read] = _Mute(misses, until_us, why)
+        self.by_read[meter, read] = _Mute(misses, until_us, why)
         return before.misses < MISSES_TO_MUTE <= misses
 
     def answered(self, meter: str, read: Read) -> None:
-        self._by_read.pop((meter, read), None)
+        self.by_read.pop((meter, read), None)
 
     def words(self, meter: str) -> tuple[str, ...]:
         """What this meter does not give."""
         return tuple(
             f"{read.count} words at {read.address}: {mute.why}"
-            for (name, read), mute in self._by_read.items()
+            for (name, read), mute in self.by_read.items()
             if name == meter and mute.until_us
         )

@@ -27,15 +27,19 @@ class Patience(NamedTuple):
     doublings: int = 0
 
 
+_new = tuple.__new__
+
+
 def heard(patience: Patience, turnaround_us: int) -> Patience:
     """One more answer. turnaround_us: what the exchange took beyond the wire time of its reply."""
+    mean_us, deviation_us, samples, _ = patience
     taken_us = max(0, turnaround_us)
-    if not patience.samples:
+    if not samples:
         return Patience(taken_us, taken_us / 2, 1)
-    error_us = taken_us - patience.mean_us
-    deviation_us = patience.deviation_us + _BETA * (abs(error_us) - patience.deviation_us)
+    error_us = taken_us - mean_us
+    deviation_us += _BETA * (abs(error_us) - deviation_us)
     # What Patience(...) does, without its Python-level constructor: this runs at every answer.
-    return tuple.__new__(Patience, (patience.mean_us + _ALPHA * error_us, deviation_us, patience.samples + 1, 0))
+    return _new(Patience, (mean_us + _ALPHA * error_us, deviation_us, samples + 1, 0))
 
 
 def missed(patience: Patience) -> Patience:
@@ -44,7 +48,13 @@ def missed(patience: Patience) -> Patience:
 
 def limit_us(patience: Patience, floor_us: int, ceiling_us: int) -> int:
     """How long the unit's turn-around may take now."""
-    if patience.samples < _SAMPLES:
+    mean_us, deviation_us, samples, doublings = patience
+    if samples < _SAMPLES:
         return ceiling_us
-    usual_us = max(patience.mean_us + _DEVIATIONS * patience.deviation_us, _MEANS * patience.mean_us, floor_us)
-    return min(ceiling_us, int(usual_us) << patience.doublings % _CYCLE)
+    # Comparisons for max(), which costs twice as much: this runs at every request.
+    usual_us = mean_us + _DEVIATIONS * deviation_us
+    if usual_us < _MEANS * mean_us:
+        usual_us = _MEANS * mean_us
+    if usual_us < floor_us:
+        usual_us = floor_us
+    return min(ceiling_us, int(usual_us) << doublings % _CYCLE)

@@ -20,29 +20,29 @@ _NEVER_US = 1 << 62
 
 class Strays:
     """Devices that answer, and whose set has no value at all: they keep their meter model elsewhere. What is not found
-    is looked for again in a minute; until then it has no values, never wrong ones. False while there is none."""
+    is looked for again in a minute; until then it has no values, never wrong ones.
+
+    look_us: who is to be looked through, and not before when
+    """
 
     def __init__(self) -> None:
-        self._look_us: dict[str, int] = {}  # to be looked through, and not before when
-
-    def __bool__(self) -> bool:
-        return bool(self._look_us)
+        self.look_us: dict[str, int] = {}
 
     def due(self, meter: str, now_us: int) -> bool:
-        return now_us >= self._look_us.get(meter, _NEVER_US)
+        return now_us >= self.look_us.get(meter, _NEVER_US)
 
     def judge(self, unit: Unit, values: Mapping[str, float]) -> None:
         """By what a whole set brought."""
         if unit.moved is None:
             return
         if values:
-            self._look_us.pop(unit.meter, None)
+            self.look_us.pop(unit.meter, None)
         else:
-            self._look_us.setdefault(unit.meter, 0)
+            self.look_us.setdefault(unit.meter, 0)
 
     async def found(self, unit: Unit, ask: Ask, now_us: int) -> tuple[Unit, Block] | None:
         """Look through this one: the unit at its right place, and which that is."""
-        self._look_us[unit.meter] = now_us + _LOOK_AGAIN_US
+        self.look_us[unit.meter] = now_us + _LOOK_AGAIN_US
         block = locate(await chain_of(ask))
         return None if block is None or unit.moved is None else (unit.moved(block), block)
 

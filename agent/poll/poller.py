@@ -98,7 +98,7 @@ class LinePoller:
         leaves within one call. On a TCP connection that is nearly always; a task per line costs twice the time."""
         self._relay.over = over = asyncio.get_running_loop().create_future()
         try:
-            self._go()
+            self._wake()
             await over
         finally:
             self._relay.over = self._out = None
@@ -110,12 +110,9 @@ class LinePoller:
         self._wheel.at(self._planned_us, self._wake)
 
     def _wake(self) -> None:
+        """Ask what is due, or be called again when something is."""
         if self._nap is not None and not self._nap.done():
             self._nap.set_result(None)
-        self._go()
-
-    def _go(self) -> None:
-        """Ask what is due, or be called again when something is."""
         over = self._relay.over
         if over is None or over.done() or self._out is not None:
             return  # called for what has been dealt with
@@ -126,10 +123,10 @@ class LinePoller:
         asked = None
         while asked is None:
             now_us = self.last_round_us = self._now_us()
-            if self._strays or not self._line.prompt:
+            if self._strays.look_us or not self._line.prompt:
                 over.set_result(None)
                 return
-            turn = self._turn(now_us)
+            turn = self._turn(now_us) if self._schedule.paused else self._schedule.turn(now_us)
             if turn is None:
                 self._plan(self._next_us(now_us), now_us)
                 return
@@ -142,7 +139,11 @@ class LinePoller:
             asked, self._out, over = self._out, None, self._relay.over
             if asked is not None and over is not None and not over.done():
                 self._judge(asked, exchange)
-                self._go_on(over)
+                now_us = exchange.received_boot_us or self._now_us()
+                if (due_us := self._schedule.idle_until_us(now_us)) is None:
+                    self._go_on(over)
+                else:
+                    self._plan(due_us, now_us)  # what nearly every answer is followed by
 
     def tick(self) -> None:
         """Once a second: see what the line has done, and use its room to learn."""
@@ -185,7 +186,7 @@ class LinePoller:
     def _asked(self, turn: Turn, now_us: int) -> Asked | None:
         """The request of this turn; None where it is left out, and the turn is done."""
         ask = self._asks[turn.job.meter][turn.job.work][turn.nth]
-        if self._mutes and not turn.wait_us and self._mutes.left_out(turn.job.meter, ask.read, now_us):
+        if self._mutes.by_read and not turn.wait_us and self._mutes.left_out(turn.job.meter, ask.read, now_us):
             self._schedule.left_out(turn, now_us)
             self._finish(turn, now_us)
             return None
@@ -222,14 +223,13 @@ class LinePoller:
         meter = turn.job.meter
         if self._roll.health[meter] is not HEALTHY:
             self._alive(meter)
-        if self._mutes:
+        if self._mutes.by_read:
             self._mutes.answered(meter, ask.read)
         if ask.plain:
             # What nearly every watch is: one read, one answer.
-            sent_us, at_us, replies = exchange.sent_boot_us, exchange.received_boot_us, {0: exchange.data}
+            _, data, sent_us, at_us, _, _, questionable = exchange
             self._schedule.done(turn, at_us)
-            values = ask.decoder.decode_round(replies)
-            self._tell(turn, sent_us, at_us, replies, values, exchange.questionable, False)
+            self._tell(turn, sent_us, at_us, {0: data}, ask.decoder.decode(0, data), questionable, False)
             return
         self._part(turn).add(turn.nth, exchange)
         self._done(turn, exchange.received_boot_us)
@@ -267,8 +267,8 @@ class LinePoller:
         """What a job brought goes to detection and journal."""
         meter, watch = turn.job.meter, turn.job.work == "watch"
         if watch:
-            self.tally.looked(meter)
-            if meter in self._learning:
+            self.tally.watched[meter] += 1
+            if (self._learning.unsure or self._learning.meter) and meter in self._learning:
                 self._learning.look(meter, turn.due_us, replies, sent_us, at_us)
         quality: Quality = "questionable" if questionable else "good"
         sample = _new(Sample, (meter, sent_us, at_us, values, not watch, quality, lacking))

@@ -39,32 +39,32 @@ class _Seen:
 
 
 class Renewals:
-    """The meters that are looked at. map_us: by meter, what its map says."""
+    """seen: the meters that are looked at, and what was seen of them; map_us: by meter, what its map says."""
 
     def __init__(self, map_us: Mapping[str, int]) -> None:
         self._map_us = map_us
-        self._seen: dict[str, _Seen | None] = dict.fromkeys(map_us)
+        self.seen: dict[str, _Seen | None] = dict.fromkeys(map_us)
         self._slower: set[str] = set()
 
     def __contains__(self, meter: object) -> bool:
-        return meter in self._seen
+        return meter in self.seen
 
     def anew(self, meter: str) -> None:
         """It may be another one than it was."""
         if meter in self._map_us:
-            self._seen[meter] = None
+            self.seen[meter] = None
 
     def look(self, meter: str, at_us: int, words: bytes) -> int | None:
         """One more look at a meter that is `in` this. How often it renews its values, once that is found to be slower
         than its map says; the map's word, once one that was slower is so no more."""
-        seen = self._seen[meter]
+        seen = self.seen[meter]
         if seen is None:
-            self._seen[meter] = _Seen(at_us, words)
+            self.seen[meter] = _Seen(at_us, words)
             return None
         seen.look(at_us, words)
         if len(seen.spans_us) < _CHANGES and at_us - seen.begun_us < _MOST_US:
             return None
-        del self._seen[meter]
+        del self.seen[meter]
         return self._concluded(meter, seen)
 
     def _concluded(self, meter: str, seen: _Seen) -> int | None:

@@ -146,6 +146,7 @@ class Schedule:
     _alert_until_us: int = 0
     _doubted: dict[str, None] = field(default_factory=dict)  # whose re-try waits, in this order
     _missed: bool = False  # the last read was one, or was missed
+    _asked: _Slot | None = None  # whose turn it was last
 
     @classmethod
     def starting(cls, jobs: Sequence[Job], now_us: int) -> "Schedule":
@@ -159,7 +160,7 @@ class Schedule:
             first = self._earliest(now_us)
         if first is None:
             return None
-        job, nth = first.job, first.index
+        self._asked, job, nth = first, first.job, first.index
         return _new(Turn, (job, nth, first.due_us, nth + 1 == job.reads, 0, False))
 
     def _retry(self) -> _Slot | None:
@@ -183,12 +184,25 @@ class Schedule:
                 first = slot if one < other or (one == other and slot.seen_us < first.seen_us) else first
         return first
 
+    def idle_until_us(self, now_us: int) -> int | None:
+        """When the next read falls due, if nothing is due now and nobody is paused: what is so after nearly every read,
+        told without weighing anything."""
+        if self.paused or not self._slots:
+            return None
+        next_us = self._slots[0].due_us
+        for slot in self._slots:
+            if slot.due_us < next_us:
+                next_us = slot.due_us
+        return next_us if next_us > now_us else None
+
     def done(self, turn: Turn, now_us: int) -> None:
         """The read was asked, whatever came of it: go on to the job's next read, or to its next tick."""
-        slot = self._slot(turn.job)
+        slot = self._asked
+        if slot is None or slot.job is not turn.job:
+            slot = self._slot(turn.job)
         self._missed = bool(self._doubted) and self._doubted.pop(turn.job.meter, self) is None
         if turn.last:
-            slot.advance(now_us, self.alert(now_us))
+            slot.advance(now_us, now_us < self._alert_until_us)
         else:
             slot.index = turn.nth + 1
 
@@ -231,7 +245,7 @@ class Schedule:
     def replace(self, meter: str, jobs: Sequence[Job], now_us: int) -> None:
         """A meter has other reads from now on; all of them are due at once."""
         self._doubted.pop(meter, None)
-        self._slots = [slot for slot in self._slots if slot.job.meter != meter]
+        self._asked, self._slots = None, [slot for slot in self._slots if slot.job.meter != meter]
         self._slots += [_Slot(job, now_us, job.period_us) for job in jobs if job.reads]
 
     def retry(self, meter: str, now_us: int) -> None:

@@ -1,6 +1,6 @@
 """What a line has done lately: how busy it was, how late, how often each meter was really watched. Pure."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -26,10 +26,7 @@ class Tally:
     busy_us: int = 0
     late_us: int = 0
     worst_late_us: int = 0
-    watched: dict[str, int] = field(default_factory=dict)
-
-    def looked(self, meter: str) -> None:
-        self.watched[meter] = self.watched.get(meter, 0) + 1
+    watched: Counter[str] = field(default_factory=Counter)
 
     def turn(self, turn: Turn, asked_us: int, ended_us: int) -> None:
         self.busy_us += ended_us - asked_us

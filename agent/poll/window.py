@@ -30,8 +30,11 @@ class _Stats:
     def add(self, values: Sequence[float]) -> None:
         self.total += sum(values)
         self.count += len(values)
-        self.low = min(self.low, *values)
-        self.high = max(self.high, *values)
+        low, high = min(values), max(values)
+        if low < self.low:
+            self.low = low
+        if high > self.high:
+            self.high = high
 
 
 @dataclass(slots=True)
@@ -40,6 +43,7 @@ class Window:
 
     voltages: the channels whose band decides on the pace, against `nominal_v`;
     watched: the quantities that get mean, min and max;
+    columns: the same in the order of rows: the voltages as given, the rest by name;
     no_rest: the map has no others, so that each look is the full set;
     left_band: called when a voltage has left the band, once until all are back.
     """
@@ -51,9 +55,12 @@ class Window:
     every_us: int
     no_rest: bool = False
     left_band: Callable[[], object] = lambda: None
+    columns: tuple[str, ...] = ()
     _band_v: tuple[float, float] = (0.0, 0.0)
     _start_us: int | None = None
     _end_us: int = 0
+    _lost_from_us: int | None = None
+    _lost_us: int = 0
     _since_us: int = 0  # a look before it was stamped by a wall clock that has stepped back
     _last_us: int = 0
     _primed: bool = False
@@ -61,12 +68,14 @@ class Window:
     _questionable: bool = False
     _flags: set[str] = field(default_factory=set)
     _mark: str = ""
-    _put_by: list[Mapping[str, float]] = field(default_factory=list)
+    _put_by: list[tuple[float, ...]] = field(default_factory=list)
     _stats: dict[str, _Stats] = field(default_factory=dict)
     _latest: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._band_v = (_CALM_LOW * self.nominal_v, _CALM_HIGH * self.nominal_v)
+        judged = tuple(name for name in self.voltages if name in self.watched)
+        self.columns = (*judged, *sorted(set(self.watched).difference(judged)))
 
     def add(self, sample: Sample, sent_us: int, at_us: int) -> Reading | None:
         """Take one sample that was asked at sent_us and arrived at at_us.
@@ -76,6 +85,7 @@ class Window:
         ended = self.flush(at_us)
         if self._start_us is None:
             self._start_us = self._begin(sent_us, at_us)
+        self._found_again(at_us)
         self._collect(sample)
         hurry = self._out_of_band(sample)
         self._note_band(sample, hurry)
@@ -90,8 +100,8 @@ class Window:
 
     def _take_in(self) -> None:
         rows, self._put_by = self._put_by, []
-        for quantity in rows[0] if rows else ():
-            self._count(quantity, [row[quantity] for row in rows])
+        for quantity, values in zip(self.columns, zip(*rows, strict=True), strict=False):  # no rows have no columns
+            self._count(quantity, values)
 
     def _count(self, quantity: str, values: Sequence[float]) -> None:
         stats = self._stats.get(quantity)
@@ -108,21 +118,42 @@ class Window:
                 return False
         return True
 
-    def put_by(self, sample: Sample, at_us: int) -> bool:
+    def put_by(self, sample: Sample, row: tuple[float, ...], at_us: int) -> bool:
         """What `add` comes to within an interval, for a good and complete look at calm voltages; of any other nothing
-        is taken, and False."""
+        is taken, and False. row: its values in the order of `columns`"""
         if not self._since_us <= at_us < self._end_us or self._start_us is None:
             return False
-        if sample.lacking or len(sample.values) != len(self.watched):
+        if sample.lacking or len(sample.values) != len(self.columns):
             return False
-        self._set_aside(sample.values)
-        self._outside = False
-        return True
-
-    def _set_aside(self, row: Mapping[str, float]) -> None:
         self._put_by.append(row)
         if len(self._put_by) == _AT_A_TIME:
             self._take_in()
+        self._outside = False
+        return True
+
+    def _set_aside(self, values: Mapping[str, float]) -> None:
+        self._put_by.append(tuple(map(values.__getitem__, self.columns)))
+        if len(self._put_by) == _AT_A_TIME:
+            self._take_in()
+
+    def lost(self, from_us: int) -> None:
+        """A look that was due then did not come: until the next one nothing is known."""
+        if self._lost_from_us is None:
+            self._lost_from_us = from_us
+            self._since_us = self._end_us  # no look is put by before `add` has counted what was lost
+
+    def _found_again(self, at_us: int) -> None:
+        if self._lost_from_us is not None:
+            self._lost_us += max(0, at_us - max(self._lost_from_us, self._start_us or at_us))
+            self._lost_from_us = None
+
+    def _seen_s(self, start_us: int, end_us: int) -> float:
+        """How much of the interval that ends was seen. What is still lost goes on into the next one."""
+        lost_us, self._lost_us = self._lost_us, 0
+        if self._lost_from_us is not None:
+            lost_us += max(0, end_us - max(self._lost_from_us, start_us))
+            self._lost_from_us = max(self._lost_from_us, end_us)
+        return max(0, end_us - start_us - lost_us) / 1e6
 
     def flag(self, flag: str) -> None:
         """Mark the open interval."""
@@ -151,6 +182,7 @@ class Window:
     def moved(self, by_us: int) -> None:
         """The wall clock was set: what is open, and what was told last, lies elsewhere on it."""
         self._start_us = None if self._start_us is None else self._start_us + by_us
+        self._lost_from_us = None if self._lost_from_us is None else self._lost_from_us + by_us
         self._end_us, self._since_us, self._last_us = (
             at_us + by_us for at_us in (self._end_us, self._since_us, self._last_us)
         )
@@ -196,6 +228,7 @@ class Window:
             values={**means, **self._latest} if self._latest else means,
             min=low,
             max=high,
+            seen_s=self._seen_s(start_us, end_us),
         )
         self._start_us, self._last_us, self._questionable = None, end_us, False
         self._stats, self._latest, self._flags = {}, {}, self._marks()
@@ -204,7 +237,7 @@ class Window:
     def _figures(self) -> tuple[Mapping[str, float], Mapping[str, float], Mapping[str, float]]:
         """Mean, minimum and maximum of what is watched; one look is all three of them."""
         if not self._stats and len(self._put_by) == 1:
-            row = self._put_by.pop()
+            row = dict(zip(self.columns, self._put_by.pop(), strict=True))
             return row, row, row
         self._take_in()
         all_ = self._stats.items()

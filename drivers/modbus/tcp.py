@@ -6,6 +6,7 @@ Source: MODBUS Messaging on TCP/IP Implementation Guide V1.0b, section 3.1.3 (MB
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from drivers.modbus.outcome import Exchange, LineCounters, Outcome
 from drivers.modbus.pdu import EXCEPTION_FLAG, Read, Request, encode, reply_size
@@ -31,22 +32,26 @@ def frame(transaction: int, unit: int, request: Request) -> bytes:
     return _MBAP.pack(transaction, 0, 1 + len(pdu), unit) + pdu
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """plain: the head of the whole and only frame that nearly every reply is; empty where there is no telling."""
+# A named tuple: one is made per request, and a dataclass costs three times as much to make.
+class _Waiting(NamedTuple):
+    """plain: the head of the whole and only frame that nearly every reply is; size: its bytes, -1 where there is no
+    telling"""
 
     transaction: int
     unit: int
     request: Request
     sent_us: int
-    plain: bytes = b""
-    late_frames: int = 0
+    plain: bytes
+    size: int
+
+
+_new = tuple.__new__  # what _Waiting(...) does, without its Python-level constructor
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
     """What all requests of one read to one unit have in common: what follows the transaction id in the request, and in
-    the head of its plain reply; bytes of that reply."""
+    the head of its plain reply; bytes of that reply, -1 where there is no telling."""
 
     unit: int
     request: Request
@@ -58,7 +63,7 @@ class _Pattern:
 def _pattern(unit: int, request: Request) -> _Pattern:
     asks = frame(0, unit, request)[2:]
     if not isinstance(request, Read):
-        return _Pattern(unit, request, asks, b"", 0)
+        return _Pattern(unit, request, asks, b"", -1)
     size = _MBAP.size + 2 + request.byte_count
     head = _MBAP.pack(0, 0, size - _COUNTED, unit)[2:] + bytes((request.function, request.byte_count))
     return _Pattern(unit, request, asks, head, size)
@@ -85,6 +90,7 @@ class TcpMaster:
         self._counters = counters
         self._buffer = bytearray()
         self._waiting: _Waiting | None = None
+        self._late_frames = 0  # since the outstanding request had left
         self._pattern: _Pattern | None = None
         self._late: dict[int, tuple[int, int]] = {}  # transaction -> (unit, sent_us), oldest first
 
@@ -105,8 +111,9 @@ class TcpMaster:
             pattern = self._pattern = _pattern(unit, wanted)
         self._transaction = transaction = (self._transaction + 1) & 0xFFFF
         start = transaction.to_bytes(2, "big")
-        plain = start + pattern.replies if pattern.replies else b""
-        self._waiting = _Waiting(transaction, unit, wanted, now_us, plain)
+        waiting = transaction, unit, wanted, now_us, start + pattern.replies, pattern.size
+        self._waiting = _new(_Waiting, waiting)
+        self._late_frames = 0
         if self._late:
             self._forget(now_us)
         return start + pattern.asks
@@ -118,8 +125,13 @@ class TcpMaster:
         """What came, in any pieces. The exchange when it ends with these bytes; see ``broken`` too."""
         if self.broken:
             return None
-        if not self._buffer and (plain := self._plain(chunk, now_us)) is not None:
-            return plain
+        waiting = self._waiting
+        if waiting is not None and len(chunk) == waiting.size and not self._buffer:
+            # The outstanding request's whole reply and nothing else: what comes nearly always, looked at in one go.
+            data = bytes(chunk)
+            if data.startswith(waiting.plain):
+                self._waiting = None
+                return _new(Exchange, ("answered", data[_PLAIN_HEAD:], waiting.sent_us, now_us, 0, "", False))
         if self._buffer:
             self._buffer += chunk
             chunk = bytes(self._buffer)
@@ -132,25 +144,13 @@ class TcpMaster:
             return self._break(error, result)
         return result
 
-    def _plain(self, chunk: bytes | bytearray | memoryview, now_us: int) -> Exchange | None:
-        """The outstanding request's whole reply and nothing else: what comes nearly always, looked at in one go."""
-        waiting = self._waiting
-        if waiting is None or self._pattern is None or len(chunk) != self._pattern.size:
-            return None
-        data = bytes(chunk)
-        if not waiting.plain or not data.startswith(waiting.plain):
-            return None
-        self._waiting = None
-        # What Exchange(...) does, without its Python-level constructor: this is the reply that nearly always comes.
-        return tuple.__new__(Exchange, ("answered", data[_PLAIN_HEAD:], waiting.sent_us, now_us, 0, "", False))
-
     def expire(self, now_us: int) -> Exchange:
         """The deadline has passed: the reply, should it come, is known to be late."""
         rest = len(self._buffer)
         waiting = self._abandon()
         if rest:
             return Exchange("garbled", sent_boot_us=waiting.sent_us, detail=f"reply incomplete: {rest} bytes came")
-        if waiting.late_frames:
+        if self._late_frames:
             return Exchange("foreign", sent_boot_us=waiting.sent_us, detail="late replies to earlier requests only")
         return Exchange("silent", sent_boot_us=waiting.sent_us)
 
@@ -209,8 +209,7 @@ class TcpMaster:
     def _discard(self, transaction: int) -> None:
         del self._late[transaction]
         self._counters.late += 1
-        if self._waiting is not None:
-            self._waiting.late_frames += 1
+        self._late_frames += 1
 
     def _accept(
         self, waiting: _Waiting, data: bytes | bytearray | memoryview, at: int, end: int, now_us: int

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import pytest
 from ptys import Pty
 from scripted_peer import on_tcp
 
+from drivers.readers import Readers
 from drivers.transport import TcpTransport, holder, open_serial, open_tcp
 
 
@@ -29,12 +31,16 @@ def not_lost(text: str) -> None:
     raise AssertionError(f"lost: {text}")
 
 
+def connected_to(port: int) -> socket.socket:
+    sock = socket.create_connection(("127.0.0.1", port))
+    sock.setblocking(False)
+    return sock
+
+
 async def test_a_connection_sends_at_once_and_notices_a_peer_that_is_gone() -> None:
     async with on_tcp(lambda number, request: []) as peer:
-        made = TcpTransport("peer", unheard, not_lost)
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_connection(lambda: made, "127.0.0.1", peer.port)
-        sock = transport.get_extra_info("socket")
+        sock = connected_to(peer.port)
+        made = TcpTransport(sock, "peer", Readers(), unheard, not_lost)
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert 0 < sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 5000
@@ -44,7 +50,7 @@ async def test_a_connection_sends_at_once_and_notices_a_peer_that_is_gone() -> N
 async def test_a_closed_connection_does_not_say_that_it_is_lost() -> None:
     lost: list[str] = []
     async with on_tcp(lambda number, request: []) as peer:
-        made = await open_tcp("127.0.0.1", peer.port, 1.0, unheard, lost.append)
+        made = await open_tcp("127.0.0.1", peer.port, 1.0, Readers(), unheard, lost.append)
         made.close()
         await asyncio.sleep(0.01)
         assert lost == []
@@ -57,7 +63,37 @@ async def test_a_name_with_several_addresses_is_refused_in_words() -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with pytest.raises(OSError, match=f"connection refused localhost:{port}"):
-        await open_tcp("localhost", port, 5.0, unheard, not_lost)
+        await open_tcp("localhost", port, 5.0, Readers(), unheard, not_lost)
+
+
+async def test_a_name_is_connected_to_by_the_first_of_its_addresses_that_answers() -> None:
+    async with on_tcp(lambda number, request: []) as peer:
+        made = await open_tcp("localhost", peer.port, 5.0, Readers(), unheard, not_lost)
+        made.close()
+
+
+async def test_a_peer_that_takes_no_more_bytes_is_lost_and_said_so_once_the_writing_is_done() -> None:
+    lost: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        made = TcpTransport(connected_to(server.getsockname()[1]), "peer", Readers(), unheard, lost.append)
+        made.write(bytes(50_000_000))
+        assert lost == []
+        await asyncio.sleep(0)
+        assert lost == ["takes no more bytes peer"]
+
+
+async def test_a_connection_that_was_reset_is_lost_in_words_by_whoever_notices_first_and_once() -> None:
+    lost: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        made = TcpTransport(connected_to(server.getsockname()[1]), "peer", Readers(), unheard, lost.append)
+        other, _ = server.accept()
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        other.close()
+        made.write(b"request")
+        await asyncio.sleep(0.05)
+        assert lost in (["connection reset by peer peer"], ["broken pipe peer"])
+        with pytest.raises(OSError, match="not connected"):
+            made.write(b"request")
 
 
 async def test_a_port_that_opens_too_late_is_closed_again(pty: Pty) -> None:

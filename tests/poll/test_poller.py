@@ -48,6 +48,7 @@ def test_one_dead_unit_does_not_slow_the_living():
     assert min(rates.values()) >= 0.95, rates
 
 
+@pytest.mark.e2e
 def test_half_of_a_saturated_line_dead_leaves_the_living_their_rate():
     alive = Rig(FakeLine(cost_s=0.04), [unit(n, 0.0) for n in range(1, 17)])
     virtual_time.run(alive.run(300))

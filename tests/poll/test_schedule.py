@@ -14,9 +14,13 @@ def serve(schedule: Schedule, start_us: int, end_us: int, cost_us: int) -> list[
     """Every turn a line takes between two instants when each read costs cost_us."""
     now_us, turns = start_us, []
     while now_us < end_us:
+        idle_us = schedule.idle_until_us(now_us)
         turn = schedule.turn(now_us)
+        assert turn is None or idle_us is None
         if turn is None:
+            idle_us = schedule.idle_until_us(now_us)
             now_us = schedule.next_due_us()
+            assert idle_us == (None if schedule.paused else now_us)
             continue
         turns.append((now_us, turn))
         now_us += cost_us

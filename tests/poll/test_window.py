@@ -9,6 +9,11 @@ SECOND = 1_000_000
 START = 1_700_000_000 * SECOND  # a multiple of ten seconds
 
 
+def put(window: Window, one: Sample, at_us: int) -> bool:
+    """Put by, with its row as the pipeline makes it."""
+    return window.put_by(one, tuple(one.values.get(name, 0.0) for name in window.columns), at_us)
+
+
 def window(every_s: int = 10) -> Window:
     return Window("m", 220.0, ("voltage_l1",), {"voltage_l1", "current_l1"}, every_s * SECOND)
 
@@ -158,7 +163,7 @@ def test_what_is_put_by_comes_to_what_is_added(looks: list[tuple[int, float, str
         )._replace(lacking=what == "lacking")
         slowly = added.add(one, at_us, at_us)
         calm = what in ("look", "back", "lacking", "without current")
-        quickly = None if calm and put_by.put_by(one, at_us) else put_by.add(one, at_us, at_us)
+        quickly = None if calm and put(put_by, one, at_us) else put_by.add(one, at_us, at_us)
         assert same(slowly, quickly)
     assert same(added.flush(at_us + 60 * SECOND), put_by.flush(at_us + 60 * SECOND))
 
@@ -172,15 +177,56 @@ def same(one: Reading | None, other: Reading | None) -> bool:
 
 def test_a_look_that_is_not_whole_or_not_within_the_interval_is_not_put_by():
     running = primed()
-    assert not running.put_by(sample(220.0, current_l1=1.0), START + SECOND), "no interval is open yet"
+    assert not put(running, sample(220.0, current_l1=1.0), START + SECOND), "no interval is open yet"
     running.add(sample(220.0, current_l1=1.0), START, START + SECOND)
-    assert running.put_by(sample(220.0, current_l1=1.0), START + 2 * SECOND)
-    assert not running.put_by(sample(220.0), START + 2 * SECOND)
-    assert not running.put_by(sample(220.0, current_l1=1.0)._replace(lacking=True), START + 2 * SECOND)
-    assert not running.put_by(sample(220.0, current_l1=1.0), START + 10 * SECOND)
+    assert put(running, sample(220.0, current_l1=1.0), START + 2 * SECOND)
+    assert not put(running, sample(220.0), START + 2 * SECOND)
+    assert not put(running, sample(220.0, current_l1=1.0)._replace(lacking=True), START + 2 * SECOND)
+    assert not put(running, sample(220.0, current_l1=1.0), START + 10 * SECOND)
 
 
 def test_a_wall_clock_that_steps_back_does_not_keep_the_interval_open_for_as_long():
     running = primed()
     running.add(sample(220.0, current_l1=1.0), START, START + SECOND)
-    assert not running.put_by(sample(220.0, current_l1=1.0), START - 3600 * SECOND)
+    assert not put(running, sample(220.0, current_l1=1.0), START - 3600 * SECOND)
+
+
+def looks(running: Window, *seconds: float) -> list[Reading]:
+    told = [running.add(sample(220.0), START + int(at * SECOND), START + int(at * SECOND)) for at in seconds]
+    return [reading for reading in told if reading]
+
+
+def test_all_of_a_window_is_seen_while_looks_come():
+    running = primed()
+    (reading,) = looks(running, *range(1, 11))
+    assert (reading.window_s, reading.seen_s) == (10.0, 10.0)
+
+
+def test_what_lies_between_a_look_that_did_not_come_and_the_next_one_was_not_seen():
+    running = primed()
+    looks(running, 1, 2, 3)
+    running.lost(START + 4 * SECOND)
+    running.lost(START + 5 * SECOND)
+    (reading,) = looks(running, 7.5, 9, 10)
+    assert reading.seen_s == pytest.approx(10 - 3.5)
+
+
+def test_a_silence_over_the_end_of_a_window_counts_on_either_side_with_its_part():
+    running = primed()
+    looks(running, 1, 2)
+    running.lost(START + 3 * SECOND)
+    first = running.flush(START + 10 * SECOND)
+    (second,) = looks(running, 14, 19, 20)
+    assert (first.seen_s, first.window_s) == (3.0, 10.0)
+    assert (second.seen_s, second.window_s) == (6.0, 10.0)
+
+
+def test_a_quiet_look_after_a_lost_one_counts_what_was_lost():
+    running = primed()
+    looks(running, 1)
+    running.lost(START + 2 * SECOND)
+    complete = sample(220.0, current_l1=5.0)
+    assert not put(running, complete, START + 4 * SECOND)
+    running.add(complete, START + 4 * SECOND, START + 4 * SECOND)
+    assert put(running, complete, START + 5 * SECOND)
+    assert running.flush(START + 10 * SECOND).seen_s == 8.0

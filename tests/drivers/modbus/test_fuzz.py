@@ -1,9 +1,8 @@
 """Both framers against streams of broken, foreign and honest frames, judged by oracles that only know the standard:
 what is believed must be right, what is right must be believed, and nothing may be raised."""
 
-import random
-
 from framer_oracles import READ, broken, rtu_believable, tcp_verdict
+from fuzz_dice import Dice
 from scripted_peer import rtu_exception, rtu_reply, sealed, tcp_exception, tcp_reply
 
 from drivers.modbus.outcome import LineCounters
@@ -13,17 +12,17 @@ from drivers.modbus.tcp import TcpMaster
 CASES = 4_000
 
 
-def chunks(dice: random.Random, data: bytes) -> list[bytes]:
+def chunks(dice: Dice, data: bytes) -> list[bytes]:
     cut: list[bytes] = []
     while data:
-        size = dice.choice((1, 2, 7, 40, 600))
+        size = dice.one_of((1, 2, 7, 40, 600))
         cut.append(data[:size])
         data = data[size:]
     return cut
 
 
 def test_rtu_believes_what_the_oracle_believes() -> None:
-    dice = random.Random(1)  # noqa: S311 - not a secret
+    dice = Dice(b"rtu", 1)
     seen = {"answered": 0, "refused": 0, "none": 0}
     for _ in range(CASES):
         master = RtuMaster(2_000, 573.0, LineCounters())
@@ -35,9 +34,9 @@ def test_rtu_believes_what_the_oracle_believes() -> None:
             sealed(b"\x01\x03\x06" + bytes(6)),
             sealed(b"\x01\x03\xfc" + bytes(252)),
             b"\x01\x03\x08",
-            dice.randbytes(dice.randrange(1, 30)),
+            dice.some(1 + dice.below(29)),
         )
-        stream = b"".join(broken(dice, dice.choice(kinds)) for _ in range(dice.randrange(1, 6)))
+        stream = b"".join(broken(dice, dice.one_of(kinds)) for _ in range(1 + dice.below(5)))
         result = None
         for number, chunk in enumerate(chunks(dice, stream)):
             result = result or master.receive(chunk, 20_000 + number * 1000)
@@ -52,7 +51,7 @@ def test_rtu_believes_what_the_oracle_believes() -> None:
 
 
 def test_tcp_believes_what_the_oracle_believes() -> None:
-    dice = random.Random(2)  # noqa: S311 - not a secret
+    dice = Dice(b"tcp", 2)
     seen = dict.fromkeys(("answered", "refused", "garbled", "foreign", "open"), 0)
     for _ in range(CASES):
         master = TcpMaster(0x0FFF, LineCounters())
@@ -67,7 +66,7 @@ def test_tcp_believes_what_the_oracle_believes() -> None:
             tcp_reply(request)[:6] + b"\x01\x04" + tcp_reply(request)[8:],
             request[:4] + b"\x00\xff" + bytes(20),
         )
-        stream = b"".join(broken(dice, dice.choice(kinds)) for _ in range(dice.randrange(1, 4)))
+        stream = b"".join(broken(dice, dice.one_of(kinds)) for _ in range(1 + dice.below(3)))
         result = None
         for number, chunk in enumerate(chunks(dice, stream)):
             result = result or master.receive(chunk, 40_000 + number * 1000)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scripted_peer import tcp_exception, tcp_reply
 
 from drivers.modbus.outcome import Exchange, LineCounters
-from drivers.modbus.pdu import Read
+from drivers.modbus.pdu import Read, Request
 from drivers.modbus.tcp import TcpMaster
 
 READS = [Read(3, 10, 4), Read(3, 10, 4), Read(4, 10, 4), Read(3, 10, 1), Read(3, 99, 4), Read(3, 0, 125)]
@@ -19,8 +19,11 @@ SECOND = 1_000_000
 class Watched(TcpMaster):
     """Never takes the short way."""
 
-    def _plain(self, chunk: bytes | bytearray | memoryview, now_us: int) -> Exchange | None:
-        return None
+    def request(self, unit: int, wanted: Request, spare: Read | None, timeout_us: int, now_us: int) -> bytes:
+        frame = super().request(unit, wanted, spare, timeout_us, now_us)
+        assert self._waiting is not None
+        self._waiting = self._waiting._replace(size=-1)
+        return frame
 
 
 def fresh(kind: type[TcpMaster]) -> tuple[TcpMaster, LineCounters]:
