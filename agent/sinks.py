@@ -6,14 +6,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent import VERSION
+from agent.certificates import Certificates, Files
 from agent.clock import ClockHold
 from agent.journal.lives import ended
 from agent.known_meters import retired_meters
 from agent.meter_plates import infos
-from agent.publish.forwarder import Progress, forward
+from agent.publish.forwarder import Progress, Send, forward
 from agent.publish.gate import Gate
 from agent.records import Event, Incident
-from agent.site import InfluxSite, MqttSite
+from agent.site import InfluxSite, MqttSite, Site
 
 if TYPE_CHECKING:
     from agent.app import App
@@ -30,6 +31,7 @@ _INFLUX_WINDOW = 1000
 
 async def start_sinks(app: "App", stack: AsyncExitStack) -> dict[str, Child]:
     """Imports only what the site uses: a gateway without InfluxDB does not pay for its client's memory."""
+    app.certificates = Certificates(_files(app.site))
     children: dict[str, Child] = {}
     if app.site.mqtt is not None:
         children |= await _mqtt(app, app.site.mqtt)
@@ -38,38 +40,69 @@ async def start_sinks(app: "App", stack: AsyncExitStack) -> dict[str, Child]:
     return children
 
 
+def _files(site: Site) -> dict[str, Files]:
+    """Of the sinks that use TLS."""
+    found: dict[str, Files] = {}
+    if site.mqtt is not None and site.mqtt.tls:
+        found["mqtt"] = Files(site.mqtt.ca_file, site.mqtt.cert_file)
+    if site.influxdb is not None and site.influxdb.url.startswith("https:"):
+        found["influxdb"] = Files(site.influxdb.ca_file, site.influxdb.cert_file)
+    return found
+
+
 async def _mqtt(app: "App", table: MqttSite) -> dict[str, Child]:
     from agent.publish.mqtt import MqttSink, StatusFeed
+    from agent.publish.mqtt_connection import connected
+    from agent.publish.resolver import Resolver
     from agent.publish.topics import Session, Void
 
     lives = await app.journal.look(lambda reader: ended(reader, app.site.gateway, app.journal.epoch))
     void = tuple(Void(life.epoch, life.events, life.own) for life in lives)
     session = Session(app.journal.epoch, app.clock.wall_us(), VERSION, void)
     retired = retired_meters(app.site.state_dir, app.site.meters)
-    sink = MqttSink(table, session, StatusFeed(app.board.statuses, app.board.changed, retired))
+    feed = StatusFeed(app.board.statuses, app.board.changed, retired)
+    connect = partial(connected, resolver=Resolver(), seen=app.certificates.seen("mqtt"))
+    sink = MqttSink(table, session, feed, connect=connect)
+    app.renewals.append(sink.renew)
     progress = app.sinks["mqtt"] = Progress()
     app.blocked["mqtt"] = lambda: sink.blocked
     gate = Gate(app.journal, early=True)
-    sending = partial(forward, gate, "mqtt", sink.send, window=_MQTT_WINDOW, progress=progress, sleep=sink.rest)
+    sending = partial(
+        forward, gate, "mqtt", sink.send, window=_MQTT_WINDOW, replay_per_s=table.replay_limit, progress=progress,
+        sleep=sink.rest,
+    )  # fmt: skip
     return {"mqtt": sink.run, "mqtt:forward": sending}
 
 
 async def _influxdb(app: "App", table: InfluxSite, stack: AsyncExitStack) -> dict[str, Child]:
+    from agent.publish.influx_post import Poster
     from agent.publish.influxdb import InfluxSink
     from agent.publish.line_protocol import LineEncoder
+    from agent.publish.read_back import ReadBack
+    from agent.publish.resolver import Resolver
 
     feeders = {name: meter.feeder for name, meter in app.site.meters.items()}
     encoder = LineEncoder(app.site.name, app.site.gateway, feeders)
     newest: list[Event | Incident] = [*await app.journal.events(limit=_EVENTS_REMEMBERED)]
     newest += await app.journal.incidents(limit=_EVENTS_REMEMBERED)
     hold = ClockHold(app.site.clock, app.clock, app.journal.last_us or 0, app.times.waits)
-    sink = InfluxSink(table, encoder, hold=hold.reason, newest=newest, infos=infos(app.plates))
+    seen = app.certificates.seen("influxdb")
+    sink = InfluxSink(table, encoder, hold=hold.reason, newest=newest, infos=infos(app.plates), seen=seen)
+    app.renewals.append(sink.renew)
     await stack.enter_async_context(sink)
+    children: dict[str, Child] = {}
+    send: Send = sink.send
+    if table.read_back:
+        asking = Poster(table, Resolver())
+        stack.callback(asking.close)
+        back = ReadBack(sink.send, asking.ask, app.site.name, app.site.gateway, app.clock.wall_us)
+        send, children["influxdb:read_back"] = back.send, back.run
+        app.missing["influxdb"] = lambda: back.missing
     gate, progress = Gate(app.journal, early=False), Progress()
     app.sinks["influxdb"] = progress
     app.blocked["influxdb"] = lambda: sink.blocked
     sending = partial(
-        forward, gate, "influxdb", sink.send, window=_INFLUX_WINDOW, linger_s=1.0, progress=progress,
-        sleep=sink.rest,
+        forward, gate, "influxdb", send, window=_INFLUX_WINDOW, linger_s=1.0, replay_per_s=table.replay_limit,
+        progress=progress, sleep=sink.rest,
     )  # fmt: skip
-    return {"influxdb:forward": sending}
+    return {"influxdb:forward": sending, **children}

@@ -13,6 +13,7 @@ from agent.publish.topics import topic_prefix
 from agent.secret import find_credential, find_file, read_secret
 from agent.site import InfluxSite, MqttSite
 from agent.site_schema import InfluxTable, MqttTable, SinkTable
+from agent.site_values import as_toml
 
 _MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 _HTTP = ("http", "https")
@@ -73,6 +74,7 @@ def mqtt_site(table: MqttTable, site: str, gateway: str, beside: Path) -> tuple[
         client_id=f"lamplighter-{site}-{gateway}",
         password_file=files.look("password_file", table.password_file, find_credential),
         protocol=table.protocol,
+        replay_limit=table.replay_limit,
         **tls,
     )
     return broker, findings
@@ -92,7 +94,10 @@ def influx_site(table: InfluxTable, beside: Path) -> tuple[InfluxSite | None, li
         return None, findings
     address = f"{url.scheme}://{url.netloc}{url.path}".rstrip("/")
     file = files.look("token_file", table.token_file, find_credential)
-    database = InfluxSite(url=address, org=table.org, bucket=table.bucket, token=token, token_file=file, **tls)
+    database = InfluxSite(
+        url=address, org=table.org, bucket=table.bucket, token=token, token_file=file,
+        replay_limit=table.replay_limit, read_back=table.read_back, **tls,
+    )  # fmt: skip
     return database, findings
 
 
@@ -102,7 +107,7 @@ def _url(text: str, where: str, schemes: tuple[str, ...]) -> tuple[SplitResult |
     key = "password_file" if where == "mqtt" else "token_file"
     try:
         url = urlsplit(text)
-        sound = url.scheme in schemes and bool(url.hostname) and url.port != 0
+        sound = url.scheme in schemes and bool(url.hostname) and url.port != 0 and text.isprintable()
     except ValueError:
         sound = False
     if "@" in text or "?" in text or "#" in text:
@@ -111,7 +116,7 @@ def _url(text: str, where: str, schemes: tuple[str, ...]) -> tuple[SplitResult |
         return None, [Finding(path, found, "no literal secret in the site file", todo)]
     if not sound:
         allowed = " or ".join(f"{scheme}://HOST:PORT" for scheme in schemes)
-        return None, [Finding(path, f'"{text}"', allowed, "correct the URL")]
+        return None, [Finding(path, as_toml(text), allowed, "correct the URL")]
     return url, []
 
 

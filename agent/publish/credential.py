@@ -18,18 +18,24 @@ class Credential:
     value: Secret | None
     file: Path | None
     _mark: _Mark | None = field(init=False)
+    _asked: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self._mark = self._look()
 
     @property
     def changed(self) -> bool:
-        """Whether the file is another one than the one that was read."""
-        return self.file is not None and self._look() not in (None, self._mark)
+        """Whether the file is another one than the one that was read, or somebody said that it may be."""
+        return self._asked or (self.file is not None and self._look() not in (None, self._mark))
+
+    def ask(self) -> None:
+        """Whoever uses it is to take it anew, and to try again at once: also where it is no file that was renewed."""
+        self._asked = True
 
     def fresh(self) -> Secret | None:
         """What the file holds now; what it held before while it cannot be used."""
-        if self.file is not None and self.changed:
+        changed, self._asked = self.changed, False
+        if self.file is not None and changed:
             self._mark = self._look()
             try:
                 self.value = read_secret(self.file.name, self.file.parent, {})

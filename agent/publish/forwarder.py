@@ -9,7 +9,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
 from random import random
 from typing import Literal, Never, Protocol
@@ -79,6 +79,7 @@ async def forward(
     *,
     window: int = 20,
     linger_s: float = 0.0,
+    replay_per_s: float = math.inf,
     progress: Progress | None = None,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     share: Callable[[], float] = random,
@@ -90,14 +91,19 @@ async def forward(
     window:   entries per send; a live window and a backlog window take turns while both have something. A trace goes
               part by part, and its failures pause traces only: an event waits for one part at most
     linger_s: how long a first live entry waits for others to share its send: 0 for a broker, 1 for a database
+    replay_per_s: entries of the backlog a second at most, and in one window: what one server can take of many gateways
+              that come back at once. What is live is not held up by it
     sleep:    waits between attempts; a sink that knows when it is connected again may return early
     """
     feed = _Feed(journal, sink, send, window, Progress() if progress is None else progress)
-    traces = _Traces(feed, share, asyncio.get_running_loop().time)
+    now_s = asyncio.get_running_loop().time
+    traces, pace = _Traces(feed, share, now_s), _Pace(replay_per_s, now_s)
     try:
         while True:
             live = await feed.window("live")
-            backlog = _NOTHING if live.trouble else await feed.window("backlog")
+            began_s = now_s()
+            backlog = _NOTHING if live.trouble or pace.pause_s() else await feed.window("backlog", pace.window(window))
+            pace.spend(backlog.offered, began_s)
             trouble = live.trouble or backlog.trouble
             trace = _NOTHING if trouble else await traces.turn()
             feed.note(moved=live.moved or backlog.moved, trouble=trouble)
@@ -105,7 +111,8 @@ async def forward(
                 await sleep(backoff_s(feed.progress.failures, share()))
                 journal.rejoin(sink)
             elif not (live.moved or backlog.moved or trace.moved):
-                arrived = await journal.wait(live.next - 1, min(IDLE_S, traces.pause_s(), feed.page_s()))
+                pause_s = min(IDLE_S, traces.pause_s(), feed.page_s(), pace.pause_s() or IDLE_S)
+                arrived = await journal.wait(live.next - 1, pause_s)
                 if arrived and linger_s:
                     await sleep(linger_s)
     finally:
@@ -114,11 +121,13 @@ async def forward(
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """What one window came to: where its lane stands now, whether it moved, and why the rest is kept."""
+    """What one window came to: where its lane stands now, whether it moved, and why the rest is kept; offered: how many
+    entries the sink was given."""
 
     next: int
     moved: bool = False
     trouble: str = ""
+    offered: int = 0
 
 
 _NOTHING = _Window(0)
@@ -147,7 +156,7 @@ class _Feed:
             verdicts = await self.send(batch.entries)
         except SinkError as error:
             return _Window(batch.entries[0].seq, trouble=str(error) or type(error).__name__)
-        return self._settle(lane, batch, verdicts)
+        return replace(self._settle(lane, batch, verdicts), offered=len(batch.entries))
 
     async def _page(self, lane: Lane, limit: int) -> Batch | None:
         """None: not ready yet. Only what is live is waited for; it lies in memory."""
@@ -195,6 +204,26 @@ class _Feed:
             log.info("sink.recovered sink=%s", self.sink)
         progress.failures = (0 if moved else progress.failures) + bool(trouble)
         progress.error = trouble
+
+
+@dataclass(slots=True)
+class _Pace:
+    """When the backlog may go on. Nothing is saved up for later: after a pause it goes no faster."""
+
+    per_s: float
+    now_s: Callable[[], float]
+    free_s: float = -math.inf
+
+    def pause_s(self) -> float:
+        return max(0.0, self.free_s - self.now_s())
+
+    def window(self, most: int) -> int:
+        """No more at once than a second may have: the pause comes after them."""
+        return max(1, int(min(most, self.per_s)))
+
+    def spend(self, entries: int, began_s: float) -> None:
+        if entries:
+            self.free_s = began_s + entries / self.per_s
 
 
 @dataclass(slots=True)

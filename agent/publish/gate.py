@@ -10,10 +10,12 @@ after a cut would stay open for ever at whoever was told. So it waits for its co
                       once more when it is durable            when it is durable
 
 Until then the stored position stays before the event, so that a life that ends meanwhile leaves it to the next one.
+What memory could not hold until the card took it is said to be durable to nobody: whether an event is in the journal
+is looked up before it is said, and a gap record tells of it if not.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -25,10 +27,16 @@ PATIENCE_S = 0.05
 
 
 class Durability(Protocol):
-    """What the gate needs of the journal, beside what the forwarder does."""
+    """What the gate needs of the journal, beside what the forwarder does.
+
+    stored_below: everything below is durable, or was shed; sheds: how often something was
+    """
 
     @property
     def stored_below(self) -> int: ...
+
+    @property
+    def sheds(self) -> int: ...
 
     async def stored(self, seq: int, timeout_s: float) -> bool: ...
     async def fetch(self, sink: str, lane: Lane, limit: int, from_seq: int = 0) -> Batch: ...
@@ -48,30 +56,34 @@ class Gate:
         self._journal = journal
         self._early = early
         self._next = 0  # of the live lane: everything below went out, or is owed
-        self._owed: dict[int, Entry] = {}  # in order of seq: passed before they were durable
-        self._passing: dict[int, Entry] = {}  # the same, of the window that is on its way
+        self._owed: list[int] = []  # seqs, in order: passed before they were durable
+        self._passing: tuple[int, ...] = ()  # the same, of the window that is on its way
         self._confirming = False
         self._held: int | None = None  # what the backlog waits for
 
     async def fetch(self, sink: str, lane: Lane, limit: int) -> Batch:
         if lane == "trace":
             return await self._journal.fetch(sink, lane, limit)
+        sheds = self._journal.sheds
         if lane == "backlog":
-            return self._durable_part(await self._journal.fetch(sink, lane, limit))
-        due = self._due()[:limit]
-        self._confirming = bool(due)
-        if due:
-            return Batch(tuple(due), due[-1].seq + 1)
-        return await self._live(await self._journal.fetch(sink, "live", limit, self._next))
+            batch = self._durable_part(await self._journal.fetch(sink, lane, limit))
+        else:
+            due = await self._due(sink, limit)
+            self._confirming = bool(due)
+            if due:
+                return Batch(due, due[-1].seq + 1)
+            batch = await self._live(await self._journal.fetch(sink, "live", limit, self._next))
+        # An event that was shed meanwhile looks as if it were stored: the same is asked for once more.
+        return batch if sheds == self._journal.sheds else await self.fetch(sink, lane, limit)
 
     def advance(self, sink: str, lane: Lane, next_seq: int) -> None:
         if lane == "live":
             if self._confirming:
-                self._owed = {seq: entry for seq, entry in self._owed.items() if seq >= next_seq}
+                self._owed = [seq for seq in self._owed if seq >= next_seq]
             else:
-                self._owed |= {seq: entry for seq, entry in self._passing.items() if seq < next_seq}
+                self._owed += [seq for seq in self._passing if seq < next_seq]
                 self._next = max(self._next, next_seq)
-            self._confirming, self._passing = False, {}
+            self._confirming, self._passing = False, ()
             next_seq = next(iter(self._owed), self._next)
         self._journal.advance(sink, lane, next_seq)
 
@@ -97,17 +109,27 @@ class Gate:
                 one.cancel()
         return any(one.result() for one in done)
 
-    def _due(self) -> list[Entry]:
-        return [entry for entry in self._owed.values() if entry.seq < self._journal.stored_below]
+    async def _due(self, sink: str, limit: int) -> tuple[Entry, ...]:
+        """What is owed and durable by now, as the journal has it. What it has not was shed, and is owed no more."""
+        ripe = {seq for seq in self._owed if seq < self._journal.stored_below}
+        if not ripe:
+            return ()
+        page = await self._journal.fetch(sink, "live", limit, min(ripe))
+        due = tuple(entry for entry in page.entries if entry.seq in ripe)
+        self._forget({seq for seq in ripe if seq < page.next}.difference(entry.seq for entry in due))
+        return due
+
+    def _forget(self, gone: Collection[int]) -> None:
+        if gone:
+            self._owed = [seq for seq in self._owed if seq not in gone]
 
     async def _live(self, batch: Batch) -> Batch:
         for entry in batch.entries:
             if self._is_volatile(entry):
                 await self._journal.stored(entry.seq, PATIENCE_S)
                 break
-        volatile = [entry for entry in batch.entries if self._is_volatile(entry)]
-        self._passing = {entry.seq: entry for entry in volatile}
-        if not volatile:
+        self._passing = tuple(entry.seq for entry in batch.entries if self._is_volatile(entry))
+        if not self._passing:
             return batch
         return Batch(_each(batch.entries, self._shown), batch.next)
 

@@ -16,6 +16,8 @@ Meaning = Literal["stored", "refused", "too_large", "later", "blocked"]
 # Texts by which 1.6.7, 2.x and 3 say that a *line* is at fault. A 400 without any of them comes from something
 # else, such as an nginx asked for http on its https port, and condemns no line.
 _LINE_FAULTS = ("parse", "conflict", "retention", "partial write", "line protocol", "time outside", "out of range")
+# What 1.6.7 says with a 500 where the database's policy was dropped: no later attempt finds it.
+_NO_POLICY = "retention policy not found"
 _LONGEST_WORDS = 300
 _LONGEST_RETRY_S = 900.0
 
@@ -50,6 +52,8 @@ def meaning(answer: Answer) -> tuple[Meaning, str]:
         return "too_large", f"413: {answer.words}"
     if status in _BLOCKED:
         return "blocked", f"{status} ({answer.words}): {_BLOCKED[status]}"
+    if status == 500 and _NO_POLICY in answer.words.lower():
+        return "blocked", f"500 ({answer.words}): no such retention policy; check bucket and the database behind it"
     if status in (0, 408, 425, 429) or status >= 500:
         return "later", f"{status}: {answer.words}" if status else answer.words
     if 200 <= status < 400:

@@ -1,43 +1,33 @@
-"""The InfluxDB sink: our line protocol, carried by influxdb-client's synchronous write call, one post at a time.
+"""The InfluxDB sink: entries as line protocol, what becomes of each, and when to wait. `influx_post` carries the bytes.
 
-No batching, no retries in the client: its batching API blocks behind the first batch and drops it after its retries.
 Only 204 is an acknowledgement. A refused line is found by halving; sending the others again changes nothing.
 """
 
 import asyncio
-import gzip
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from agent.errors import SinkError
 from agent.journal.entries import Entry
-from agent.publish.credential import Credential
 from agent.publish.forwarder import ACCEPT, Verdict
-from agent.publish.influx_rules import Answer, Meaning, meaning, retry_after_s, words_of
+from agent.publish.influx_post import ANSWER_S, Poster
+from agent.publish.influx_rules import Meaning, meaning
 from agent.publish.line_protocol import LineEncoder
-from agent.publish.tls import client_context, explain
-from agent.records import Event, Gap, Incident, MeterInfo, Reading, Trace
+from agent.publish.resolver import Resolver
+from agent.publish.tls import Seen
+from agent.records import Event, Gap, Incident, Interval, MeterInfo, Reading, Trace
 from agent.site import InfluxSite
-
-if TYPE_CHECKING:
-    from influxdb_client.client.influxdb_client import InfluxDBClient
 
 log = logging.getLogger("lamplighter.publish")
 
-_CONNECT_S = 3.0
-_ANSWER_S = 10.0
 _PAUSE_S = 60.0  # after a refusal that only hands can change
 _MOST_ROWS = 4096  # a power of two is halved fewest times
 _MOST_TOGETHER = 5000  # with what is left of a search
 _EVENTS_REMEMBERED = 4096
-# Level 1: thousands of lines that resemble each other shrink a hundredfold in a millisecond; 9 gains little more.
-_GZIP_LEVEL = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +55,12 @@ class InfluxSink:
         hold: Callable[[], str | None] = lambda: None,
         newest: Iterable[Event | Incident] = (),
         infos: Callable[[], Iterable[MeterInfo]] = tuple,
-        timeout_s: float = _ANSWER_S,
+        timeout_s: float = ANSWER_S,
         pause_s: float = _PAUSE_S,
+        resolver: Resolver | None = None,
+        seen: Seen = lambda _der: None,
     ) -> None:
-        self._site = site
-        self._token = Credential(site.token, site.token_file)
+        self._poster = Poster(site, resolver or Resolver(), seen, timeout_s)
         # Why only hands can help; empty while they are not needed, None before the first answer.
         self.blocked: str | None = None
         self._encoder = encoder
@@ -77,11 +68,9 @@ class InfluxSink:
         self._infos = infos
         self._told: dict[str, MeterInfo] = {}
         self._revisions = {event.id: event.revision for event in newest}
-        self._timeout_s = timeout_s
         self._pause_s = pause_s
         self._most_rows = _MOST_ROWS
         self._not_before_s = 0.0
-        self._client: InfluxDBClient | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -89,7 +78,11 @@ class InfluxSink:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._disconnect()
+        self._poster.close()
+
+    def renew(self) -> None:
+        """Somebody says that what keeps us from writing was put right: the token is read anew, and tried at once."""
+        self._poster.token.ask()
 
     async def send(self, entries: Sequence[Entry]) -> list[Verdict]:
         """Write entries. Accepted is what a 204 covered, rejected what the server refuses for ever."""
@@ -116,8 +109,11 @@ class InfluxSink:
         """The forwarder's pause between attempts: longer where the server asked for it or hands are needed, over
         when the token was renewed."""
         until_s = max(_now_s(), self._not_before_s) + seconds
-        while (left_s := until_s - _now_s()) > 0 and not self._token.changed:  # noqa: ASYNC110 - a file has no event
+        token = self._poster.token
+        while (left_s := until_s - _now_s()) > 0 and not token.changed:  # noqa: ASYNC110 - a file has no event
             await asyncio.sleep(min(left_s, 1.0))
+        if token.changed:  # taken here, lest one that is not asked for, as while the clock is not set, ends every pause
+            self._poster.renew()
         self._not_before_s = 0.0
 
     def _encode(self, entries: Sequence[Entry], verdicts: dict[int, Verdict]) -> list[_Row]:
@@ -148,6 +144,8 @@ class InfluxSink:
                 return [self._encoder.gap(gap)]
             case Trace() as trace:
                 return self._encoder.trace(trace)
+            case Interval() as interval:
+                return [self._encoder.interval(interval)]
             case Incident() as incident:
                 return [] if incident.revision < top[incident.id] else [self._encoder.incident(incident)]
             case event:
@@ -200,7 +198,7 @@ class InfluxSink:
 
     async def _answered(self, part: Sequence[_Row]) -> tuple[Meaning, str]:
         """``stored``, ``refused`` or ``too_large``, and why. SinkError where nothing more is to be sent now."""
-        what, why = meaning(answer := await self._post(part))
+        what, why = meaning(answer := await self._poster.post(b"\n".join(row.body for row in part)))
         if what in ("stored", "refused", "blocked"):
             self.blocked = why if what == "blocked" else ""
         if what == "too_large":
@@ -209,71 +207,6 @@ class InfluxSink:
             self._pause(answer.retry_after_s if what == "later" else self._pause_s)
             raise SinkError(why)
         return what, why
-
-    async def _post(self, part: Sequence[_Row]) -> Answer:
-        body = b"\n".join(row.body for row in part)
-        within_s = 2 * _CONNECT_S + self._timeout_s
-        try:
-            # The client's own timeouts start anew with each byte that arrives.
-            async with asyncio.timeout(within_s):
-                answer = await _in_thread(lambda: self._write(gzip.compress(body, _GZIP_LEVEL)))
-        except TimeoutError:
-            answer = Answer(0, f"no complete answer within {within_s:g} s")
-        if not answer.status:
-            self._disconnect()  # certificates may have been renewed meanwhile: they are read by the next client
-        return answer
-
-    def _write(self, body: bytes) -> Answer:
-        """One post, in a thread. redirect=False: a redirected POST becomes a GET that answers 200."""
-        from influxdb_client.rest import ApiException
-        from influxdb_client.service.write_service import WriteService
-        from urllib3.exceptions import HTTPError
-
-        try:
-            service = WriteService(self._connected().api_client)  # type: ignore[no-untyped-call]
-            _, status, _ = service.post_write_with_http_info(  # type: ignore[no-untyped-call]
-                self._site.org,
-                self._site.bucket,
-                body,
-                precision="ns",
-                content_encoding="gzip",
-                urlopen_kw={"redirect": False},
-            )
-        except ApiException as error:
-            if not error.status:
-                return Answer(0, explain(str(error.reason)))
-            words = words_of(error.body or "")
-            words = explain(words) if error.status == 400 else words
-            return Answer(error.status, words, retry_after_s(error.headers or {}))
-        except UnicodeDecodeError:
-            return Answer(0, "the answer is not UTF-8: a proxy answers there, not InfluxDB; check url")
-        except OverflowError:  # of urllib3: a chunk longer than memory could be
-            return Answer(0, "the answer is not HTTP: something else answers there, not InfluxDB; check url")
-        except (HTTPError, OSError) as error:  # a SinkError, too: certificates that cannot be used
-            return Answer(0, explain(error))
-        return Answer(status)
-
-    def _connected(self) -> "InfluxDBClient":
-        # Imported by the first post, in its thread: 200 ms and 15 MB that only this sink needs.
-        from influxdb_client.client.influxdb_client import InfluxDBClient
-
-        if self._token.changed:
-            self._disconnect()
-        if self._client is None:
-            site, token = self._site, self._token.fresh()
-            secure = site.url.startswith("https:")
-            self._client = InfluxDBClient(
-                site.url,
-                token=token.value if token else "",
-                timeout=(round(_CONNECT_S * 1000), round(self._timeout_s * 1000)),
-                ssl_context=client_context(site.ca_file, site.cert_file, site.key_file) if secure else None,
-            )
-        return self._client
-
-    def _disconnect(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()  # type: ignore[no-untyped-call]
 
     def _pause(self, seconds: float) -> None:
         self._not_before_s = _now_s() + seconds
@@ -293,32 +226,6 @@ def _settled(info: MeterInfo, verdict: Verdict | None) -> bool:
 
 def _cut(rows: Sequence[_Row], size: int) -> list[Sequence[_Row]]:
     return [rows[at : at + size] for at in range(0, len(rows), size)]
-
-
-async def _in_thread(work: Callable[[], Answer]) -> Answer:
-    """Runs `work` in a thread of its own, not in an executor: the process would wait for its end at exit, and thus
-    for a server that is silent."""
-    loop = asyncio.get_running_loop()
-    result: asyncio.Future[Answer] = loop.create_future()
-
-    def settle(answer: Answer | None) -> None:
-        if result.done():
-            return
-        if answer is None:
-            result.set_exception(RuntimeError("the InfluxDB thread failed; its traceback says where"))
-        else:
-            result.set_result(answer)
-
-    def run() -> None:
-        answer = None
-        try:
-            answer = work()
-        finally:
-            with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
-                loop.call_soon_threadsafe(settle, answer)
-
-    threading.Thread(target=run, name="influxdb", daemon=True).start()
-    return await result
 
 
 def _now_s() -> float:

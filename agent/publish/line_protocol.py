@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.records import CLASSES, Event, Gap, Incident, MeterInfo, Reading, Trace
+from agent.records import CLASSES, Event, Gap, Incident, Interval, MeterInfo, Reading, Trace
 from agent.trace_rows import LOST, QUESTIONABLE, row_struct
 from drivers.quantities import PHASES, VOLTAGES_LL, VOLTAGES_LN
 
@@ -62,6 +62,15 @@ class LineEncoder:
         ]
         where = (reading.meter, self.feeders.get(reading.meter))
         return self._point("reading", where, fields, _ns(reading.time_us, seq))
+
+    def interval(self, interval: Interval) -> bytes:
+        """One `interval_1min`, `interval_10min` or `demand_15min` point, at the interval's start."""
+        fields = [_number(key, value) for key, value in interval.values.items()]
+        fields += [_number(f"{key}_min", value) for key, value in interval.min.items()]
+        fields += [_number(f"{key}_max", value) for key, value in interval.max.items()]
+        fields += [_number("coverage", interval.coverage), _number("flagged", interval.flagged)]
+        where = (interval.meter, self.feeders.get(interval.meter))
+        return self._point(interval.kind, where, fields, _ns(interval.start_us, 0))
 
     def event(self, event: Event) -> bytes:
         """The one `event` point of an event, at its start: each revision overwrites the one before.

@@ -8,15 +8,16 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
-from typing import Never
+from functools import partial
+from typing import Never, Protocol
 
 from agent.errors import SinkError
 from agent.journal.entries import Entry
 from agent.publish.credential import Credential
 from agent.publish.forwarder import Verdict, backoff_s
-from agent.publish.mqtt_connection import Connection, LostError, NotLetInError, connected
+from agent.publish.mqtt_connection import LostError, NotLetInError, connected
 from agent.publish.mqtt_rules import (
     IDENTIFIER_IN_USE,
     REFUSALS,
@@ -26,8 +27,10 @@ from agent.publish.mqtt_rules import (
     essence,
     judge,
 )
+from agent.publish.resolver import Resolver
 from agent.publish.topics import GatewayState, Message, Session, no_status_message, state_message, status_message
 from agent.records import MeterStatus
+from agent.secret import Secret
 from agent.site import MqttSite
 
 log = logging.getLogger(__name__)
@@ -45,6 +48,20 @@ class StatusFeed:
     retired: tuple[str, ...] = ()
 
 
+class Connection(Protocol):
+    """What the sink needs of one (see `mqtt_connection.Connection`)."""
+
+    over: asyncio.Future[str]
+
+    def why(self) -> str: ...
+    async def publish(self, messages: Sequence[Message], deadline_s: float | None = None) -> list[int | None]: ...
+    async def wait(self, changed: asyncio.Event, timeout_s: float) -> None: ...
+    def end(self, why: str) -> None: ...
+
+
+Connect = Callable[[MqttSite, Secret | None, Message, Timing], AbstractAsyncContextManager[Connection]]
+
+
 class MqttSink:
     """Publishes one gateway. `run` is a task of its own; `send` and `rest` are what the forwarder calls.
 
@@ -59,6 +76,7 @@ class MqttSink:
         feed: StatusFeed,
         timing: Timing | None = None,
         *,
+        connect: Connect | None = None,
         share: Callable[[], float] = random.random,
     ) -> None:
         self._site = site
@@ -66,6 +84,7 @@ class MqttSink:
         self._session = session
         self._feed = feed
         self._timing = timing or Timing()
+        self._connect = connect or partial(connected, resolver=Resolver())
         self._share = share
         self._tries: dict[int, int] = {}  # how often an entry failed for no clear reason, by seq
         self._contested = self._denied = ""
@@ -98,6 +117,14 @@ class MqttSink:
     def blocked(self) -> str | None:
         """Why only hands can help; empty while they are not needed, None before the first answer."""
         return self._contested or self._denied or self._shut_out
+
+    def renew(self) -> None:
+        """Somebody says that what shuts us out was put right: the password is read anew, and tried at once."""
+        if self._connection is not None and not self._denied:
+            return
+        self._password.ask()
+        if self._connection is not None:
+            self._connection.end("it is opened anew, with the password read anew")
 
     def _contest(self, short: int) -> str:
         """short: so many short connections in a row."""
@@ -144,9 +171,10 @@ class MqttSink:
         return verdict
 
     async def rest(self, seconds: float) -> None:
-        """The forwarder's pause between attempts: over at once when the broker is back."""
-        if self.connected:
-            await asyncio.sleep(max(seconds, self._timing.refused_s) if self._denied else seconds)
+        """The forwarder's pause between attempts: over at once when the broker is back, or the connection ends."""
+        if self._connection is not None:
+            pause_s = max(seconds, self._timing.refused_s) if self._denied else seconds
+            await asyncio.wait((self._connection.over,), timeout=pause_s)
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -155,7 +183,7 @@ class MqttSink:
     async def _once(self) -> float:
         """One connection from CONNECT to its end. Returns how long to pause at least."""
         try:
-            async with connected(
+            async with self._connect(
                 self._site, self._password.fresh(), self._state("offline"), self._timing
             ) as connection:
                 await self._serve(connection)

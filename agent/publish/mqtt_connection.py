@@ -16,7 +16,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from agent.errors import SinkError
 from agent.publish.mqtt_packets import PUBLISH, Inlet, Unacknowledged
 from agent.publish.mqtt_rules import Timing, ping_s
-from agent.publish.tls import client_context, explain
+from agent.publish.resolver import Resolver
+from agent.publish.tls import Seen, client_context, explain
 from agent.publish.topics import Message
 from agent.secret import Secret
 from agent.site import MqttSite
@@ -42,11 +43,18 @@ class NotLetInError(SinkError):
 
 @asynccontextmanager
 async def connected(
-    site: MqttSite, password: Secret | None, will: Message, timing: Timing
+    site: MqttSite,
+    password: Secret | None,
+    will: Message,
+    timing: Timing,
+    *,
+    resolver: Resolver,
+    seen: Seen = lambda _der: None,
 ) -> AsyncIterator["Connection"]:
-    """NotLetInError, LostError; SinkError where certificates cannot be used."""
+    """NotLetInError, LostError; SinkError where certificates cannot be used. seen: gets the broker's certificate."""
     diary = _Diary()
-    client = _client(site, password, will, timing, diary)
+    client = _client(site, password, will, timing, diary, seen)
+    _through(client, partial(resolver.connect, site.host, site.port, timing.open_s), diary, timing.alive_s)
     most = _many_may_fly(client)
     v5 = site.protocol == "5"
     gone = client._disconnected
@@ -71,7 +79,9 @@ async def connected(
         client._client._sock_close()
 
 
-def _client(site: MqttSite, password: Secret | None, will: Message, timing: Timing, diary: "_Diary") -> aiomqtt.Client:
+def _client(
+    site: MqttSite, password: Secret | None, will: Message, timing: Timing, diary: "_Diary", seen: Seen
+) -> aiomqtt.Client:
     client = aiomqtt.Client(
         site.host,
         site.port,
@@ -79,7 +89,7 @@ def _client(site: MqttSite, password: Secret | None, will: Message, timing: Timi
         password=None if password is None else password.value,
         identifier=site.client_id,
         # Made anew for each connection, so that renewed certificates are taken without a restart.
-        tls_context=client_context(site.ca_file, site.cert_file, site.key_file) if site.tls else None,
+        tls_context=client_context(site.ca_file, site.cert_file, site.key_file, seen) if site.tls else None,
         will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True),
         timeout=timing.open_s,
         keepalive=timing.alive_s,
@@ -88,13 +98,21 @@ def _client(site: MqttSite, password: Secret | None, will: Message, timing: Timi
     )
     paho: Any = client._client
     paho.connect_timeout = timing.open_s
+    paho.on_socket_register_write = _registering(paho)
+    return client
+
+
+def _through(client: aiomqtt.Client, connect: Callable[[], socket.socket], diary: "_Diary", alive_s: int) -> None:
+    """The client connects by `connect`, and reads through an inlet. TLS, by the host's name, stays paho's."""
+    paho: Any = client._client
+    paho._create_socket_connection = connect
     open_ = paho._create_socket
 
     def opened() -> Inlet:
         carrier = open_()
         # aiomqtt's socket_options are for sockets only, which an inlet is not.
         # The kernel gives up on a silent network, too, not only on a silent broker.
-        carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timing.alive_s * 1000)
+        carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, alive_s * 1000)
         # Without it the second message of a window waits 40 ms for the broker's delayed ACK of the first.
         carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # A broker without TCP_NODELAY holds back all PUBACKs but the first until our kernel has acknowledged that one,
@@ -103,8 +121,6 @@ def _client(site: MqttSite, password: Secret | None, will: Message, timing: Timi
         return Inlet(carrier, refused=diary.note, after=eager)
 
     paho._create_socket = opened
-    paho.on_socket_register_write = _registering(paho)
-    return client
 
 
 def _registering(paho: Any) -> Callable[[Any, Any, Any], None]:

@@ -12,7 +12,7 @@ from agent.publish.topics import (
     reading_message,
     trace_message,
 )
-from agent.records import Event, Incident, MeterStatus, Reading, Trace
+from agent.records import Event, Incident, Interval, MeterStatus, Reading, Trace
 
 # CONNACK codes that another attempt in a second will not change.
 # MQTT 5.0, table 3-1; paho translates the codes of 3.1.1 to these.
@@ -69,6 +69,8 @@ def encode(prefix: str, entry: Entry, session: str = "") -> Message | Verdict:
                 return incident_message(prefix, incident, session, durable=entry.durable)
             case Trace() as trace:
                 return trace_message(prefix, trace)
+            case Interval():
+                return ACCEPT  # databases are for those
             case gap:
                 return gap_message(prefix, gap, session)
     except ValueError as error:

@@ -1,6 +1,7 @@
 """TLS for both sinks: one client context, and what a failed handshake means in an engineer's words."""
 
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 from agent.errors import SinkError
@@ -75,16 +76,22 @@ _MEANINGS = (
 )
 
 
-def client_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
+Seen = Callable[[bytes], object]
+
+
+def client_context(
+    ca_file: Path | None, cert_file: Path | None, key_file: Path | None, seen: Seen = lambda _der: None
+) -> ssl.SSLContext:
     """Trusts the system's CAs, or only `ca_file`; proves itself by `cert_file` (with `key_file`) if given.
 
     TLS 1.2 with ECDHE and AEAD, or 1.3; the host name is always checked. SinkError if a file cannot be used.
+    seen: gets the server's certificate (DER) with each handshake that succeeds, in the thread that made it
     """
     context = _trusting(ca_file)
     # Explicitly: Debian 12's default context reports MINIMUM_SUPPORTED.
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
-    context.sslsocket_class = _TidySocket
+    context.sslsocket_class = _showing(seen)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     if cert_file is not None:
         _load_identity(context, cert_file, key_file)
@@ -110,6 +117,15 @@ class _TidySocket(ssl.SSLSocket):
         except OSError:
             self.close()
             raise
+
+
+def _showing(seen: Seen) -> type[_TidySocket]:
+    class Showing(_TidySocket):
+        def do_handshake(self, block: bool = False) -> None:
+            super().do_handshake(block)
+            seen(self.getpeercert(binary_form=True) or b"")
+
+    return Showing
 
 
 def _trusting(ca_file: Path | None) -> ssl.SSLContext:

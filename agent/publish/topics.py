@@ -26,7 +26,8 @@ class Message:
 @dataclass(frozen=True, slots=True)
 class Void:
     """What a run before this one said and nobody knows any more: events of that session with a number (the last part
-    of their id) beyond these, of meters and lines or of the gateway, that were only ever said with `durable: false`."""
+    of their id) beyond these, of meters and lines or of the gateway, only ever said with `durable: false`. Session `*`
+    is every one that is not named: a journal was lost."""
 
     session: str
     after: int = 0

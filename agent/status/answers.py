@@ -10,6 +10,7 @@ from agent.overview import floors
 from agent.records import Mode
 from agent.status.journal_answers import journal_answers
 from agent.status.socket import Answer
+from agent.status.upkeep_answer import upkeep_answer
 
 if TYPE_CHECKING:
     from agent.app import App
@@ -37,6 +38,12 @@ def answers(app: "App") -> dict[str, Answer]:
             "lines": {name: _line(app, name) for name in app.lines},
             "sinks": {name: asdict(progress) for name, progress in app.sinks.items()},
             "supply": _supply(app),
+            **upkeep_answer(app),
+            "alarms": [
+                {"kind": alarm.kind, "since": rfc3339(each.start_us), "words": each.evidence[0]}
+                for alarm in app.alarms.values()
+                for each in alarm.standing
+            ],
             "incidents": [
                 wire.incident_to_json(each) for each in await app.journal.incidents(limit=_MOST) if each.state == "open"
             ],
@@ -57,6 +64,7 @@ def answers(app: "App") -> dict[str, Answer]:
             since_us=_optional(question.get("since_us"), int),
             meter=_optional(question.get("meter"), str),
             kind=_optional(question.get("kind"), str),
+            until_us=_optional(question.get("until_us"), int),
         )
         about = wire.incidents_about(found, await app.journal.incidents(limit=_MOST))
         return {
@@ -67,7 +75,7 @@ def answers(app: "App") -> dict[str, Answer]:
     async def trace(question: Mapping[str, Any]) -> object:
         event = await app.journal.event(str(question.get("id")))
         if event is None:
-            return {"event": None, "known": list(await app.journal.event_ids())}
+            return {"event": None, "known": [each.id for each in await app.journal.events(limit=_MOST)]}
         stats = await app.journal.stats()
         return wire.traced_event_to_json(event, await app.journal.traces(event), stats.traces_evicted)
 
@@ -89,6 +97,7 @@ def _clock(app: "App") -> dict[str, object]:
         "guess": clock.guess,
         "waits": app.times.waits() or "",
         "suspended_s": clock.suspended_us / 1e6,
+        "stalled_s": app.stalls.total_us / 1e6,
     }
 
 

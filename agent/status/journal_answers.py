@@ -26,12 +26,6 @@ def journal_answers(app: "App") -> dict[str, Answer]:
         return {"refused": [asdict(letter) for letter in await app.journal.look(export.refused)]}
 
     async def exported(question: Mapping[str, Any]) -> object:
-        since_us, until_us = (_instant(question.get(key)) for key in ("since_us", "until_us"))
-        wanted = export.ExportQuery(_instant(question.get("from_seq")) or 0, since_us, until_us)
-        return asdict(await app.journal.look(wanted.page))
+        return asdict(await app.journal.look(export.ExportQuery.asked(question).page))
 
     return {"journal": journal, "refused": refused, "export": exported}
-
-
-def _instant(told: object) -> int | None:
-    return told if isinstance(told, int) else None

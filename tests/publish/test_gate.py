@@ -23,6 +23,8 @@ class Card:
         self.records: list[Record] = []
         self.position = Position()
         self.stored_below = 1
+        self.sheds = 0
+        self.gone: set[int] = set()
         self.dead: list[int] = []
         self._news = asyncio.Condition()
 
@@ -40,6 +42,15 @@ class Card:
             self.stored_below = self.head
             self._news.notify_all()
 
+    async def shed(self, *seqs: int) -> None:
+        """Memory does not hold them until they can be committed."""
+        async with self._news:
+            self.gone.update(seqs)
+            self.sheds += 1
+            while self.stored_below in self.gone:
+                self.stored_below += 1
+            self._news.notify_all()
+
     async def stored(self, seq: int, timeout_s: float) -> bool:
         return await self._until(lambda: seq < self.stored_below, timeout_s)
 
@@ -54,8 +65,8 @@ class Card:
 
     async def fetch(self, _sink: str, lane: Lane, limit: int, from_seq: int = 0) -> Batch:
         lo, hi = lanes.span(self.position, lane, self.head)
-        seqs = [] if lane == "trace" else range(max(lo, from_seq), hi)[:limit]
-        entries = tuple(Entry(seq, self.records[seq - 1]) for seq in seqs)
+        seqs = [] if lane == "trace" else [seq for seq in range(max(lo, from_seq), hi) if seq not in self.gone]
+        entries = tuple(Entry(seq, self.records[seq - 1]) for seq in seqs[:limit])
         return Batch(entries, entries[-1].seq + 1 if entries else hi)
 
     def advance(self, _sink: str, lane: Lane, next_seq: int) -> None:
@@ -199,4 +210,50 @@ def test_a_backlog_waits_for_what_is_not_durable() -> None:
     card = played(outage, sink, early=False)
     assert {seq for seq, _ in sink.came} == set(range(1, 8))
     assert all(durable for _, durable in sink.came)
+    assert lanes.unsent(card.position, card.head) == ()
+
+
+async def shed_later(card: Card) -> None:
+    """The card takes nothing for so long that memory lets the oldest event go; then it takes the rest."""
+    await card.add(event(), reading(1))
+    await asyncio.sleep(0.5)
+    await card.shed(1)
+    await asyncio.sleep(0.5)
+    await card.add(event(id="ev-2"))
+    await card.commit()
+
+
+def test_an_event_that_memory_could_not_hold_until_it_was_stored_is_never_said_to_be_durable() -> None:
+    for early, told in ((True, [(1, False), (2, True), (3, True)]), (False, [(2, True), (3, True)])):
+        sink = Sink()
+        card = played(shed_later, sink, early=early)
+        assert sink.came == told
+        assert card.position.live == 4, "nobody waits for it any more"
+
+
+def test_an_event_that_is_shed_while_its_commit_is_awaited_goes_nowhere() -> None:
+    async def at_once(card: Card) -> None:
+        await card.add(event(), reading(1))
+        await asyncio.sleep(PATIENCE_S / 2)
+        await card.shed(1)
+
+    for early in (True, False):
+        sink = Sink()
+        card = played(at_once, sink, early=early)
+        assert sink.came == [(2, True)]
+        assert card.position.live == 3
+
+
+def test_of_many_owed_events_those_that_are_left_are_confirmed_window_by_window() -> None:
+    async def storm(card: Card) -> None:
+        for number in range(50):
+            await card.add(event(id=f"ev-{number}"), reading(number))
+        await asyncio.sleep(2)
+        await card.shed(*range(1, 60, 2))
+        await card.commit()
+
+    sink = Sink()
+    card = played(storm, sink, early=True)
+    confirmed = [seq for seq, durable in sink.came if durable and seq % 2]
+    assert confirmed == list(range(61, 100, 2))
     assert lanes.unsent(card.position, card.head) == ()

@@ -22,6 +22,8 @@ from agent.publish.influx_rules import Answer, meaning, retry_after_s, words_of
         (Answer(429), "later"),
         (Answer(503), "later"),
         (Answer(500), "later"),
+        (Answer(500, "retention policy not found: nosuch"), "blocked"),
+        (Answer(503, "<html>Retention Policy not found"), "later"),
         (Answer(0, "refused"), "later"),
     ],
 )

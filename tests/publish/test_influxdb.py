@@ -1,11 +1,13 @@
 """The InfluxDB sink against a real InfluxDB behind nginx, and against a server that misbehaves on order."""
 
 import asyncio
+import gzip
+import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from samples import MIDNIGHT_US, entries, event, incident, reading, trace
 from scripted_http import STORED, Reply, lines, scripted
 
 from agent.errors import SinkError
+from agent.publish.bounded import BoundedPools
 from agent.publish.forwarder import Verdict
 from agent.publish.influxdb import InfluxSink
 from agent.publish.line_protocol import LineEncoder
@@ -223,6 +226,19 @@ async def test_points_beyond_retention_are_rejected(database: Database) -> None:
     assert "retention" in verdicts[0].reason
 
 
+async def test_a_retention_policy_that_is_not_there_needs_hands_and_no_row_is_given_up(database: Database) -> None:
+    database.influx.query('CREATE RETENTION POLICY "kept" ON "lamplighter" DURATION 0s REPLICATION 1 DEFAULT')
+    database.influx.query('DROP RETENTION POLICY "kept" ON "lamplighter"')
+    async with sink_of(database.shim.url) as sink:
+        verdicts = await sink.send(entries(reading(), reading(1)))
+        assert actions(verdicts) == ["keep", "keep"]
+        assert "retention policy not found" in (sink.blocked or "")
+        assert "check bucket" in (sink.blocked or "")
+        database.influx.query('ALTER RETENTION POLICY "autogen" ON "lamplighter" DEFAULT')
+        assert actions(await sink.send(entries(reading(), reading(1)))) == ["accept", "accept"]
+        assert sink.blocked == ""
+
+
 async def test_what_line_protocol_cannot_hold_is_rejected_and_the_rest_stored(database: Database) -> None:
     async with sink_of(database.shim.url) as sink:
         verdicts = await sink.send(entries(event(feeder="F\\12"), reading()))
@@ -311,6 +327,68 @@ async def test_a_proxy_that_answers_is_no_acknowledgement(reply: Reply) -> None:
 async def test_a_page_in_another_encoding_is_no_acknowledgement() -> None:
     async with scripted(Reply(200, "请登录".encode("gb18030"))) as server:
         assert "a proxy answers there" in await _trouble(server.url)
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (Reply(500, b'{"message":"engine: ', endless=b"no room " * 1000), '500: {"message":"engine: no room no room'),
+        (Reply(200, b"<html>", endless="Zum Rücksetzen ".encode() * 1000), "200: a proxy answers there"),
+        (Reply(503, gzip.compress(b"wait " * 20_000_000), {"Content-Encoding": "gzip"}), "503: wait wait"),
+    ],
+    ids=["an error", "a page", "a bomb"],
+)
+async def test_an_answer_without_end_is_read_no_further_than_its_words(reply: Reply, words: str) -> None:
+    async with scripted(reply) as server, sink_of(server.url) as sink:
+        peaked_before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        (verdict,) = await sink.send(entries(reading()))
+        grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peaked_before_kb
+    assert verdict.action == "keep"
+    assert verdict.reason.startswith(words)
+    # The kernels of both ends take some MB before anybody reads.
+    assert server.sent < 32 << 20
+    assert grown_kb < 48 << 10
+
+
+async def test_a_body_that_trickles_ends_with_the_deadline_and_its_status_counts() -> None:
+    now_s = [0.0]
+
+    @dataclass
+    class Trickle:
+        status: int = 500
+        reason: str | None = None
+        headers: Mapping[str, str] = field(default_factory=dict)
+        closed: bool = False
+
+        def read1(self, amt: int) -> bytes:
+            now_s[0] += 1
+            return b"x"
+
+        def close(self) -> None:
+            self.closed = True
+
+    class Pools:
+        def __init__(self) -> None:
+            self.answer = Trickle()
+
+        def request(self, method: str, url: str, **options: Any) -> Trickle:
+            assert options["preload_content"] is False
+            return self.answer
+
+        def clear(self) -> None: ...
+
+    pools = Pools()
+    heard = BoundedPools(pools, 10.0, lambda: now_s[0]).request("POST", "http://x/")
+    assert (heard.status, heard.data) == (500, b"x" * 10)
+    assert pools.answer.closed
+
+
+async def test_one_connection_serves_many_posts() -> None:
+    refused = Reply(500, b'{"message":"not now"}')
+    async with scripted(STORED, refused, STORED) as server, sink_of(server.url) as sink:
+        for _ in range(3):
+            await sink.send(entries(reading()))
+    assert (len(server.requests), server.connections) == (3, 1)
 
 
 async def test_the_request_is_the_documented_one() -> None:
@@ -410,14 +488,14 @@ async def test_one_poison_line_in_5000_takes_no_more_than_14_posts(database: Dat
         posts = 0
         batch = entries(*(_bad(n) if n == place else reading(n) for n in range(5000)))
         async with sink_of(database.shim.url) as sink:
-            post = sink._post
+            post = sink._poster.post
 
             async def counted(part: Any, post: Any = post) -> Any:
                 nonlocal posts
                 posts += 1
                 return await post(part)
 
-            sink._post = counted  # type: ignore[method-assign]
+            sink._poster.post = counted  # type: ignore[method-assign]
             verdicts = await sink.send(batch)
         assert [n for n, verdict in enumerate(verdicts) if verdict.action != "accept"] == [place]
         assert verdicts[place].action == "reject"

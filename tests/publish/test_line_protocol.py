@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import servers
-from samples import MIDNIGHT_US, event, incident, reading, trace
+from samples import MIDNIGHT_US, event, incident, interval, reading, trace
 
 from agent.publish.line_protocol import LineEncoder
 from agent.records import ClockState, Event, Gap, Reading
@@ -34,6 +34,27 @@ def test_a_meter_without_feeder_says_none() -> None:
     assert ENCODER.reading(reading(meter="tx2"), 0).startswith(
         b"reading,feeder=none,gateway=gw-01,meter=tx2,site=dashi "
     )
+
+
+def test_an_interval_is_a_point_at_its_start_in_a_measurement_of_its_kind() -> None:
+    assert ENCODER.interval(interval(values={"voltage_l1": 230})) == (
+        b"interval_1min,feeder=F12,gateway=gw-01,meter=tx1,site=dashi "
+        b"voltage_l1=230.0,voltage_l1_min=229.5,voltage_l1_max=231.25,coverage=0.9833,flagged=0.0 1795392000000000000"
+    )
+
+
+def test_intervals_of_all_kinds_come_to_rest_in_a_database_and_sent_twice_they_are_there_once(tmp_path: Path) -> None:
+    block = interval(kind="demand_15min", values={"active_power_demand": 1e4}, min={}, max={}, coverage=1.0)
+    lines = [ENCODER.interval(one) for one in (interval(), interval(1), interval(kind="interval_10min"), block)]
+    with servers.influxd(tmp_path) as influx:
+        for _ in range(2):
+            assert influx.write(b"\n".join(lines)) == (204, "")
+        minutes = influx.query("SELECT * FROM interval_1min")
+        (ten,), (demand,) = influx.query("SELECT * FROM interval_10min"), influx.query("SELECT * FROM demand_15min")
+    assert [(row["meter"], row["voltage_l1"], row["coverage"]) for row in minutes] == [
+        ("tx1", 230.0, 0.9833), ("tx1", 231.0, 0.9833)
+    ]  # fmt: skip
+    assert (ten["voltage_l1_max"], demand["active_power_demand"], demand["flagged"]) == (231.25, 1e4, 0.0)
 
 
 def test_an_event_has_its_kind_as_a_tag_and_stands_at_its_start() -> None:

@@ -155,6 +155,7 @@ async def test_the_kernel_gives_up_on_a_silent_network_and_holds_nothing_back(br
         assert carrier(sink).getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 async def test_a_backlog_goes_out_at_more_than_2000_messages_a_second(tmp_path: Path, tls: bool, protocol: str) -> None:
