@@ -1,8 +1,8 @@
 """`lamplighter journal`: what is kept, and how far is each sink?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -10,9 +10,10 @@ from agent.cli import show
 from agent.cli.options import AsJson, SitePath, StateDir
 
 if TYPE_CHECKING:
+    from agent.journal.export import ExportQuery
     from agent.site import Site
 
-_HOUR_US = 3_600_000_000
+_CHOICES = ("--from", "--to", "--meter", "--kind")
 
 
 def journal(
@@ -20,32 +21,64 @@ def journal(
     refused: Annotated[bool, typer.Option("--refused", help="What sinks refused for good, in their words.")] = False,
     export: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write what is stored into this file, as JSON lines.", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            help="Write what is stored into FILE, as JSON lines; FILE must be new, - is stdout.",
+            show_default=False,
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write it into CSV files in DIR, for a spreadsheet.", show_default=False),
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="With --export: from this UTC on.", show_default=False)
+        str | None,
+        typer.Option("--from", "--since", metavar="TIME", help="Of an export: from this time on.", show_default=False),
     ] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="With --export: up to this UTC.", show_default=False)
+        str | None,
+        typer.Option("--to", "--until", metavar="TIME", help="Of an export: before this time.", show_default=False),
+    ] = None,
+    meter: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METER", help="Of an export: of this meter. More than once: of these.", show_default=False
+        ),
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND",
+            help="Of an export: readings alone, as `reading`, or event incident trace gap, or events and traces of "
+            "one kind, as `sag`. More than once: these.",
+            show_default=False,
+        ),
     ] = None,
     json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Show what the journal keeps, and what each sink has not acknowledged yet.
+    """Show what the journal keeps, and what each sink has not acknowledged yet; or export it.
 
-    The running agent is asked; without one, its journal is read. With --export: readings, events, incidents and gaps,
-    oldest first, one JSON object a line; what the running agent has not stored yet (10 s at most) is left out.
+    The running agent is asked; without one, its journal is read. What the running agent has not stored yet (10 s at
+    most) is left out of an export. Times are UTC with a Z, as 2026-11-23T08:00:00Z, or the site's own without. A
+    record made at --to itself is left to the export that begins --from there.
 
-    Example: lamplighter journal site.toml --export kept.jsonl --since 2026-11-23T00:00:00Z
+    --export: every revision of events and incidents, readings, traces and gaps, oldest first, a JSON object a line.
+    --csv: a file of readings and one of traces for each meter, events and incidents as they stand now, gaps; times are
+    UTC and the site's own, units stand at the head of a column. DIR must be new or empty.
+
+    Example: lamplighter journal site.toml --csv monday --from 2026-11-23T00:00 --to 2026-11-24T00:00
     """
     from agent.site import load_site
 
     loaded = load_site(site, state_dir)
-    if export is not None:
-        _export(loaded, export, _instant("--since", since), _instant("--until", until), json=json)
-    elif since is not None or until is not None:
-        typer.echo("--since and --until choose what is exported: name a file with --export FILE", err=True)
-        raise typer.Exit(2)
+    chosen = [name for name, value in zip(_CHOICES, (since, until, meter, kind), strict=True) if value]
+    if export is not None or csv is not None:
+        if export is not None and csv is not None:
+            _refuse("--export and --csv: found both; allowed: one of them; export twice")
+        _export(loaded, _query(loaded, since, until, meter or (), kind or ()), export, csv, json=json)
+    elif chosen:
+        _refuse(f"{' and '.join(chosen)} choose what is exported: name a place with --export FILE or --csv DIR")
     elif refused:
         _print_refused(_refused(loaded), json=json)
     elif json:
@@ -54,30 +87,62 @@ def journal(
         _print(_figures(loaded))
 
 
-def _instant(option: str, text: str | None) -> int | None:
-    from agent.clock import parse_rfc3339
+def _query(
+    site: "Site", since: str | None, until: str | None, meters: Collection[str], kinds: Collection[str]
+) -> "ExportQuery":
+    from agent.journal.export import ExportQuery, known_kinds
 
-    if text is None:
+    for name in kinds:
+        show.refuse_unknown("--kind", name, known_kinds())
+    since_us, until_us = _instant("--from", since, site), _instant("--to", until, site)
+    if since_us is not None and until_us is not None and until_us <= since_us:
+        _refuse(f"--to: found {until}; allowed: a time after --from {since}; name a later one")
+    return ExportQuery(0, since_us, until_us, frozenset(meters), frozenset(kinds))
+
+
+def _export(site: "Site", query: "ExportQuery", file: Path | None, folder: Path | None, *, json: bool) -> None:
+    from agent.cli.journal_export import export_csv, export_lines
+
+    if file:
+        export_lines(site, query, file, json=json)
+    else:
+        export_csv(site, query, folder or Path(), json=json)
+
+
+def _instant(option: str, told: str | None, site: "Site") -> int | None:
+    from agent.mode_calendar import INSTANT_ALLOWED, instant_us
+
+    if told is None:
         return None
     try:
-        return parse_rfc3339(text)
-    except ValueError:
-        typer.echo(f"{option}: found {text}; allowed: a time in UTC; write it as 2026-11-23T08:00:00Z", err=True)
-        raise typer.Exit(2) from None
+        return instant_us(told, site.time_zone)
+    except (ValueError, OverflowError):
+        _refuse(f"{option}: found {told}; allowed: {INSTANT_ALLOWED}; write date and time")
+
+
+def _refuse(words: str) -> NoReturn:
+    typer.echo(words, err=True)
+    raise typer.Exit(2)
 
 
 def _figures(site: "Site") -> dict[str, Any]:
     from dataclasses import asdict
 
+    from agent.clock import Clock
+    from agent.journal.figures import backlog
     from agent.journal.view import view
     from agent.status.socket import NotRunningError, ask
 
     try:
         told: dict[str, Any] = ask(site.state_dir, "journal")
-        return told
+        if "error" in told and "sinks" not in told:
+            raise OSError(told["error"])
     except NotRunningError:
         with view(site.state_dir) as kept:
-            return asdict(kept.stats())
+            told = asdict(kept.stats())
+    for sink in told["sinks"].values():
+        sink |= backlog(sink, told, Clock().wall_us())
+    return told
 
 
 def _print(told: Mapping[str, Any]) -> None:
@@ -101,15 +166,13 @@ def _print(told: Mapping[str, Any]) -> None:
 
 
 def _row(name: str, sink: Mapping[str, Any], told: Mapping[str, Any]) -> show.Row:
-    from agent.clock import Clock, rfc3339
+    from agent.clock import rfc3339
 
-    kept = max(1, told["head"] - (told["oldest"] or 0))
-    mib = (told["size_bytes"] - told["trace_bytes"]) * min(sink["rows"], kept) / kept / 2**20
-    behind = sink["oldest_us"]
-    hours = "0" if behind is None else f"{max(0, Clock().wall_us() - behind) / _HOUR_US:.1f}"
+    oldest_us = sink["oldest_us"]
     rate = told.get("sending", {}).get(name, {}).get("rows_s")
     return (
-        name, str(sink["rows"]), f"{mib:.1f}", hours, show.moment(None if behind is None else rfc3339(behind)),
+        name, str(sink["rows"]), f"{sink['backlog_mib']:.1f}", f"{sink['backlog_h']:.1f}",
+        show.moment(None if oldest_us is None else rfc3339(oldest_us)),
         "-" if rate is None else str(rate), str(sink["traces"]), str(sink["dead_letters"]),
     )  # fmt: skip
 
@@ -137,40 +200,3 @@ def _print_refused(found: list[dict[str, Any]], *, json: bool) -> None:
         return
     rows = [(one["sink"], show.moment(rfc3339(one["time_us"])), str(one["seq"]), one["reason"]) for one in found]
     show.table("refused for good", ("sink", "when (UTC)", "entry", "why"), rows)
-
-
-def _export(site: "Site", file: Path, since_us: int | None, until_us: int | None, *, json: bool) -> None:
-    rows = 0
-    try:
-        with file.open("w", encoding="utf-8") as out:
-            for lines in _pages(site, since_us, until_us):
-                out.writelines(f"{line}\n" for line in lines)
-                rows += len(lines)
-    except OSError as error:
-        if error.filename != str(file):
-            raise
-        typer.echo(f"--export: found {file}: {error.strerror}; allowed: a file that can be written; name one", err=True)
-        raise typer.Exit(2) from None
-    if json:
-        show.as_json({"file": str(file), "rows": rows})
-    else:
-        typer.echo(f"{rows} rows in {file}")
-
-
-def _pages(site: "Site", since_us: int | None, until_us: int | None) -> Iterator[tuple[str, ...]]:
-    from agent.journal.export import ExportQuery
-    from agent.journal.view import view
-    from agent.status.socket import NotRunningError, ask
-
-    next_seq: int | None = 0
-    try:
-        while next_seq is not None:
-            page = ask(site.state_dir, "export", from_seq=next_seq, since_us=since_us, until_us=until_us)
-            yield tuple(page["lines"])
-            next_seq = page["next"]
-    except NotRunningError:
-        with view(site.state_dir) as kept:
-            while next_seq is not None:
-                read = kept.look(ExportQuery(next_seq, since_us, until_us).page)
-                yield read.lines
-                next_seq = read.next

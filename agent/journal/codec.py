@@ -10,17 +10,18 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
-from agent.journal.delta import decode_readings, encode_readings
+from agent.journal.delta import decode_readings, encode_readings, glance_at_readings
 from agent.journal.entries import Entry
-from agent.records import Event, Incident, Reading, Record, Trace
+from agent.records import Event, Incident, Interval, IntervalKind, Reading, Record, Trace
 from agent.trace_rows import count
 from agent.wire import (
     event_from_json,
     event_to_json,
     incident_from_json,
     incident_to_json,
+    interval_to_json,
     reading_from_json,
     reading_to_json,
 )
@@ -28,10 +29,15 @@ from agent.wire import (
 # Of schemas 1 to 3, still read.
 JSON_ZLIB = 1
 DELTA = 2
+# As 2, with intervals among the readings. Since schema 5.
+DELTA_INTERVALS = 3
 # A line of JSON with what the part says of itself, then its rows as they are (agent.trace_rows).
 TRACE_ZLIB = 1
 # A chunk is coded as a whole, in a thread that the event loop may have to wait for: a few milliseconds.
 CHUNK_ROWS = 128
+# What no name of a meter holds, and no quantity is called.
+_OF_METER, _FLAGGED = ":", "flagged"
+_KINDS: Mapping[str, IntervalKind] = {kind: kind for kind in get_args(IntervalKind)}
 
 
 class ChunkError(ValueError):
@@ -49,11 +55,11 @@ class Chunk:
     body: bytes
 
 
-def runs(entries: Iterable[Entry], kind: type[Record]) -> Iterator[list[Entry]]:
-    """The entries of one kind, cut where the sequence is not contiguous."""
+def runs(entries: Iterable[Entry], kinds: tuple[type[Record], ...]) -> Iterator[list[Entry]]:
+    """The entries of some kinds, cut where the sequence is not contiguous."""
     run: list[Entry] = []
     for entry in entries:
-        if not isinstance(entry.record, kind):
+        if not isinstance(entry.record, kinds):
             continue
         if run and (entry.seq != run[-1].seq + 1 or len(run) >= CHUNK_ROWS):
             yield run
@@ -63,10 +69,31 @@ def runs(entries: Iterable[Entry], kind: type[Record]) -> Iterator[list[Entry]]:
         yield run
 
 
-def encode(readings: Sequence[Entry]) -> Chunk:
-    """A contiguous run of readings."""
-    body = encode_readings([entry.record for entry in readings if isinstance(entry.record, Reading)])
-    return Chunk(readings[0].seq, readings[-1].seq, DELTA, zlib.crc32(body), body)
+def encode(entries: Sequence[Entry]) -> Chunk:
+    """A contiguous run of readings and intervals."""
+    rows = [_row(entry.record) for entry in entries if isinstance(entry.record, Reading | Interval)]
+    mixed = any(isinstance(entry.record, Interval) for entry in entries)
+    body = encode_readings(rows)
+    return Chunk(entries[0].seq, entries[-1].seq, DELTA_INTERVALS if mixed else DELTA, zlib.crc32(body), body)
+
+
+def _row(record: Reading | Interval) -> Reading:
+    """An interval goes as a reading of a meter that cannot be, so that both share columns and code."""
+    if isinstance(record, Reading):
+        return record
+    values = {_FLAGGED: record.flagged, **record.values}
+    name = f"{record.meter}{_OF_METER}{record.kind}"
+    return Reading(name, record.start_us, record.coverage, "good", (), values, record.min, record.max)
+
+
+def _record(row: Reading) -> Reading | Interval:
+    meter, mark, kind = row.meter.partition(_OF_METER)
+    if not mark:
+        return row
+    if kind not in _KINDS:
+        raise ChunkError(f"an interval of a kind that is not known here: {kind}")
+    flagged, values = row.values[_FLAGGED], {key: value for key, value in row.values.items() if key != _FLAGGED}
+    return Interval(_KINDS[kind], meter, row.time_us, row.window_s, flagged, values, row.min, row.max)
 
 
 def decode(chunk: Chunk) -> tuple[Entry, ...]:
@@ -84,6 +111,16 @@ def decode(chunk: Chunk) -> tuple[Entry, ...]:
     return tuple(Entry(chunk.seq_lo + i, reading) for i, reading in enumerate(readings))
 
 
+def glance(chunk: Chunk) -> tuple[frozenset[str], int, int] | None:
+    """The meters of a chunk, and the least and the greatest time in it; None where only `decode` can tell."""
+    if chunk.codec != DELTA:
+        return None
+    try:
+        return glance_at_readings(_checked("chunk", chunk.body, chunk.crc32))
+    except _UNREADABLE:
+        return None
+
+
 def _checked(what: str, body: object, crc32: object) -> bytes:
     """The bytes as they were written. A torn page may give a column any type, and zero is the checksum of nothing."""
     if not isinstance(body, bytes) or not body or zlib.crc32(body) != crc32:
@@ -91,11 +128,19 @@ def _checked(what: str, body: object, crc32: object) -> bytes:
     return body
 
 
+def _decode_intervals(body: bytes) -> list[Reading | Interval]:
+    return [_record(row) for row in decode_readings(body)]
+
+
 def _decode_json_zlib(body: bytes) -> list[Reading]:
     return [reading_from_json(row) for row in json.loads(zlib.decompress(body))]
 
 
-_DECODERS: Mapping[int, Callable[[bytes], list[Reading]]] = {JSON_ZLIB: _decode_json_zlib, DELTA: decode_readings}
+_DECODERS: Mapping[int, Callable[[bytes], Sequence[Reading | Interval]]] = {
+    JSON_ZLIB: _decode_json_zlib,
+    DELTA: decode_readings,
+    DELTA_INTERVALS: _decode_intervals,
+}
 # What parsing raises where the bytes are sound and the number of their codec is not.
 _UNREADABLE = (ValueError, TypeError, LookupError, OverflowError, MemoryError, RuntimeError, struct.error, zlib.error)
 
@@ -143,6 +188,8 @@ def record_text(record: Record) -> str:
         body = event_to_json(record)
     elif isinstance(record, Incident):
         body = incident_to_json(record)
+    elif isinstance(record, Interval):
+        body = interval_to_json(record)
     elif isinstance(record, Trace):
         body = {"trace": record.event, "meter": record.meter, "part": record.part, "samples": count(record)}
     else:

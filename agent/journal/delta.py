@@ -86,11 +86,21 @@ def encode_readings(readings: Sequence[Reading]) -> bytes:
     return _varint(len(head_bytes)) + head_bytes + columns
 
 
+def glance_at_readings(body: bytes) -> tuple[frozenset[str], int, int]:
+    """The meters, and the least and the greatest time, at a fiftieth of the price. As `decode_readings` of others."""
+    heads, _, _, time_steps, _ = _head(_Cursor(body, 0))
+    times = list(accumulate(time_steps))
+    return frozenset(head[0] for head in heads), min(times), max(times)
+
+
+def _head(cursor: "_Cursor") -> Any:
+    return json.loads(zlib.decompressobj(zdict=_WORDS).decompress(cursor.take(cursor.varint())))
+
+
 def decode_readings(body: bytes) -> list[Reading]:
     """ValueError, or what parsing raises, for bytes that `encode_readings` did not write."""
     cursor = _Cursor(body, 0)
-    told = zlib.decompressobj(zdict=_WORDS).decompress(cursor.take(cursor.varint()))
-    heads, shapes, row_steps, time_steps, odd = json.loads(told)
+    heads, shapes, row_steps, time_steps, odd = _head(cursor)
     rows, times = list(accumulate(row_steps)), list(accumulate(time_steps))
     # By the place in the chunk: values, min and max.
     found: list[tuple[dict[str, float], ...]] = [({}, {}, {}) for _ in rows]
@@ -100,7 +110,8 @@ def decode_readings(body: bytes) -> list[Reading]:
     readings = []
     for row, time_us, parts in zip(rows, times, found, strict=True):
         meter, _, quality, flags, window_s = heads[row]
-        readings.append(Reading(meter, time_us, window_s, quality, tuple(flags), *parts))
+        values, low, high = parts
+        readings.append(Reading(meter, time_us, window_s, quality, tuple(flags), values, low, high))
     return readings
 
 

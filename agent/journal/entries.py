@@ -56,24 +56,27 @@ class DeadLetter:
 @dataclass(frozen=True, slots=True)
 class Damage:
     """A file that was damaged is dealt with. note: how it showed, and where the file is now; salvaged: what reads of it
-    was taken over; lost: so many entries, still to be sent, are gone."""
+    was taken over; lost: so many entries, still to be sent, are gone; perhaps: and up to so many more."""
 
     note: str
     salvaged: bool
     lost: int
+    perhaps: int = 0
 
     def words(self) -> tuple[str, str]:
         taken = "what reads of it was taken over" if self.salvaged else "nothing of it could be taken over"
-        lost = f"{self.lost} entries that were still to be sent are gone" if self.lost else "nothing unsent is gone"
+        most = f"up to {self.perhaps} {'more' if self.lost else 'entries'}"
+        count = " and ".join([f"{self.lost} entries"] * bool(self.lost) + [most] * bool(self.perhaps))
+        lost = f"{count} that were still to be sent are gone" if count else "nothing unsent is gone"
         known = self.salvaged or bool(self.lost)
         return self.note, f"{taken}; {lost if known else 'what was still to be sent is gone'}"
 
 
 @dataclass(frozen=True, slots=True)
 class SinkStats:
-    """How far one sink is. rows: seqs it has not acknowledged (evicted ones and parts of traces in the middle still
-    count); oldest_us: UTC of the oldest of them that is kept, None where it has everything; traces: parts of traces
-    it has not acknowledged, which are not counted beyond 1000."""
+    """How far one sink is. rows: kept ones that it has not acknowledged (single ones that went out of the middle, and
+    parts of traces there, still count); oldest_us: UTC of the oldest of them, None where it has everything; traces:
+    parts of traces it has not acknowledged, which are not counted beyond 1000."""
 
     live: int
     backlog: Range
@@ -85,13 +88,14 @@ class SinkStats:
 
 @dataclass(frozen=True, slots=True)
 class JournalStats:
-    """The journal in figures. oldest and head: lowest seq kept and next seq to give out; uncommitted: entries not
-    durable yet; events: ids, not revisions; error: why the last commit failed, empty if it did not;
-    note: what recovery had to do to this file, empty if nothing; traces_evicted: parts of traces, sent or not, that
-    went because traces have a share of the file and no more."""
+    """The journal in figures. oldest and head: lowest seq kept and next seq to give out; rows: how many are kept,
+    counted as a sink's; uncommitted: entries not durable yet; events: ids, not revisions; error: why the last commit
+    failed, empty if it did not; note: what recovery had to do to this file, empty if nothing; traces_evicted: parts of
+    traces, sent or not, that went because traces have a share of the file and no more."""
 
     epoch: str
     head: int
+    rows: int
     oldest: int | None
     uncommitted: int
     events: int

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent.errors import StateHeldError
+from agent.journal.gone import gone
 
 log = logging.getLogger(__name__)
 
 FILE_NAME = "journal.sqlite3"
-# 4 has the tables of 3; its chunks may be of a code that 3 does not know.
-SCHEMA = 4
+# 4 has the tables of 3, 5 those of 4: their chunks may be of a code that the one before does not know.
+SCHEMA = 5
 APPLICATION_ID = 0x4C414D50  # "LAMP"
 PAGE_BYTES = 4096
 # The answer to a lock that is still there after this is that somebody else has the file open.
@@ -77,6 +78,7 @@ _LACKS = {
     1: ((_TRACES, _MORE_TRACES), (_INCIDENTS, _MORE_INCIDENTS)),
     2: ((_INCIDENTS, _MORE_INCIDENTS),),
     3: (),
+    4: (),
 }
 
 _OTHER_SCHEMA = ("no such column", "no such table", "has no column", "columns but")
@@ -91,26 +93,29 @@ class ForeignFileError(sqlite3.DatabaseError):
 
 
 class Opened(NamedTuple):
-    """note: why and where the old file was moved, empty otherwise; moved: that file."""
+    """note: why and where the old file was moved, or that it is gone, empty otherwise; moved: that file."""
 
     db: sqlite3.Connection
     note: str = ""
     moved: Path | None = None
 
 
-def open_file(path: Path, cap_bytes: int, now_us: int) -> Opened:
-    """The connection, to a new file where the old one had to be moved aside.
+def open_file(path: Path, cap_bytes: int, now_us: int, *, check: bool = True) -> Opened:
+    """The connection, to a new file where the old one had to be moved aside. check: look for damage after a crash.
 
     A damaged file is opened once more before it is judged: a failing filesystem shows the same error, and the
     file behind it is sound after a remount. JournalVersionError, StateHeldError; sqlite3.Error or OSError where
     the storage itself does not work, in which case the file is left where it is.
     """
+    note = gone(path)
+    if note:
+        log.error("journal.gone file=%s: %s", path, note)
     try:
-        return Opened(connect(path, cap_bytes))
+        return Opened(connect(path, cap_bytes, check=check), note)
     except sqlite3.DatabaseError as error:
         _damage(error)
     try:
-        return Opened(connect(path, cap_bytes))
+        return Opened(connect(path, cap_bytes, check=check), note)
     except sqlite3.DatabaseError as error:
         return begin_anew(path, cap_bytes, now_us, _damage(error))
 
@@ -124,15 +129,15 @@ def begin_anew(path: Path, cap_bytes: int, now_us: int, damage: str) -> Opened:
     return Opened(connect(path, cap_bytes), note, moved)
 
 
-def connect(path: Path, cap_bytes: int) -> sqlite3.Connection:
+def connect(path: Path, cap_bytes: int, *, check: bool = True) -> sqlite3.Connection:
     """Open, check and if need be create."""
     try:
-        return _connect(path, cap_bytes)
+        return _connect(path, cap_bytes, check=check)
     except UnicodeDecodeError as error:  # SQLite's own words repeat what a damaged schema says
         raise ForeignFileError(f"the schema is no text: {error.object!r}") from error
 
 
-def _connect(path: Path, cap_bytes: int) -> sqlite3.Connection:
+def _connect(path: Path, cap_bytes: int, *, check: bool) -> sqlite3.Connection:
     _refuse_newer(path)
     with ExitStack() as undo:
         db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
@@ -141,7 +146,8 @@ def _connect(path: Path, cap_bytes: int) -> sqlite3.Connection:
         if _is_empty(db):
             create(db)
         _check_owner(db, path)
-        _check_after_crash(db)
+        if check:
+            _check_after_crash(db)
         _migrate(db)
         undo.pop_all()
         return db
@@ -223,8 +229,8 @@ def create(db: sqlite3.Connection) -> None:
 
 
 def _migrate(db: sqlite3.Connection) -> None:
-    """From schema 1, which knows no traces, 2, which knows no incidents, or 3, which knows no dense chunks. One
-    transaction, as above: a cut leaves either schema whole."""
+    """From schema 1, which knows no traces, 2, which knows no incidents, 3, which knows no dense chunks, or 4, which
+    knows no intervals. One transaction, as above: a cut leaves either schema whole."""
     lacks = _LACKS.get(_pragma(db, "user_version"))
     if lacks is not None:
         header = f"PRAGMA user_version={SCHEMA};"

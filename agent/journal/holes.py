@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agent.journal.entries import Range
 from agent.journal.file import ForeignFileError
@@ -105,10 +105,12 @@ def _youngest(db: sqlite3.Connection) -> list[_Row]:
         return list(islice(merge(*tables, reverse=True), ROWS))
 
 
-def _ordered(rows: Iterable[tuple[int, ...]]) -> Iterator[_Row]:
+def _ordered(rows: Iterable[tuple[Any, ...]]) -> Iterator[_Row]:
     """Rows of one table, the youngest first."""
     before = None
     for seq_lo, seq_hi, *told in rows:
+        if not isinstance(seq_lo, int):
+            raise ForeignFileError("a row has no seq: its column is no key any more")
         row = _Row(seq_lo, _checked(seq_lo, seq_hi), _told(seq_lo, told))
         if before is not None and row.seq_hi >= before:
             raise ForeignFileError(f"seq {row.seq_hi} lies behind seq {before}")

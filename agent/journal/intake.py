@@ -7,23 +7,24 @@ from collections.abc import Callable, Iterable
 from agent.journal.entries import Range
 from agent.journal.retention import merged
 from agent.journal.tail import Tail
-from agent.records import Event, Gap, Incident, Reading, Record, Trace
+from agent.records import Event, Gap, Incident, Interval, Reading, Record, Trace
 
 log = logging.getLogger(__name__)
 
-# Some 10 MB of readings, 5 of traces, 30 of events and 4 of incidents, then the oldest go.
-TAIL_MOST: dict[type[Record], int] = {Reading: 10_000, Trace: 500, Event: 10_000, Incident: 1000}
+# Some 10 MB of readings, 5 of traces, 30 of events, 4 of incidents and 10 of intervals, then the oldest go.
+TAIL_MOST: dict[type[Record], int] = {Reading: 10_000, Trace: 500, Event: 10_000, Incident: 1000, Interval: 5000}
 TAIL_GAPS = 1000
 NOT_IN_TIME = "not durable in time"
 
 
 class Intake:
-    """forsaken: told of the ranges [lo, hi) that will never be durable"""
+    """forsaken: told of the ranges [lo, hi) that will never be durable; sheds: how often there were some"""
 
     def __init__(self, tail: Tail, now_us: Callable[[], int], forsaken: Callable[[Iterable[Range]], None]) -> None:
         self._tail = tail
         self._now_us = now_us
         self._forsaken = forsaken
+        self.sheds = 0
         self._most_gaps = TAIL_GAPS
         self._appended = asyncio.Event()
 
@@ -44,6 +45,7 @@ class Intake:
         gone = self._tail.shed(kind, keep)
         within = (gone[0][0], gone[-1][1] - 1)
         log.error("journal.memory_full kind=%s kept=%d seq_lo=%d seq_hi=%d", kind.__name__.lower(), keep, *within)
+        self.sheds += 1
         self._forsaken(gone)
         self._tell(gone, NOT_IN_TIME)
 

@@ -5,9 +5,7 @@ What is not durable yet lies in the tail, in memory and visible to `fetch`; the 
 
 import asyncio
 import logging
-import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -15,23 +13,22 @@ from typing import Self, TypeVar
 
 from agent.clock import Clock
 from agent.journal import lanes
-from agent.journal.batches import Found
+from agent.journal.carried import Carried
+from agent.journal.census import census
 from agent.journal.codec import record_text
 from agent.journal.entries import Batch, Damage, DeadLetter, Entry, JournalStats, Lane
-from agent.journal.file import FILE_NAME
-from agent.journal.hold import hold
 from agent.journal.intake import Intake
 from agent.journal.lanes import Position
 from agent.journal.lives import said_again
 from agent.journal.pace import Pace
+from agent.journal.place import Place, take
 from agent.journal.reader import EventQuery, Reader
 from agent.journal.recall import Recall
 from agent.journal.shifts import KEPT as SHIFTS
 from agent.journal.shifts import Shift
-from agent.journal.store import Store
 from agent.journal.tail import Tail
 from agent.journal.writer import CallLater, Writer
-from agent.records import Event, Incident, Reading, Record, Trace
+from agent.records import Event, Incident, Interval, Reading, Record, Trace
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +40,6 @@ POSITIONS_S = 30.0
 CAP_MIB = 512
 # Parts of traces of many meters share a commit, and wait no longer for it.
 TRACE_S = 1.0
-LANES: tuple[Lane, ...] = ("backlog", "live")
 
 
 class Journal:
@@ -52,34 +48,33 @@ class Journal:
     epoch: names this run. (gateway, epoch, seq) is unique for ever; seq alone is not, because a kill takes back
     the seqs of readings that were sent before they were durable.
     last_us: UTC of the youngest entry of the runs before, None in an empty journal; left_clean: the last one ended in
-    order, with everything stored
+    order, with everything stored; why_nowhere: why it has no state directory, empty where it has
     """
 
     def __init__(
-        self, store: Store, thread: ThreadPoolExecutor, found: Found, sinks: Collection[str], epoch: str, *,
-        group_s: float, cap_mib: int, now_us: Callable[[], int], call_later: CallLater,
-    ) -> None:  # fmt: skip
-        self.epoch = epoch
+        self, place: Place, sinks: Collection[str], group_s: float, now_us: Callable[[], int], call_later: CallLater
+    ) -> None:
+        self.epoch, self.why_nowhere = place.epoch, place.why
+        self._place, found = place, place.found
         again = (lambda told: told) if found.clean else partial(said_again, now_us=now_us())
         self._open_events, self._open_incidents = again(found.open_events), again(found.open_incidents)
         self._kept = found.kept
         self.last_us = found.last_us
         self.left_clean = found.clean
         self._tail = Tail(found.head)
-        self._shifts = store.shifts
+        self._shifts = place.store.shifts
         # What is still being taken over from a damaged file is backlog: the live lane does not wait for it.
         lag = 0 if found.salvage_below else lanes.LIVE_LAG
         self._positions = {sink: lanes.rejoin(found.positions.get(sink, Position()), found.head, lag) for sink in sinks}
-        self._cap_mib = cap_mib
         self._now_us = now_us
         self._intake = Intake(self._tail, now_us, lambda gone: self._writer.forsake(gone))
         self._writer = Writer(
-            store, thread, self._tail, self._positions, self._intake.report_lost, now_us, call_later,
+            place.store, place.thread, self._tail, self._positions, self._intake.report_lost, now_us, call_later,
             found.salvage_below, found.note,
         )  # fmt: skip
         self._pace = Pace(self._writer, group_s, call_later)
         self._recall = Recall(self._writer, self._tail, self._shifts)
-        self._tell_holes(found, sinks)
+        self._tell_holes(place, sinks)
 
     @classmethod
     @asynccontextmanager
@@ -103,47 +98,64 @@ class Journal:
         cap_mib: size of the file, beside a write-ahead log of some 4 MiB
         keep_us: readings and traces go when they are older, sent or not; None: when there is no room for them
         now_us, call_later: UTC microseconds and the loop's timer, for tests
-
-        StateHeldError, JournalVersionError; OSError with what to do where the storage does not work. A damaged
-        file never refuses a start: it is moved aside and said in `stats`.
+        It raises what `take` raises. A damaged file never refuses a start: it is moved aside and said in `stats`.
         """
-        loop = asyncio.get_running_loop()
         now_us = now_us or Clock().wall_us
-        epoch = secrets.token_hex(8)
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
-        try:
-            with hold(state_dir):
-                store = Store(state_dir / FILE_NAME, epoch, gateway, cap_mib << 20, keep_us)
-                found = await loop.run_in_executor(thread, store.start, now_us())
-                journal = cls(
-                    store, thread, found, sinks, epoch, group_s=group_s, cap_mib=cap_mib, now_us=now_us,
-                    call_later=call_later or loop.call_later,
-                )  # fmt: skip
-                try:
-                    yield journal
-                finally:
-                    journal._pace.stop()
-                    await journal._writer.stop()
-        finally:
-            thread.shutdown(wait=False)
+        place = await take(state_dir, gateway, cap_mib=cap_mib, keep_us=keep_us, now_us=now_us)
+        async with cls.at(place, sinks, now_us=now_us, group_s=group_s, call_later=call_later) as journal:
+            yield journal
 
-    def _tell_holes(self, found: Found, sinks: Collection[str]) -> None:
-        lost = found.holes.to_tell(found.positions[sink] for sink in sinks if sink in found.positions)
+    @classmethod
+    @asynccontextmanager
+    async def at(
+        cls, place: Place, sinks: Collection[str], *, now_us: Callable[[], int], group_s: float = GROUP_S,
+        call_later: CallLater | None = None,
+    ) -> AsyncIterator[Self]:  # fmt: skip
+        """The same on a place that is taken already, or nowhere: then all there is is in memory, within its bounds."""
+        try:
+            journal = cls(place, sinks, group_s, now_us, call_later or asyncio.get_running_loop().call_later)
+            try:
+                yield journal
+            finally:
+                journal._pace.stop()
+                await journal._writer.stop()
+        finally:
+            place.leave()
+
+    def carry(self, guess_us: int | None = None) -> Carried:
+        """All that was never stored, for the journal that comes after this one; nothing of it stays here."""
+        entries, head = tuple(map(self._shifts.entry, self._tail.entries())), self.head
+        self._tail.settle(head)
+        return Carried(entries, head, dict(self._positions), self._writer.to_keep, guess_us)
+
+    def take_over(self, carried: Carried, by_us: int) -> None:
+        """Go on with what a journal in memory left, before anything is added. by_us: what its clock is slow by."""
+        base = self.head
+        self._tail.take_over(carried.entries_from(base, by_us), base + carried.head - 1)
+        # Of two open events of one kind at one meter the one of before goes on, as over any restart.
+        self._open_events = (*carried.open_events(), *self._open_events)
+        self._open_incidents = (*carried.open_incidents(), *self._open_incidents)
+        self._kept = {**carried.kept, **self._kept}
+        for sink, position in self._positions.items():
+            self._positions[sink] = lanes.rejoin(carried.position(sink, position, base), self.head)
+        self.commit_now()
+
+    def _tell_holes(self, place: Place, sinks: Collection[str]) -> None:
+        known = place.found.positions
+        lost = place.found.holes.to_tell(known[sink] for sink in sinks if sink in known)
         self._intake.report_lost(lost, "damaged")
         if lost:
             self._writer.now()
-
-    # -- appending -----------------------------------------------------------------------------------------
 
     @property
     def head(self) -> int:
         """The next seq to be given out."""
         return self._tail.head
 
-    def add_reading(self, reading: Reading) -> int:
+    def add_reading(self, reading: Reading | Interval) -> int:
         """Its seq. Fetched at once; durable with its group."""
         seq = self._append(reading)
-        if len(self._tail) >= GROUP_ROWS:
+        if len(self._tail) >= GROUP_ROWS and not self._writer.error:
             self._writer.now()
         else:
             self._pace.reading()
@@ -190,8 +202,8 @@ class Journal:
         return self._kept.get(name)
 
     def is_kept(self, name: str) -> bool:
-        """Whether the last text of this name is durable."""
-        return self._writer.is_kept(name)
+        """Whether the last text of this name is durable, or cannot be."""
+        return bool(self.why_nowhere) or self._writer.is_kept(name)
 
     def shift(self, shifts: Iterable[Shift]) -> None:
         """Rows were told by a clock that was not set: from now on they are handed out corrected."""
@@ -208,16 +220,24 @@ class Journal:
         self._writer.check()
         return self._intake.append(record)
 
-    # -- sinks ---------------------------------------------------------------------------------------------
-
     async def wait(self, after_seq: int, timeout_s: float) -> bool:
         """True as soon as there is an entry beyond after_seq, False after timeout_s."""
         return await self._intake.wait(after_seq, timeout_s)
 
     @property
     def stored_below(self) -> int:
-        """Everything below this seq is durable."""
+        """Everything below this seq is durable, or was shed: memory is bounded."""
         return self._tail.first
+
+    @property
+    def error(self) -> str:
+        """Why commits fail, empty while they do not."""
+        return self._writer.error
+
+    @property
+    def sheds(self) -> int:
+        """How often something was shed."""
+        return self._intake.sheds
 
     async def stored(self, seq: int, timeout_s: float) -> bool:
         """True as soon as this entry is durable, False after timeout_s."""
@@ -233,11 +253,13 @@ class Journal:
         """The next entries of a lane, durable or not, not before from_seq; parts of traces have theirs, and are in no
         other.
 
-        OSError while the file cannot be read.
+        OSError while the file cannot be read. While a start is gentle there is nothing but what is live.
         """
         traces = lane == "trace"
         lo, hi = lanes.span(self._positions[sink], lane, self.head)
         lo = max(lo, from_seq)
+        if self._place.store.gentle and lane != "live":
+            return Batch((), lo)
         # Taken before the file is asked: a commit meanwhile moves entries from the tail to where we do not look.
         recent = tuple(map(self._shifts.entry, self._tail.within((lo, hi), limit, traces=traces)))
         stored_hi = min(hi, self._tail.first)
@@ -282,8 +304,6 @@ class Journal:
         self._writer.bury(DeadLetter(sink, entry.seq, reason, body, self._now_us()))
         self._writer.within(POSITIONS_S, "positions")
 
-    # -- questions -----------------------------------------------------------------------------------------
-
     def open_events(self) -> tuple[Event, ...]:
         """The events that were open when this run began: their highest revisions, in order of start. After a run that
         was cut off they are to be stored: its last ones may not be what it said last."""
@@ -302,10 +322,11 @@ class Journal:
         return await self._recall.incidents(limit, since_us)
 
     async def events(
-        self, *, limit: int = 100, since_us: int | None = None, meter: str | None = None, kind: str | None = None
-    ) -> tuple[Event, ...]:
+        self, *, limit: int = 100, since_us: int | None = None, meter: str | None = None, kind: str | None = None,
+        until_us: int | None = None,
+    ) -> tuple[Event, ...]:  # fmt: skip
         """The highest revision of each event, youngest start first; since_us: still going on then, or later."""
-        return await self._recall.events(EventQuery(limit, since_us, meter, kind))
+        return await self._recall.events(EventQuery(limit, since_us, meter, kind, until_us))
 
     async def readings(self, meter: str | None, limit: int) -> tuple[Reading, ...]:
         """The last readings of a meter (None: of all), youngest first, of the last 1000 groups."""
@@ -315,35 +336,12 @@ class Journal:
         """The highest revision of one event."""
         return await self._recall.event(id_)
 
-    async def event_ids(self) -> tuple[str, ...]:
-        """Of the youngest 1000 events."""
-        return tuple(event.id for event in await self.events(limit=1000))
-
     async def traces(self, event: Event) -> tuple[Trace, ...]:
         """The parts of traces that show an event, in order."""
         return await self._recall.traces(event)
 
     async def stats(self) -> JournalStats:
         """The journal in figures. OSError while the file cannot be read."""
-        figures = await self._writer.ask(Reader.figures)
-        sinks = {
-            sink: figures.sink(
-                sink, position, self.head, await self._oldest_unsent(sink), await self._unsent_traces(position)
-            )
-            for sink, position in self._positions.items()
-        }
-        return figures.stats(
-            epoch=self.epoch, head=self.head, sinks=sinks, uncommitted=len(self._tail),
-            cap_bytes=self._cap_mib << 20, commits=self._writer.commits, error=self._writer.error,
-        )  # fmt: skip
-
-    async def _unsent_traces(self, position: Position) -> int:
-        pending = len(self._tail.within((position.trace, self.head), len(self._tail), traces=True))
-        return pending + await self._writer.ask(lambda reader: reader.unsent_traces(position))
-
-    async def _oldest_unsent(self, sink: str) -> Record | None:
-        for lane in LANES:
-            entries = (await self.fetch(sink, lane, 1)).entries
-            if entries:
-                return entries[0].record
-        return None
+        return await census(
+            self._writer, self._tail, self._positions, self.fetch, epoch=self.epoch, cap_mib=self._place.cap_mib
+        )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from agent.journal.reader import Reader
+from agent.journal.rows import ANY
 from agent.records import Event, Incident
 
 Told = TypeVar("Told", Event, Incident)
@@ -30,7 +31,8 @@ class Ended:
 
 def ended(reader: Reader, gateway: str, epoch: str) -> tuple[Ended, ...]:
     """The last runs before `epoch`, the youngest first. One of which nothing is left any more is not told of: what it
-    had stored is not known."""
+    had stored is not known. Last, for as many runs, ANY where a journal was lost: those before it, of any name.
+    """
     oldest = reader.figures().oldest or 1
     runs = [(str(name), int(seq_lo)) for name, seq_lo in reader._all(_EPOCHS, (LIVES + 1,)) if name != epoch]
     ids = [str(id_) for (id_,) in reader._all(_IDS, (runs[-1][1],))] if runs else []
@@ -40,7 +42,7 @@ def ended(reader: Reader, gateway: str, epoch: str) -> tuple[Ended, ...]:
     )
     barren = " ".join(str(names) for (names,) in reader._all(_BARREN)).split()
     kept = tuple(one for one, seq_lo in told if one.events or one.own or seq_lo >= oldest)
-    return kept + tuple(Ended(name) for name in reversed(barren))
+    return kept + tuple(Ended(name) for name in reversed(barren) if name != ANY or len(kept) < LIVES)
 
 
 def _highest(ids: list[str], before: str) -> int:

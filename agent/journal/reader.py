@@ -1,14 +1,11 @@
-"""Questions to the file: entries by seq, latest events, readings of a meter, figures.
-
-Synchronous; a Reader lives in the thread of its connection.
-"""
+"""Questions to the file: entries by seq, latest events, readings, figures. In the thread of its connection."""
 
 import logging
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -24,6 +21,7 @@ from agent.trace_rows import AFTER_US, BEFORE_US, span_us
 
 log = logging.getLogger(__name__)
 T = TypeVar("T", Event, Incident)
+Wanted = Callable[[Chunk], bool]
 
 # Two sinks in two places each, in windows much smaller than a chunk.
 CACHED_CHUNKS = 4
@@ -50,9 +48,9 @@ _CHUNKS = f"""SELECT seq_lo, {_SEQ_HI} FROM chunk
 WHERE seq_lo >= coalesce((SELECT max(seq_lo) FROM chunk WHERE seq_lo <= :lo), 0)
 AND seq_lo < :hi AND {_SEQ_HI} >= :lo ORDER BY seq_lo"""  # noqa: S608 - words of ours
 _LATEST = """SELECT seq, CAST(body AS BLOB), crc32 FROM event WHERE latest
-AND (:since IS NULL OR end_us IS NULL OR end_us >= :since)
+AND (:since_us IS NULL OR end_us IS NULL OR end_us >= :since_us)
 AND (:meter IS NULL OR meter = :meter) AND (:kind IS NULL OR kind = :kind)
-ORDER BY start_us DESC, seq DESC LIMIT :limit"""
+AND (:until_us IS NULL OR start_us <= :until_us) ORDER BY start_us DESC, seq DESC LIMIT :limit"""
 _LATEST_INCIDENTS = """SELECT seq, CAST(body AS BLOB), crc32 FROM incident WHERE latest
 AND (:since IS NULL OR end_us IS NULL OR end_us >= :since) ORDER BY start_us DESC, seq DESC LIMIT :limit"""
 _OPEN_INCIDENTS = """SELECT seq, CAST(body AS BLOB), crc32 FROM incident
@@ -79,18 +77,20 @@ _FOREVER_US = 1 << 61
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:
-    """Which events. since_us: those that were still going on then, or began later. None: any."""
+    """Which events. since_us: still going on then, or begun later; until_us: begun by then. None: any."""
 
     limit: int = 100
     since_us: int | None = None
     meter: str | None = None
     kind: str | None = None
+    until_us: int | None = None
 
     def matches(self, event: Event) -> bool:
         return (
             (self.since_us is None or event.end_us is None or event.end_us >= self.since_us)
             and self.meter in (None, event.meter)
             and self.kind in (None, event.kind)
+            and (self.until_us is None or event.start_us <= self.until_us)
         )
 
 
@@ -106,40 +106,42 @@ class Reader:
     def __init__(self, db: sqlite3.Connection, shifts: Shifts | None = None) -> None:
         """shifts: how far rows are off whose clock was set later; those the file knows of without them."""
         self._db = db
-        self._shifts = Shifts(understood(self.kept().get(SHIFTS))) if shifts is None else shifts
+        self.shifts = Shifts(understood(self.kept().get(SHIFTS))) if shifts is None else shifts
         self._decoded: OrderedDict[int, tuple[Entry, ...]] = OrderedDict()
 
-    def read(self, within: Range, limit: int, *, traces: bool = False) -> Page:
-        """The first `limit` entries of [lo, hi) that are parts of traces, or that are not."""
+    def read(self, within: Range, limit: int, *, traces: bool = False, wanted: Wanted | None = None) -> Page:
+        """The first `limit` entries of [lo, hi) that are parts of traces, or that are not. wanted: of which chunks."""
         damaged: list[Row] = []
         if traces:
             return Page(tuple(self._traces(within, limit, damaged)), tuple(damaged))
-        with closing(self._readings(within, damaged)) as readings:
+        with closing(self._readings(within, damaged, wanted)) as readings:
             found = list(islice(readings, limit))
-        found += self._told("event", within, limit, damaged)
-        found += self._told("incident", within, limit, damaged)
+        found += self._told("event", within, limit, damaged) + self._told("incident", within, limit, damaged)
         found += self._gaps(within, limit)
         found.sort(key=lambda entry: entry.seq)
         return Page(tuple(found[:limit]), tuple(damaged))
 
-    def _readings(self, within: Range, damaged: list[Row]) -> Generator[Entry, None, None]:
+    def _readings(self, within: Range, damaged: list[Row], wanted: Wanted | None = None) -> Generator[Entry]:
         lo, hi = within
         with closing(self._db.execute(_CHUNKS, {"lo": lo, "hi": hi})) as rows:
             for seq_lo, seq_hi in rows:
                 try:
-                    chunk = self.chunk(seq_lo)
+                    chunk = self.chunk(seq_lo, wanted)
                 except ChunkError:
                     damaged.append(Row("chunk", seq_lo, seq_hi, 0))
                     continue
-                yield from (self._shifts.entry(entry) for entry in chunk if lo <= entry.seq < hi)
+                yield from (self.shifts.entry(entry) for entry in chunk if lo <= entry.seq < hi)
 
-    def chunk(self, seq_lo: int) -> tuple[Entry, ...]:
-        """The readings of one chunk, as they were written. ChunkError if it is damaged."""
+    def chunk(self, seq_lo: int, wanted: Wanted | None = None) -> tuple[Entry, ...]:
+        """The readings of one chunk, as they were written; none if it is not wanted. ChunkError if it is damaged."""
         if seq_lo in self._decoded:
             self._decoded.move_to_end(seq_lo)
             return self._decoded[seq_lo]
         sql = "SELECT seq_lo, seq_hi, codec, crc32, body FROM chunk WHERE seq_lo = ?"
-        entries = self._decoded[seq_lo] = decode(Chunk(*self._all(sql, (seq_lo,))[0]))
+        stored = Chunk(*self._all(sql, (seq_lo,))[0])
+        if wanted is not None and not wanted(stored):
+            return ()
+        entries = self._decoded[seq_lo] = decode(stored)
         if len(self._decoded) > CACHED_CHUNKS:
             self._decoded.popitem(last=False)
         return entries
@@ -154,20 +156,20 @@ class Reader:
         found = []
         for seq, body, crc32 in self._all(sql, (*within, limit)):
             try:
-                found.append(self._shifts.entry(Entry(seq, decoded(body, crc32))))
+                found.append(self.shifts.entry(Entry(seq, decoded(body, crc32))))
             except ChunkError:
                 damaged.append(Row(table, seq, seq, 0))
         return found
 
     def _gaps(self, within: Range, limit: int) -> list[Entry]:
         sql = "SELECT seq, seq_lo, seq_hi, reason, time_us FROM gap WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?"
-        return [self._shifts.entry(Entry(seq, Gap(*rest))) for seq, *rest in self._all(sql, (*within, limit))]
+        return [self.shifts.entry(Entry(seq, Gap(*rest))) for seq, *rest in self._all(sql, (*within, limit))]
 
     def _traces(self, within: Range, limit: int, damaged: list[Row]) -> Iterator[Entry]:
         sql = "SELECT seq, codec, crc32, body FROM trace WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?"
         for seq, codec, crc32, body in self._all(sql, (*within, limit)):
             try:
-                yield self._shifts.entry(Entry(seq, decode_trace(codec, crc32, body)))
+                yield self.shifts.entry(Entry(seq, decode_trace(codec, crc32, body)))
             except ChunkError:
                 damaged.append(Row("trace", seq, seq, 0))
 
@@ -181,7 +183,7 @@ class Reader:
         found = []
         for seq, *stored in self._all(sql, (event.meter, from_us, to_us + _LONGEST_PART_US, to_us)):
             with suppress(ChunkError):
-                found.append(self._shifts.entry(Entry(seq, decode_trace(*stored))).record)
+                found.append(self.shifts.entry(Entry(seq, decode_trace(*stored))).record)
         return tuple(part for part in found if isinstance(part, Trace))
 
     def unsent_traces(self, position: Position) -> int:
@@ -208,8 +210,7 @@ class Reader:
 
     def latest_events(self, query: EventQuery) -> tuple[Event, ...]:
         """The highest revision of each event, youngest start first."""
-        wanted = {"since": query.since_us, "meter": query.meter, "kind": query.kind, "limit": query.limit}
-        return tuple(self._sound(self._all(_LATEST, wanted), decode_event))
+        return tuple(self._sound(self._all(_LATEST, asdict(query)), decode_event))
 
     def latest_incidents(self, limit: int, since_us: int | None = None) -> tuple[Incident, ...]:
         """The highest revision of each incident, youngest start first; since_us: still going on then, or later."""
@@ -227,11 +228,11 @@ class Reader:
     def _sound(self, rows: Sequence[tuple[int, bytes, int]], decoded: Callable[[bytes, int], T]) -> Iterator[T]:
         for seq, body, crc32 in rows:
             with suppress(ChunkError):
-                yield self._shifts.told(seq, decoded(body, crc32))
+                yield self.shifts.told(seq, decoded(body, crc32))
 
     def _sound_chunk(self, seq_lo: int) -> tuple[Entry, ...]:
         try:
-            return tuple(self._shifts.entry(entry) for entry in self.chunk(seq_lo))
+            return tuple(self.shifts.entry(entry) for entry in self.chunk(seq_lo))
         except ChunkError:
             return ()
 

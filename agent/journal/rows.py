@@ -74,6 +74,8 @@ def is_full(error: sqlite3.Error) -> bool:
 
 # So many runs that left nothing behind are told of.
 BARREN = 8
+# Among their names: every run that is not named, as whatever named it is lost.
+ANY = "*"
 
 
 def begin_epoch(db: sqlite3.Connection, head: int, epoch: str, gateway: str, now_us: int) -> None:
@@ -91,6 +93,13 @@ def begin_epoch(db: sqlite3.Connection, head: int, epoch: str, gateway: str, now
     )
     db.execute("UPDATE meta SET v = 0 WHERE k = 'clean'")
     db.execute("UPDATE meta SET v = v + 1 WHERE k = 'opens'")
+
+
+def put_note(db: sqlite3.Connection, note: str, *, forgotten: bool) -> None:
+    """In a new file in the place of another. forgotten: nothing is known of the runs that are in that one"""
+    db.execute("UPDATE meta SET v = ? WHERE k = 'note'", (note,))
+    if forgotten:
+        db.execute("UPDATE meta SET v = trim(? || ' ' || v) WHERE k = 'barren'", (ANY,))
 
 
 def evict(db: sqlite3.Connection, evictions: Sequence[Eviction]) -> None:

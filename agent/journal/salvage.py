@@ -9,7 +9,7 @@ Synchronous; in the journal's own thread.
 import logging
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
@@ -211,6 +211,12 @@ def rescue(moved: Path) -> Rescued | None:
 def _looked_at(moved: Path) -> Rescued:
     with closing(Aside(moved)) as aside:
         return aside.first_look()
+
+
+def perhaps_given(missing: Sequence[Range], below: int) -> Range:
+    """Of all that is missing below a seq, what may never have been given out: a jump over an end that did not read."""
+    lo, hi = missing[-1] if missing else (below, below)
+    return (hi - UNKNOWN_TAIL, hi) if hi == below and hi - lo >= UNKNOWN_TAIL else (below, below)
 
 
 def _seq(found: object) -> int:

@@ -2,7 +2,7 @@
 
     boot zero of the guess                          the anchor
     --|--- rows seq_lo ..., told as boot time + guess ---|--- rows told right --->
-      ^ from_us: no instant of an earlier boot lies behind it, as the guess was never before the last stored row
+      ^ from_us: no instant of an earlier boot lies behind it: by no guess does this one begin before the last had died
 
 Rows stay in the file as they were written. Several boots that were never set, one after the other, are shifts with one
 seq_hi: an instant in one of their rows belongs to the last of them that begins before it.
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from agent.journal.entries import Entry
-from agent.records import ClockState, Event, Gap, Incident, Reading, Record, Trace
+from agent.records import ClockState, Event, Gap, Incident, Interval, Reading, Record, Trace
 
 KEPT = ":shifts"
 FLAG = "clock"
@@ -54,6 +54,10 @@ class Shifts:
 
     def add(self, more: Iterable[Shift]) -> None:
         self.known = (*self.known, *more)[-_MOST:]
+
+    def touch(self, seq_lo: int, seq_hi: int) -> bool:
+        """Whether any row of these, both included, may be off."""
+        return any(shift.seq_lo <= seq_hi and seq_lo <= shift.seq_hi for shift in self.known)
 
     def entry(self, entry: Entry) -> Entry:
         """As it should have been written."""
@@ -97,6 +101,8 @@ def corrected(record: Record, shifts: Sequence[Shift]) -> Record:
             return replace(record, offset_us=offset_us, start_us=start_us)
         case Event():
             return corrected_told(record, shifts)
+        case Interval():
+            return record  # none is made by a clock that is not set
         case incident:
             return corrected_told(incident, shifts)
 

@@ -38,6 +38,7 @@ from agent.journal.rows import (
     missing,
     put_dead,
     put_kept,
+    put_note,
     put_positions,
     put_rescued,
     take_over,
@@ -46,7 +47,7 @@ from agent.journal.rows import (
 from agent.journal.salvage import SLICE_ROWS, Aside, rescue
 from agent.journal.shifts import KEPT as SHIFTS
 from agent.journal.shifts import Shifts
-from agent.records import Reading
+from agent.records import Interval, Reading
 
 T = TypeVar("T")
 
@@ -59,10 +60,16 @@ POSITIONS_US = 60_000_000
 
 
 class Store:
-    """The file. `start` first, `close` last. A commit that failed may be tried again as it was."""
+    """The file. `start` first, `close` last. A commit that failed may be tried again as it was.
 
-    def __init__(self, path: Path, epoch: str, gateway: str, cap_bytes: int, keep_us: int | None = None) -> None:
+    gentle: what can wait is left alone, checks of the file and moves of its pages; anybody may end that
+    """
+
+    def __init__(
+        self, path: Path, epoch: str, gateway: str, cap_bytes: int, keep_us: int | None = None, *, gentle: bool = False
+    ) -> None:
         self.shifts = Shifts()
+        self.gentle = gentle
         self._path = path
         self._epoch = epoch
         self._gateway = gateway
@@ -133,7 +140,7 @@ class Store:
         damage = "damaged wherever it is read" if self._damages >= _TOO_MANY else ""
         try:
             if not damage:
-                return self._use(open_file(self._path, self._cap_bytes, now_us), now_us, durable)
+                return self._use(open_file(self._path, self._cap_bytes, now_us, check=not self.gentle), now_us, durable)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
@@ -155,7 +162,7 @@ class Store:
                 begin_epoch(db, head, self._epoch, self._gateway, now_us)
                 put_let_go(db, holes.let_go)
                 if note:
-                    db.execute("UPDATE meta SET v = ? WHERE k = 'note'", (note,))
+                    put_note(db, note, forgotten=rescued is None)
                 if rescued is not None and moved is not None:
                     put_rescued(db, rescued, head)
                     db.execute("INSERT INTO meta VALUES ('salvage', ?)", (f"{head} {moved.name}",))
@@ -164,8 +171,7 @@ class Store:
             self._head, self._stored = reader.head(), reader.positions()
             self._salvage_below = reader.salvage()[0]
             self._lost_below = durable if note and rescued is None else 0
-            self._note = note or self._note
-            self._holes = holes
+            self._note, self._holes = note or self._note, holes
             self._db, self._reader = db, reader
             undo.pop_all()
             return db
@@ -259,7 +265,7 @@ class Store:
     def _write(self, db: sqlite3.Connection, batch: Commit, now_us: int) -> None:
         # What a first attempt stored although it reported an error is not stored twice.
         entries = [entry for entry in batch.entries if entry.seq >= self._head]
-        chunks = [encode(run) for run in runs(entries, Reading)]
+        chunks = [encode(run) for run in runs(entries, (Reading, Interval))]
         head = entries[-1].seq + 1 if entries else self._head
         moved = {sink: clamp(position, head) for sink, position in batch.positions.items()}
         due = moved if self._positions_are_due(batch, now_us) else {}
@@ -285,13 +291,13 @@ class Store:
     def _positions_are_due(self, batch: Commit, now_us: int) -> bool:
         """In every group of readings they would be a sixth of what it writes. What is deleted because every sink has it
         needs them in the same transaction."""
-        only_readings = all(isinstance(entry.record, Reading) for entry in batch.entries)
+        only_readings = all(isinstance(entry.record, Reading | Interval) for entry in batch.entries)
         waited = abs(now_us - self._positions_us) >= POSITIONS_US
         return waited or not only_readings or not batch.entries or bool(batch.evictions)
 
     def _shrink(self, db: sqlite3.Connection) -> None:
         """Give pages back only where the cap was lowered: moving pages wears the card."""
-        if db.execute("PRAGMA page_count").fetchone()[0] * PAGE_BYTES > self._cap_bytes:
+        if not self.gentle and db.execute("PRAGMA page_count").fetchone()[0] * PAGE_BYTES > self._cap_bytes:
             db.execute(f"PRAGMA incremental_vacuum({SLICE * 10})").fetchall()
 
     def room(self, positions: Mapping[str, Position], need_bytes: int, doomed: Collection[Row]) -> Eviction | None:

@@ -1,7 +1,7 @@
 """Entries that are not durable yet, in order of seq. Pure."""
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from agent.journal.entries import Entry, Range
@@ -34,6 +34,13 @@ class Tail:
         self.counts[type(record)] += 1
         self.head = seq + 1
         return seq
+
+    def take_over(self, entries: Iterable[Entry], head: int) -> None:
+        """What comes with seqs of its own, in order, all of them between ours and `head`."""
+        for entry in entries:
+            self._entries.append(entry)
+            self.counts[type(entry.record)] += 1
+        self.head = head
 
     def entries(self) -> tuple[Entry, ...]:
         return tuple(self._entries)

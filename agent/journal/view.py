@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from agent.journal.entries import JournalStats
 from agent.journal.file import FILE_NAME, connect_readonly
-from agent.journal.hold import hold
+from agent.journal.hold import look
+from agent.journal.kept_rows import kept_rows
 from agent.journal.lanes import Position, unsent
 from agent.journal.reader import EventQuery, Reader, around
 from agent.records import Event, Incident, Reading, Record, Trace
@@ -28,9 +29,10 @@ class View:
         return question(self._reader)
 
     def events(
-        self, *, limit: int = 100, since_us: int | None = None, meter: str | None = None, kind: str | None = None
-    ) -> tuple[Event, ...]:
-        return self._reader.latest_events(EventQuery(limit, since_us, meter, kind))
+        self, *, limit: int = 100, since_us: int | None = None, meter: str | None = None, kind: str | None = None,
+        until_us: int | None = None,
+    ) -> tuple[Event, ...]:  # fmt: skip
+        return self._reader.latest_events(EventQuery(limit, since_us, meter, kind, until_us))
 
     def incidents(self, *, limit: int = 100, since_us: int | None = None) -> tuple[Incident, ...]:
         return self._reader.latest_incidents(limit, since_us)
@@ -53,11 +55,16 @@ class View:
         figures = reader.figures()
         sinks = {
             sink: figures.sink(
-                sink, position, head, self._oldest_unsent(position, head), reader.unsent_traces(position)
+                sink,
+                position,
+                kept_rows(reader, unsent(position, head)),
+                self._oldest_unsent(position, head),
+                reader.unsent_traces(position),
             )
             for sink, position in reader.positions().items()
         }
-        return figures.stats(epoch=reader.epoch(), head=head, sinks=sinks)
+        rows = kept_rows(reader, ((figures.oldest or head, head),))
+        return figures.stats(epoch=reader.epoch(), head=head, rows=rows, sinks=sinks)
 
     def _oldest_unsent(self, position: Position, head: int) -> Record | None:
         for lack in unsent(position, head):
@@ -69,13 +76,13 @@ class View:
 
 @contextmanager
 def view(state_dir: Path) -> Iterator[View]:
-    """Hold the state directory while looking.
+    """Keep agents out of the state directory while looking.
 
-    StateHeldError while an agent (or another look) holds it, FileNotFoundError where there is no journal yet,
+    StateHeldError while an agent holds it or another look has the file, FileNotFoundError where there is none yet,
     JournalVersionError, OSError where the file is damaged.
     """
     file = state_dir / FILE_NAME
     if not file.exists():
         raise FileNotFoundError(errno.ENOENT, "no journal here yet; start the agent first", str(file))
-    with hold(state_dir), closing(connect_readonly(file)) as db:
+    with look(state_dir), closing(connect_readonly(file)) as db:
         yield View(Reader(db))

@@ -12,9 +12,11 @@ from typing import ParamSpec, Protocol, TypeVar
 from agent.journal.batches import Commit, Committed
 from agent.journal.entries import Damage, DeadLetter, Range
 from agent.journal.lanes import Position, unsent
+from agent.journal.place import NoStore
 from agent.journal.reader import Reader
 from agent.journal.retention import Eviction, Row, common, eviction, merged, sent_by
 from agent.journal.rows import DEAD_LETTERS, is_full
+from agent.journal.salvage import perhaps_given
 from agent.journal.store import Store
 from agent.journal.tail import Tail
 
@@ -48,7 +50,7 @@ class Writer:
     """
 
     def __init__(
-        self, store: Store, thread: ThreadPoolExecutor, tail: Tail, positions: Mapping[str, Position],
+        self, store: Store | NoStore, thread: ThreadPoolExecutor, tail: Tail, positions: Mapping[str, Position],
         report_lost: ReportLost, now_us: Callable[[], int], call_later: CallLater, held_below: int = 0,
         note: str = "",
     ) -> None:  # fmt: skip
@@ -109,6 +111,11 @@ class Writer:
         """Store it under its name with the next commit, and with the events of the same turn."""
         self._kept[name] = text
 
+    @property
+    def to_keep(self) -> dict[str, str]:
+        """What is to be stored under names, and is not durable yet."""
+        return dict(self._kept)
+
     def is_kept(self, name: str) -> bool:
         """Whether what is to be stored under its name is durable."""
         return name not in self._kept
@@ -151,7 +158,7 @@ class Writer:
     async def _run(self) -> None:
         # A stop during a commit makes it due once more: what came meanwhile must not stay behind.
         while not self._stopping or self._due.is_set():
-            if self.held_below and not self.error and not self._due.is_set():
+            if self.held_below and not (self.error or self._store.gentle or self._due.is_set()):
                 await self._salvage()
                 continue
             await self._due.wait()
@@ -213,11 +220,14 @@ class Writer:
         if not done.done:
             return
         lost = tuple(common(done.lost, self._unsent_below(self.held_below)))
-        gone = sum(hi - lo for lo, hi in lost)
-        log.warning("journal.salvaged below=%d lost=%d", self.held_below, gone)
-        self.damages.append(Damage(self._note, salvaged=True, lost=gone))
+        jump = perhaps_given(done.lost, self.held_below)
+        sure, unsure = (tuple(common(lost, (part,))) for part in ((0, jump[0]), jump))
+        gone, perhaps = (sum(hi - lo for lo, hi in ranges) for ranges in (sure, unsure))
+        log.warning("journal.salvaged below=%d lost=%d perhaps=%d", self.held_below, gone, perhaps)
+        self.damages.append(Damage(self._note, salvaged=True, lost=gone, perhaps=perhaps))
         self.held_below, self._salvaged = 0, True
-        self._report_lost(lost, "damaged")
+        self._report_lost(sure, "damaged")
+        self._report_lost(unsure, "damaged, perhaps never written")
         self.now()
 
     async def _failed(self, error: sqlite3.Error | OSError) -> None:

@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import event, reading
+from samples import event, interval, reading
 
 from agent.journal.codec import CHUNK_ROWS, Chunk, ChunkError, decode, decode_event, encode, encode_event, runs
 from agent.journal.entries import Entry
-from agent.records import Gap, Reading
+from agent.records import Gap, Interval, Reading
 
 # Written by hand: what lies in files that are out there must stay readable.
 BODY = zlib.compress(
@@ -59,7 +59,7 @@ def test_a_chunk_with_fewer_readings_than_it_stands_for_is_damaged() -> None:
 
 
 def test_an_unknown_codec_is_named() -> None:
-    with pytest.raises(ChunkError, match=r"codec 9, known are \[1, 2\]"):
+    with pytest.raises(ChunkError, match=r"codec 9, known are \[1, 2, 3\]"):
         decode(replace(encode([Entry(1, reading())]), codec=9))
 
 
@@ -78,9 +78,34 @@ def test_readings_are_cut_where_an_event_or_a_gap_lies_between() -> None:
         Entry(4, reading()),
         Entry(5, Gap(1, 1, "", 0)),
     ]
-    assert [[entry.seq for entry in run] for run in runs(entries, Reading)] == [[1], [3, 4]]
+    assert [[entry.seq for entry in run] for run in runs(entries, (Reading,))] == [[1], [3, 4]]
 
 
 def test_long_runs_are_cut_so_that_a_chunk_stays_small() -> None:
     entries = [Entry(seq, reading()) for seq in range(2 * CHUNK_ROWS + 1)]
-    assert [len(run) for run in runs(entries, Reading)] == [CHUNK_ROWS, CHUNK_ROWS, 1]
+    assert [len(run) for run in runs(entries, (Reading,))] == [CHUNK_ROWS, CHUNK_ROWS, 1]
+
+
+def test_intervals_among_readings_come_back_as_they_were() -> None:
+    block = interval(
+        meter="tx-2", kind="demand_15min", min={}, max={}, values={"active_power_demand": 1e4}, flagged=0.5
+    )
+    told = [Entry(1, reading()), Entry(2, interval()), Entry(3, reading(1)), Entry(4, block)]
+    chunk = encode(told)
+    assert chunk.codec == 3
+    assert decode(chunk) == tuple(told)
+
+
+def test_readings_alone_are_coded_as_before_so_that_nothing_changes_for_them() -> None:
+    assert encode([Entry(1, reading())]).codec == 2
+
+
+def test_intervals_and_readings_share_a_run() -> None:
+    told = [Entry(1, reading()), Entry(2, interval()), Entry(3, event()), Entry(4, interval(1))]
+    assert [[entry.seq for entry in run] for run in runs(told, (Reading, Interval))] == [[1, 2], [4]]
+
+
+def test_an_interval_of_a_kind_that_is_not_known_is_damage() -> None:
+    chunk = encode([Entry(1, reading(meter="tx1:interval_7min")), Entry(2, interval())])
+    with pytest.raises(ChunkError, match="interval_7min"):
+        decode(chunk)

@@ -46,7 +46,7 @@ def test_leaving_the_band_is_said_once_until_all_voltages_are_back() -> None:
     assert said == [1, 5]
     at = 8
     calm = Sample("m", 0, 0, {"voltage_l1": 220.0, "voltage_l2": 220.0}, False)
-    assert window.put_by(calm, 6 * SECOND + 1)
+    assert window.put_by(calm, (220.0, 220.0), 6 * SECOND + 1)
     window.add(calm._replace(values={"voltage_l1": 230.0, "voltage_l2": 250.0}), at * SECOND, at * SECOND)
     assert said == [1, 5, 8]
 

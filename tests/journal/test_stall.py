@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(bool(why_no_recording()), reason=f"no sync can b
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 async def test_the_event_loop_goes_on_while_a_flush_stalls(tmp_path: Path) -> None:
     recording = Recording()
     with recorded(recording):

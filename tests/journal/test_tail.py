@@ -72,6 +72,7 @@ def test_each_kind_is_bounded_and_what_goes_is_said(
             incoming.append(make(number))
     gone = most + 1 - most * 9 // 10
     assert forsaken == [(1, gone + 1)]
+    assert incoming.sheds == 1
     assert [entry.record for entry in tail.entries() if isinstance(entry.record, Gap)] == [
         Gap(1, gone, "not durable in time", 7)
     ]
@@ -81,6 +82,7 @@ def test_each_kind_is_bounded_and_what_goes_is_said(
     ]
 
 
+@pytest.mark.e2e
 def test_gap_records_are_bounded_and_tell_of_everything_that_went() -> None:
     """The worst there is: an event between any two readings, for as long as it takes to lose each of them thrice."""
     tail, forsaken = Tail(1), list[Range]()

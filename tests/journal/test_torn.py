@@ -132,6 +132,7 @@ def test_a_sync_that_lied_synced_nothing() -> None:
     assert image({}, ops, dice, Tear(0.0, 0.0), lies=2) == {"f": b""}
 
 
+@pytest.mark.e2e
 def test_recordings_meet_checkpoints_evictions_migrations_and_second_lives(tmp_path: Path) -> None:
     met = set()
     for seed in range(12):

@@ -18,7 +18,7 @@ from timers import Timers
 from agent.detect.ring import ROWS
 from agent.journal.codec import TRACE_ZLIB, ChunkError, decode_trace, encode_trace, record_text
 from agent.journal.entries import Entry, Range
-from agent.journal.file import FILE_NAME
+from agent.journal.file import FILE_NAME, SCHEMA
 from agent.journal.intake import TAIL_MOST
 from agent.journal.journal import TRACE_S, Journal
 from agent.journal.lanes import Position
@@ -275,7 +275,7 @@ async def test_a_journal_from_before_there_were_traces_opens_with_everything_in_
         assert (len(await journal.readings(None, 100)), len(await journal.events())) == (40, 2)
         assert (await lane(journal, "live"))[0].seq == 32
         journal.add_trace(trace())
-    assert query(tmp_path, "PRAGMA user_version") == [(4,)]
+    assert query(tmp_path, "PRAGMA user_version") == [(SCHEMA,)]
     async with opened(tmp_path) as journal:
         assert [entry.record for entry in await lane(journal)] == [trace()]
 
