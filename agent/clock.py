@@ -50,7 +50,8 @@ def boot_id(environ: Mapping[str, str] = os.environ, file: Path = _BOOT_ID) -> s
         return ""
 
 
-def _wall_us() -> int:
+def set_by_others_us() -> int:
+    """Microseconds of UTC as the machine's clock has it, right or wrong."""
     return time.time_ns() // 1000
 
 
@@ -97,7 +98,7 @@ class Clock:
     def __init__(
         self,
         boot_us: Callable[[], int] = boot_us,
-        wall_us: Callable[[], int] = _wall_us,
+        wall_us: Callable[[], int] = set_by_others_us,
         source: Source | None = None,
         boot: str | None = None,
         *,

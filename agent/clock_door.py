@@ -140,6 +140,10 @@ class TimeDoor:
         }
         return replace(told, **moved) if moved else told  # type: ignore[arg-type]
 
+    def is_sure(self) -> bool:
+        """Instants that are told now are right, to a second."""
+        return not self._is_doubtful()
+
     def _is_doubtful(self) -> bool:
         state = self._clock.state
         return self._clock.guess or (state.uncertainty_s or 0.0) * 1e6 > SURE_US

@@ -16,6 +16,8 @@ from agent.clock_memory import KEPT, Memory, describes, shifts_of, signed, under
 from agent.journal.shifts import KEPT as SHIFTS
 from agent.journal.shifts import Shift
 from agent.keeps import Keeps
+from agent.mains_watch import KEPT as ALIVE
+from agent.outage import sign_of
 from agent.records import Event, Incident
 
 log = logging.getLogger("lamplighter.clock")
@@ -25,6 +27,8 @@ TIME_HOLD_US = 24 * 3_600_000_000
 # Rows that were on their way to a sink at the anchor were taken from the journal as they were told.
 _SETTLE_US = 2_000_000
 _JUMP_US = 3_600_000_000
+# From the last that is told of a run to its end, where it was stopped in order.
+_STOPS_US = 15_000_000
 # Told once more in one go, once a second.
 _SLICE = 50
 _STORING = "the clock was set a moment ago; what rows are off by is being stored"
@@ -44,6 +48,7 @@ class Ledger(Keeps, Protocol):
     def head(self) -> int: ...
 
     last_us: int | None
+    left_clean: bool
 
     def kept(self, name: str) -> str | None: ...
 
@@ -81,7 +86,10 @@ class ClockKeeper:
         same = bool(clock.boot_id) and memory.boot == clock.boot_id
         if not same:
             memory = memory.after_boot(clock.boot_id, last_us)
-        clock.resume(last_us or 0, memory.guess_us, memory.anchor, doubt=bool(memory.earlier))
+        floor_us = last_us or 0
+        if clock.boot_id and not same:
+            floor_us = self._over_us() + clock.boot_us()
+        clock.resume(floor_us, memory.guess_us, memory.anchor, doubt=bool(memory.earlier))
         if last_us is not None and clock.wall_us() <= last_us:
             memory = replace(memory, turn=memory.turn + 1)
         self._memory = memory
@@ -89,6 +97,12 @@ class ClockKeeper:
         if clock.guess:
             for told in await self._youngest():
                 self.door.remember(told)
+
+    def _over_us(self) -> int:
+        """UTC by which the run before was over. This boot begins later, also by a guess: instants of both do not lie
+        among each other."""
+        sign = sign_of(self._journal.kept(ALIVE), self._journal.last_us)
+        return 0 if sign is None else sign.at_us + (_STOPS_US if self._journal.left_clean else sign.within_us) + 1
 
     async def _youngest(self) -> list[Event | Incident]:
         """What may be told again, in order."""

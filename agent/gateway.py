@@ -125,10 +125,10 @@ class Gateway:
         self.mains.sign()
 
     def seen(self, sample: Sample) -> None:
-        """Every sample, after its pipeline had it."""
-        if self.dark.waits:
-            self.dark.seen(sample)
+        """Every full set, after its pipeline had it: looks have no counters."""
         if sample.full:
+            if self.dark.waits:
+                self.dark.seen(sample)
             self._witness.counted(sample)
 
     async def watch(self) -> None:
@@ -200,9 +200,9 @@ class Gateway:
     def _close_unknown(self, event: Event, why: str) -> None:
         self._tell(abandoned(event, self._clock.wall_us(), why))
 
-    def sink_blocked(self) -> Event:
-        """One that is still to say which, and why."""
-        return self._blank("sink_blocked", None)
+    def alarm(self, kind: Kind) -> Event:
+        """One of the gateway's own that is still to say which, and why."""
+        return self._blank(kind, None)
 
     def clock_step(self) -> Event:
         """One that is still to say what happened."""

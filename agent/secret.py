@@ -37,10 +37,15 @@ def find_file(name: str, beside: Path, environ: Mapping[str, str]) -> Path:
     """
     given = environ.get("CREDENTIALS_DIRECTORY")
     places = [Path(given), beside] if given else [beside]
-    for place in places:
-        if (place / name).is_file():
-            return place / name
     shown = name if len(name) <= _LONGEST_SHOWN else f"{name[:4]}..."
+    for place in places:
+        try:
+            there = (place / name).is_file()
+        except OSError as error:  # a directory that is closed to us, say
+            told = (error.strerror or "unreadable").lower()
+            raise ValueError(f"{shown!r} in {place}: {told}; let the user the agent runs as reach it") from None
+        if there:
+            return place / name
     looked = " and ".join(str(place) for place in places)
     raise ValueError(f"no file {shown!r} in {looked}; create it there, with `install -m 600` if it is secret")
 

@@ -57,10 +57,14 @@ class Meter:
     vt_error_pct: float | None = 0.0
 
 
+# Rows of a backlog a second: three days of forty meters in seven minutes, and one core of a small gateway is not full.
+REPLAY_LIMIT = 5000
+
+
 @dataclass(frozen=True, slots=True)
 class MqttSite:
     """The broker. prefix: first levels of every topic, ``lamplighter/{site}/{gateway}``; password_file: where the
-    password came from; protocol: ``3.1.1`` or ``5``."""
+    password came from; protocol: ``3.1.1`` or ``5``; replay_limit: rows of a backlog a second at most."""
 
     host: str
     port: int
@@ -74,12 +78,13 @@ class MqttSite:
     client_id: str
     password_file: Path | None = None
     protocol: str = "3.1.1"
+    replay_limit: int = REPLAY_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
 class InfluxSite:
     """The database. url: scheme, host, port and path; no credentials, no query, no slash at the end; token_file: where
-    the token came from."""
+    the token came from; replay_limit: as for the broker; read_back: ask it once an hour what it has."""
 
     url: str
     org: str
@@ -89,6 +94,8 @@ class InfluxSite:
     cert_file: Path | None
     key_file: Path | None
     token_file: Path | None = None
+    replay_limit: int = REPLAY_LIMIT
+    read_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,7 @@ class Site:
     """A checked site file. config_hash: 16 hex digits over the file's bytes and the maps it uses.
 
     calendar: file of the times in which meters are tested or maintained
+    text:     of the file; torn: why this is a copy of what it said before, empty where it is not
     """
 
     file: Path
@@ -136,10 +144,13 @@ class Site:
     mains: MainsSite | None = None
     calendar: Path | None = None
     journal: JournalSite = field(default_factory=JournalSite)
+    text: bytes = field(default=b"", repr=False)
+    torn: str = ""
 
 
-def load_site(path: Path, state_dir: Path | None = None) -> Site:
-    """Read and check a site file; `state_dir` overrides its own. SiteError with every finding at once."""
+def load_site(path: Path, state_dir: Path | None = None, *, raw: bytes | None = None) -> Site:
+    """Read and check a site file; `state_dir` overrides its own, `raw` what the file says. SiteError with every finding
+    at once."""
     from agent.site_file import read_site
 
-    return read_site(path, state_dir)
+    return read_site(path, state_dir, raw)

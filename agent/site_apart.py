@@ -25,13 +25,15 @@ _LOOK_S = 0.2
 
 
 @contextmanager
-def site_read_apart(path: Path, state_dir: Path | None = None) -> Iterator[Callable[[], Site]]:
-    """The reading begins at once; the function given waits for the site. It raises what `load_site` raises, and
+def site_read_apart(
+    path: Path, state_dir: Path | None, load: Callable[[Path, Path | None], Site] = load_site
+) -> Iterator[Callable[[], Site]]:
+    """The reading begins at once; the function given waits for the site. It raises what `load` raises, and
     ChildProcessError where the child was killed. The child is gone when the block is left, however that happens."""
     end, childs_end = os.pipe()
     parent, child = os.getpid(), os.fork()
     if not child:
-        _read(path, state_dir, childs_end, parent)
+        _read(partial(load, path, state_dir), childs_end, parent)
     try:
         os.close(childs_end)
         with os.fdopen(end, "rb") as pipe:
@@ -53,14 +55,14 @@ def _receive(pipe: BinaryIO, path: Path) -> Site:
     return site
 
 
-def _read(path: Path, state_dir: Path | None, end: int, parent: int) -> Never:
+def _read(load: Callable[[], Site], end: int, parent: int) -> Never:
     """The child's whole life. It never returns: the parent's frames above must not be left twice."""
     try:
         _die_with(parent)
         copyreg.pickle(MappingProxyType, lambda view: (_view, (dict(view),)))
         answer: Site | Exception
         try:
-            answer = load_site(path, state_dir)
+            answer = load()
         except (SiteError, ModelError, OSError) as error:
             answer = error
         pipe = os.fdopen(end, "wb")  # open until the very end: at its closing the parent stops waiting

@@ -29,9 +29,9 @@ from drivers.model import MeterModel
 from drivers.toml_text import read_toml
 
 
-def read_site(path: Path, state_dir: Path | None = None) -> Site:
-    """Read and check it; `state_dir` overrides its own. SiteError with every finding at once."""
-    raw = _read(path)
+def read_site(path: Path, state_dir: Path | None = None, raw: bytes | None = None) -> Site:
+    """Read and check it; `state_dir` overrides its own, `raw` what it says. SiteError with every finding at once."""
+    raw = _read(path) if raw is None else raw
     body = _parse(raw, path)
     tables, findings = parse_tables(body)
     beside = path.absolute().parent
@@ -66,6 +66,7 @@ def read_site(path: Path, state_dir: Path | None = None) -> Site:
         mains=_mains(tables),
         calendar=beside / site.calendar if site.calendar else None,
         journal=JournalSite(tables.journal.cap, tables.journal.keep) if tables.journal else JournalSite(),
+        text=raw,
     )
 
 
@@ -115,9 +116,13 @@ def _sinks(tables: Tables, beside: Path, findings: list[Finding]) -> tuple[MqttS
 
 def _no_calendar(tables: Tables, beside: Path) -> list[Finding]:
     name = tables.site and tables.site.calendar
-    if not name or (beside / name).is_file():
-        return []
-    found = f"{as_toml(name)}, which is not there"
+    why = "which is not there"
+    try:
+        if not name or (beside / name).is_file():
+            return []
+    except OSError as error:  # a directory that is closed to us, say
+        why = (error.strerror or "unreadable").lower()
+    found = f"{as_toml(name)}, {why}"
     return [Finding("site.calendar", found, "a file beside the site file", "write that file, or remove the key")]
 
 

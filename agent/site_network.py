@@ -11,11 +11,13 @@ and a `Network` out. Pure.
                                                   feeder, else below nothing; with its customers
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.detect.network import Customers, Network, Node, NodeKind, Placed
 from agent.errors import Finding
+from agent.site_loops import one_loop, only_loops
 from agent.site_rules import no_such
 from agent.site_schema import MeterTable, NodeTable, Tables
 from agent.site_values import as_toml
@@ -27,6 +29,21 @@ class _Draft:
 
     node: Node
     where: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Shorthand:
+    """What the meters say of the network between them, looked up once: asked for anew by each meter it takes time with
+    the cube of their number.
+
+    feeders: that meters name, in their order, and the first to name each; feeder_of: a meter's own, else that of the
+    nearest meter above it that has one; above: what a feeder hangs below; feeding: names that something hangs below
+    """
+
+    feeders: Mapping[str, str]
+    feeder_of: Mapping[str, str | None]
+    above: Mapping[str, str]
+    feeding: frozenset[str]
 
 
 def network_rules(tables: Tables) -> list[Finding]:
@@ -50,8 +67,8 @@ def place_rules(tables: Tables, network: Network) -> list[Finding]:
 def build_network(tables: Tables, powered_by: Mapping[str, str]) -> Network:
     """Of tables without a finding. powered_by: by meter, its own or its map's."""
     nodes = [draft.node for draft in _drafts(tables).values()]
-    bare = Network(nodes)
-    meters = [_placed(name, tables, bare, powered_by[name]) for name in powered_by]
+    bare, feeder_of = Network(nodes), _feeder_of(tables.meters)
+    meters = [_placed(name, tables, bare, feeder_of[name], powered_by[name]) for name in powered_by]
     return Network(nodes, meters, tables.site.name if tables.site else "site")
 
 
@@ -61,10 +78,10 @@ def meter_path(network: Network, name: str) -> tuple[str, ...]:
     return (*(network.meters_at(node)[0] for node in above if network.meters_at(node)), name)
 
 
-def _placed(name: str, tables: Tables, bare: Network, powered_by: str) -> Placed:
+def _placed(name: str, tables: Tables, bare: Network, named: str | None, powered_by: str) -> Placed:
     table = tables.meters[name]
     node = _node_of(name, tables)
-    feeder = bare.feeder_of(node) if table.node else _label(name, tables) or bare.feeder_of(node)
+    feeder = bare.feeder_of(node) if table.node else named or bare.feeder_of(node)
     return Placed(name, node, table.voltage_node or node, table.line, powered_by, feeder)
 
 
@@ -73,21 +90,23 @@ def _placed(name: str, tables: Tables, bare: Network, powered_by: str) -> Placed
 
 def _drafts(tables: Tables) -> dict[str, _Draft]:
     """Every node by name, in the order: declared, feeders, meters' own."""
-    drafts = {name: _declared(name, table, tables) for name, table in tables.nodes.items()}
-    own = [name for name, table in tables.meters.items() if not table.node]
-    for feeder in _labels(tables):
+    counts: dict[str, int] = {}
+    for meter in tables.meters.values():
+        if meter.node and meter.customers is not None:
+            counts.setdefault(meter.node, meter.customers)
+    drafts = {name: _declared(name, table, counts.get(name)) for name, table in tables.nodes.items()}
+    own = {name: table for name, table in tables.meters.items() if not table.node}
+    short = _shorthand(tables)
+    for feeder, first in short.feeders.items():
         if feeder not in tables.declared_nodes and feeder not in own:
-            above = _above_feeder(feeder, tables)
-            where = next(f"meters.{name}.feeder" for name, table in tables.meters.items() if table.feeder == feeder)
-            drafts[feeder] = _Draft(Node(feeder, "feeder", (above,) if above else ()), where)
+            above = short.above.get(feeder)
+            drafts[feeder] = _Draft(Node(feeder, "feeder", (above,) if above else ()), f"meters.{first}.feeder")
     for name in own:
-        drafts.setdefault(name, _own_node(name, tables))
+        drafts.setdefault(name, _own_node(name, tables, short))
     return drafts
 
 
-def _declared(name: str, table: NodeTable, tables: Tables) -> _Draft:
-    at_it = (meter.customers for meter in tables.meters.values() if meter.node == name and meter.customers is not None)
-    count = next(at_it, None)
+def _declared(name: str, table: NodeTable, count: int | None) -> _Draft:
     node = Node(
         name=name,
         kind=table.kind,
@@ -102,28 +121,34 @@ def _declared(name: str, table: NodeTable, tables: Tables) -> _Draft:
     return _Draft(node, f"nodes.{name}.parents")
 
 
-def _own_node(name: str, tables: Tables) -> _Draft:
+def _own_node(name: str, tables: Tables, short: _Shorthand) -> _Draft:
     """The node of a meter that names none."""
     table = tables.meters[name]
     feeder = table.feeder if table.feeder != name else None
     above = feeder
     if table.upstream:
-        above = feeder if feeder and _is_head(name, tables) else _node_of(table.upstream, tables)
+        above = feeder if feeder and _is_head(name, tables, short) else _node_of(table.upstream, tables)
     customers = None if table.customers is None else Customers(unsplit=table.customers)
-    node = Node(name, _own_kind(name, tables), (above,) if above else (), customers=customers)
+    node = Node(name, _own_kind(name, short), (above,) if above else (), customers=customers)
     return _Draft(node, f"meters.{name}.{'upstream' if table.upstream else 'feeder'}")
 
 
-def _own_kind(name: str, tables: Tables) -> NodeKind:
-    if name in _labels(tables):
+def _own_kind(name: str, short: _Shorthand) -> NodeKind:
+    if name in short.feeders:
         return "feeder"
-    feeds_meter = any(table.upstream == name for table in tables.meters.values())
-    feeds_node = any(name in table.parents for table in tables.nodes.values())
-    return "branch" if feeds_meter or feeds_node else "service"
+    return "branch" if name in short.feeding else "service"
 
 
-def _labels(tables: Tables) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(table.feeder for table in tables.meters.values() if table.feeder))
+def _shorthand(tables: Tables) -> _Shorthand:
+    feeders: dict[str, str] = {}
+    feeding = {table.upstream for table in tables.meters.values()}.union(
+        *(table.parents for table in tables.nodes.values())
+    )
+    for name, table in tables.meters.items():
+        if table.feeder:
+            feeders.setdefault(table.feeder, name)
+    feeder_of = _feeder_of(tables.meters)
+    return _Shorthand(feeders, feeder_of, _above_feeders(tables, feeder_of), frozenset(feeding))
 
 
 def _node_of(name: str, tables: Tables) -> str:
@@ -141,14 +166,20 @@ def _uppers(name: str, tables: Tables) -> Iterator[MeterTable]:
         up = tables.meters[up].upstream
 
 
-def _label(name: str, tables: Tables) -> str | None:
-    """The meter's own feeder, else that of the nearest meter above it that has one."""
-    if name not in tables.meters:
-        return None
-    return next((one.feeder for one in (tables.meters[name], *_uppers(name, tables)) if one.feeder), None)
+def _feeder_of(meters: Mapping[str, MeterTable]) -> dict[str, str | None]:
+    """By meter its own feeder, else that of the nearest meter above it that has one."""
+    found: dict[str, str | None] = {name: table.feeder for name, table in meters.items() if table.feeder}
+    for name in meters:
+        way: dict[str, None] = {}
+        up = name
+        while up in meters and up not in found and up not in way:
+            way[up] = None
+            up = meters[up].upstream
+        found |= dict.fromkeys(way, found.get(up))
+    return found
 
 
-def _is_head(name: str, tables: Tables) -> bool:
+def _is_head(name: str, tables: Tables, short: _Shorthand) -> bool:
     """A meter where a feeder leaves what is above it: its own feeder stands between it and `upstream`."""
     table = tables.meters[name]
     feeder = table.feeder
@@ -157,19 +188,18 @@ def _is_head(name: str, tables: Tables) -> bool:
     above = _node_of(table.upstream, tables)
     if feeder in tables.declared_nodes:
         return feeder in tables.nodes and above in tables.nodes[feeder].parents
-    return above == _above_feeder(feeder, tables)
+    return above == short.above.get(feeder)
 
 
-def _above_feeder(feeder: str, tables: Tables) -> str | None:
-    """What the only upstream of all heads of this feeder stands on. None if they disagree, or if the feeder is also
-    somewhere above them."""
-    above = set()
+def _above_feeders(tables: Tables, feeder_of: Mapping[str, str | None]) -> dict[str, str]:
+    """By feeder the only upstream of all of its heads. None if they disagree, or if the feeder is also somewhere above
+    them."""
+    above: dict[str, set[str | None]] = defaultdict(set)
     for name, table in tables.meters.items():
-        if table.feeder == feeder and table.upstream and _label(table.upstream, tables) != feeder:
-            if any(upper.feeder == feeder for upper in _uppers(name, tables)):
-                return None
-            above.add(_node_of(table.upstream, tables))
-    return above.pop() if len(above) == 1 else None
+        if table.feeder and table.upstream and feeder_of.get(table.upstream) != table.feeder:
+            again = any(upper.feeder == table.feeder for upper in _uppers(name, tables))
+            above[table.feeder].add(None if again else _node_of(table.upstream, tables))
+    return {feeder: up for feeder, (up, *others) in above.items() if up is not None and not others}
 
 
 # What may be wrong.
@@ -178,7 +208,9 @@ def _above_feeder(feeder: str, tables: Tables) -> str | None:
 def _known(tables: Tables) -> frozenset[str]:
     """Names of nodes, those with a mistake of their own included."""
     placed = {name for name, table in tables.meters.items() if table.node}
-    return tables.declared_nodes.union(_labels(tables), tables.declared_meters - placed)
+    return tables.declared_nodes.union(
+        (table.feeder for table in tables.meters.values() if table.feeder), tables.declared_meters - placed
+    )
 
 
 def _feeders_of_nodes(nodes: Mapping[str, NodeTable], known: frozenset[str]) -> Iterator[Finding]:
@@ -242,21 +274,16 @@ def _twice_counted(tables: Tables) -> Iterator[Finding]:
 
 def _loops(drafts: Mapping[str, _Draft], tables: Tables) -> Iterator[Finding]:
     """Each loop once, at its first node in the file. Those of meters alone are found with the meters."""
-    left = {name: [one for one in draft.node.parents if one in drafts] for name, draft in drafts.items()}
+    left = only_loops({name: [one for one in draft.node.parents if one in drafts] for name, draft in drafts.items()})
     while left:
-        ends = [name for name, above in left.items() if not set(above).intersection(left)]
-        ends += [name for name in left if not any(name in above for above in left.values())]
-        if ends:
-            left = {name: above for name, above in left.items() if name not in ends}
-            continue
-        loop = _one_loop(left)
+        loop = one_loop(left)
         if not _of_meters(loop, tables):
             at = next(name for name in drafts if name in loop)
             turned = [*loop[loop.index(at) :], *loop[: loop.index(at)], at]
             allowed = "no node above itself; a ring's other way is one of the alternates"
             found = f"a loop: {' -> '.join(turned)}"
             yield Finding(drafts[at].where, found, allowed, "take one of the parents away")
-        left = {name: above for name, above in left.items() if name not in loop}
+        left = only_loops({name: above for name, above in left.items() if name not in loop})
 
 
 def _of_meters(loop: list[str], tables: Tables) -> bool:
@@ -264,14 +291,6 @@ def _of_meters(loop: list[str], tables: Tables) -> bool:
     return all(
         name in tables.meters and tables.meters[name].upstream == up for name, up in zip(loop, above, strict=True)
     )
-
-
-def _one_loop(parents: Mapping[str, Iterable[str]]) -> list[str]:
-    """Of a graph in which every node has a parent."""
-    way = [next(iter(parents))]
-    while (up := next(one for one in parents[way[-1]] if one in parents)) not in way:
-        way.append(up)
-    return way[way.index(up) :]
 
 
 def _mains(tables: Tables, known: frozenset[str]) -> Iterator[Finding]:

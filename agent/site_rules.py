@@ -59,12 +59,13 @@ def resolve_models(tables: Tables, beside: Path) -> tuple[dict[str, MeterModel],
     findings = []
     load = cache(partial(load_model, beside=beside))  # forty meters of one model are parsed once
     trusting = cache(MeterModel.trusting)  # and kept once
+    known = cache(partial(model_names, beside))
     for name, table in tables.meters.items():
         try:
             model = load(table.model)
             models[name] = trusting(model) if table.unproven else model
         except ModelError as error:
-            findings.append(_model_finding(f"meters.{name}.model", table.model, error, model_names(beside)))
+            findings.append(_model_finding(f"meters.{name}.model", table.model, error, known()))
     return models, findings
 
 

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from agent.detect.network import Customers, NodeKind
 from agent.errors import Finding
+from agent.site import REPLAY_LIMIT
 from agent.site_values import (
     AGE_ALLOWED,
     DURATION_ALLOWED,
@@ -71,7 +72,10 @@ Volts = Annotated[float, Field(ge=1, le=1_000_000, description="a number of volt
 FileName = Annotated[str, _text(read_file_name), Field(description=_FILE_ALLOWED)]
 Endpoint = Annotated[tuple[str, int], Field(description=_TCP_ALLOWED)]
 Flag = Annotated[bool, Field(description="true or false")]
-Text = Annotated[str, Field(min_length=1, description="a string that is not empty")]
+# No file, host or name has a control character, and what takes one to the system is met by a ValueError there.
+_PATH, _SHOWN = r"^/[^\x00-\x1f\x7f]*$", r"^[^\x00-\x1f\x7f]+$"
+Text = Annotated[str, Field(pattern=_SHOWN, description="a string that is not empty, without control characters")]
+Rate = Annotated[int, Field(ge=10, le=1_000_000, description="a whole number of rows a second, 10 to 1000000")]
 
 
 _NAMES_ALLOWED = 'names of nodes, each once, as ["F12"]'
@@ -118,7 +122,7 @@ class SiteTable(Table):
 class LineTable(Table):
     pillars = frozenset({"serial", "tcp", "rtu_over_tcp"})
 
-    serial: Annotated[str | None, Field(pattern="^/", description='the path of a port, as "/dev/ttyUSB0"')] = None
+    serial: Annotated[str | None, Field(pattern=_PATH, description='the path of a port, as "/dev/ttyUSB0"')] = None
     tcp: Annotated[Endpoint | None, _text(_tcp)] = None
     rtu_over_tcp: Annotated[Endpoint | None, _text(_tcp)] = None
     baud: Annotated[int, Field(ge=300, le=921_600, description="300 to 921600")] = 9600
@@ -184,7 +188,9 @@ class NodeTable(Table):
 class MainsTable(Table):
     pillars = frozenset({"sysfs", "nut"})
 
-    sysfs: Annotated[str | None, Field(pattern="^/", description='a directory, as "/sys/class/power_supply/AC"')] = None
+    sysfs: Annotated[str | None, Field(pattern=_PATH, description='a directory, as "/sys/class/power_supply/AC"')] = (
+        None
+    )
     nut: Annotated[
         tuple[str, str, int] | None, _text(nut_server), Field(description='"UPS@HOST:PORT", as "ups@127.0.0.1:3493"')
     ] = None
@@ -207,6 +213,7 @@ class SinkTable(Table):
     ca_file: FileName | None = None
     cert_file: FileName | None = None
     key_file: FileName | None = None
+    replay_limit: Rate = REPLAY_LIMIT
 
 
 class MqttTable(SinkTable):
@@ -222,6 +229,7 @@ class InfluxTable(SinkTable):
     org: Text = "-"
     bucket: Text = "lamplighter"
     token_file: FileName | None = None
+    read_back: Flag = False
     pillars = SinkTable.pillars | {"token_file"}
 
 

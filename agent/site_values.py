@@ -15,7 +15,7 @@ _DURATION = re.compile(_NUMBER + "(ms|s|min|h)")
 _AGE = re.compile(r"([1-9][0-9]{0,4})(h|d)")
 _SIZE = re.compile(r"([1-9][0-9]{0,6}) ?(MiB|GiB)")
 _RATIO = re.compile(f"{_NUMBER}/{_NUMBER}")
-_ENDPOINT = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[^\s:/@\[\]]+)(?::([0-9]{1,5}))?")
+_ENDPOINT = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[^\s:/@\[\]\x00-\x1f\x7f]+)(?::([0-9]{1,5}))?")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 NAME_ALLOWED = "1 to 64 letters, digits, - and _"
@@ -24,6 +24,8 @@ AGE_ALLOWED = 'whole hours or days, as "72h" or "30d"'
 SIZE_ALLOWED = 'a size of "16 MiB" to "1024 GiB", as "512 MiB"'
 FILE_NAME = re.compile(r"[\w./-]+")
 LONGEST_FILE_NAME = 64  # tokens are longer than the names people give their files
+# Linux's limits.h: NAME_MAX, and half of PATH_MAX: the rest is for the directory that it is looked for in.
+_LONGEST_PART, _LONGEST_PATH = 255, 2048
 
 
 def duration_us(text: str) -> int:
@@ -107,6 +109,9 @@ def read_file_name(text: str) -> str:
     """Tokens end in = and carry + and longer runs than people give their files: what looks like one is not shown."""
     if not FILE_NAME.fullmatch(text) or (len(text) > LONGEST_FILE_NAME and "/" not in text):
         raise ValueError("no file name")
+    written = text.encode()
+    if len(written) > _LONGEST_PATH or max(map(len, written.split(b"/"))) > _LONGEST_PART:
+        raise ValueError("longer than any file's name")
     return text
 
 

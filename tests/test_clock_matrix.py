@@ -143,6 +143,30 @@ async def test_a_guess_stays_the_same_over_a_restart_and_whatever_the_wall_clock
         assert gateway.clock.offset_us == offset_us
 
 
+@pytest.mark.parametrize("wrong", ["-2 h", "1970", "+2 h"])
+async def test_what_began_in_the_boot_before_keeps_its_times_when_it_is_told_by_a_guess(
+    tmp_path: Path, wrong: str
+) -> None:
+    """It is younger than the zero of this boot would be, were the guess no later than the last row."""
+    world, database, rows = boot_wrong(wrong), Database(), dict[int, int]()
+    world.boot()
+    async with run(world, tmp_path, database, rows) as gateway:
+        await gateway.steps(BEGIN_US, 10)
+        opened = gateway.tell()
+        await gateway.settled()
+    world.true_us = BEGIN_US + 300 * SECOND
+    world.boot()
+    async with run(world, tmp_path, database, rows) as gateway:
+        gateway.keeper.door.add_event(opened)
+        gateway.keeper.door.add_event(replace(opened, revision=2, reported_us=gateway.clock.wall_us()))
+        await gateway.steps(BEGIN_US + 1200 * SECOND, 5)
+        assert gateway.clock.anchor is not None
+        known = await gateway.journal.event(opened.id)
+        assert known is not None
+        assert known.revision > 1
+        assert (known.start_us, known.start_earliest_us) == (opened.start_us, opened.start_earliest_us)
+
+
 async def test_columns_that_events_are_looked_up_by_are_moved_with_the_rows(tmp_path: Path) -> None:
     world, database, rows = boot_wrong("+2 y"), Database(), dict[int, int]()
     await sure_before(world, tmp_path, database, rows)

@@ -23,6 +23,7 @@ class Ledger:
 
     head: int = 1
     last_us: int | None = None
+    left_clean: bool = True
     rows: list[Reading] = field(default_factory=list)
     told: list[Event] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)

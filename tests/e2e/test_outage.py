@@ -16,6 +16,7 @@ from agent.records import Reading
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 def test_after_an_outage_the_backlog_goes_out_whole_and_in_order_while_live_readings_stay_live(tmp_path: Path) -> None:
     found = run(outage(tmp_path / "state", hours=0.5))
     assert found.rows >= 0.5 * 3600 * ROWS_S
@@ -29,6 +30,7 @@ def test_after_an_outage_the_backlog_goes_out_whole_and_in_order_while_live_read
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 def test_a_sink_that_stays_slow_shows(tmp_path: Path) -> None:
     """The trial can fail: a database that takes 3 s for each post is neither live nor fast."""
     slow = replace(LINKS[1], window=100, round_trip_s=3.0)
@@ -38,6 +40,7 @@ def test_a_sink_that_stays_slow_shows(tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 async def test_so_it_is_with_a_real_broker_and_a_real_database(tmp_path: Path) -> None:
     found = await real_outage(tmp_path, hours=0.25)
     assert found.times_real >= 50

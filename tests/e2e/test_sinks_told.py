@@ -55,16 +55,24 @@ def test_everything_stored_is_exported_with_and_without_a_running_agent(rig: Sma
         live = [json.loads(line) for line in file.read_text().splitlines()]
         assert json.loads(done.stdout)["rows"] == len(live)
         assert {"reading", "event"} <= {row["record"] for row in live}
+        done = command("journal", rig.site, "--csv", tmp_path / "live", "--meter", "m", "--json")
+        assert done.returncode == 0, done.stderr
+        files = json.loads(done.stdout)["files"]
+        assert files["events.csv"] == 1, "the sag, as it was said last"
+        assert files["readings-m.csv"] >= sum(row["record"] == "reading" for row in live)
         assert running.stop()[0] == 0
+    file = tmp_path / "after.jsonl"
     done = command("journal", rig.site, "--export", file)
     assert done.returncode == 0, done.stderr
     after = [json.loads(line) for line in file.read_text().splitlines()]
     assert after[: len(live)] == live
     assert [row["seq"] for row in after] == sorted({row["seq"] for row in after})
-    last = after[-1].get("reported") or after[-1]["time"]
-    since = command("journal", rig.site, "--export", file, "--since", last)
+    assert {row["kind"] for row in after if row["record"] == "trace"} == {"sag"}
+    last = [row for row in after if row["record"] == "reading"][-1]
+    file = tmp_path / "since.jsonl"
+    since = command("journal", rig.site, "--export", file, "--since", last["time"], "--kind", "reading")
     assert since.returncode == 0, since.stderr
-    assert json.loads(file.read_text().splitlines()[-1]) == after[-1]
+    assert json.loads(file.read_text()) == last
     assert len(file.read_text().splitlines()) < len(after)
     assert command("journal", rig.site, "--export", file, "--since", "yesterday").returncode == 2
     assert command("journal", rig.site, "--export", tmp_path / "no" / "such").returncode == 2

@@ -15,7 +15,7 @@ import storm_meters
 from running import Listener, agent, command, eventually
 from servers import mosquitto
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 LINES, UNITS, SEED, FOR_S = 5, 10, 20261123, 25.0
 METERS = LINES * UNITS
