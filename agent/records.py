@@ -6,6 +6,7 @@ deadlines); ``*_us`` counts microseconds of UTC since 1970 (what people and data
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 # What every word and page about a dead feeder has beside it.
@@ -16,7 +17,8 @@ Kind = Literal[
     "sag", "swell", "supply_loss", "phase_loss", "comms_loss", "undervoltage", "overvoltage", "unbalance",
     "rapid_change", "chatter", "earth_fault", "neutral_fault", "vt_failure", "stale_data", "backfeed",
     "gateway_outage", "mains_loss", "meter_changed", "clock_step", "store_corrupt",
-    "sink_blocked",
+    "sink_blocked", "certificate_expiry", "card_worn", "rows_missing",
+    "state_dir_missing", "site_file_broken", "descriptors_low",
 ]  # fmt: skip
 State = Literal["open", "closed", "retracted"]
 Scope = Literal["meter", "line", "gateway"]
@@ -71,7 +73,10 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One published reading of one meter: the interval that ends at ``time_us``."""
+    """One published reading of one meter: the interval that ends at ``time_us``.
+
+    seen_s: how much of it was seen; nobody keeps it, so None of what is read back
+    """
 
     meter: str
     time_us: int
@@ -81,6 +86,7 @@ class Reading:
     values: Mapping[str, float]
     min: Mapping[str, float] = field(default_factory=dict)
     max: Mapping[str, float] = field(default_factory=dict)
+    seen_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,4 +290,33 @@ class Trace:
     closing: Closing = ""
 
 
-Record = Reading | Event | Gap | Trace | Incident
+IntervalKind = Literal["interval_1min", "interval_10min", "demand_15min"]
+
+
+MINUTE_US = 60_000_000
+LENGTH_US: Mapping[IntervalKind, int] = MappingProxyType(
+    {"interval_1min": MINUTE_US, "interval_10min": 10 * MINUTE_US, "demand_15min": 15 * MINUTE_US}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """What is known of one meter between two ticks of UTC. Made by `agent.report.intervals` and `.demand_blocks`.
+
+    start_us: the tick it begins with; its kind says how long it is
+    coverage: 0..1, how much of it was seen; flagged: 0..1, how much of that was questionable or marked
+    values:   means (voltages: root mean square); of a demand block what passed, and its registers at its start
+    min, max: the extremes that were read; of a demand block the bounds of the true value
+    """
+
+    kind: IntervalKind
+    meter: str
+    start_us: int
+    coverage: float
+    flagged: float
+    values: Mapping[str, float]
+    min: Mapping[str, float] = field(default_factory=dict)
+    max: Mapping[str, float] = field(default_factory=dict)
+
+
+Record = Reading | Event | Gap | Trace | Incident | Interval

@@ -33,6 +33,7 @@ def tidied_reading(reading: Reading) -> Reading:
         values,
         low,
         high,
+        reading.seen_s,
     )
 
 

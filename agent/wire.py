@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agent.clock import parse_rfc3339, rfc3339
-from agent.records import ClockState, Event, Incident, MeterStatus, Reading, Trace
+from agent.records import ClockState, Event, Incident, Interval, MeterStatus, Reading, Trace
 from agent.trace_rows import LOST, QUESTIONABLE, samples
 
 _TIMES = ("start", "start_earliest", "end", "end_earliest", "reported")
@@ -74,6 +74,19 @@ def reading_from_json(body: Mapping[str, Any]) -> Reading:
         min=body["min"],
         max=body["max"],
     )
+
+
+def interval_to_json(interval: Interval) -> dict[str, Any]:
+    return {
+        "interval": interval.kind,
+        "meter": interval.meter,
+        "start": rfc3339(interval.start_us),
+        "coverage": interval.coverage,
+        "flagged": interval.flagged,
+        "values": dict(interval.values),
+        "min": dict(interval.min),
+        "max": dict(interval.max),
+    }
 
 
 def event_to_json(event: Event) -> dict[str, Any]:

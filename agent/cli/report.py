@@ -1,0 +1,99 @@
+"""`lamplighter report`: what operations answer for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.cli import show
+from agent.cli.options import AsJson, SitePath, StateDir
+
+if TYPE_CHECKING:
+    from agent.report.document import Report
+    from agent.site import Site
+
+
+def report(
+    site: SitePath,
+    period: Annotated[
+        str, typer.Option(metavar="PERIOD", help="day, week or month (the last that is over), 2026-11, FROM..TO.")
+    ] = "month",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the page here.", show_default="report-SITE-FROM.html")
+    ] = None,
+    language: Annotated[str, typer.Option(metavar="LANG", help="en or zh.")] = "en",
+    csv: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write tables for spreadsheets into DIR, and no page.")
+    ] = None,
+    json: AsJson = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Voltage quality, reliability, demand and events of a period, each figure with its bounds and its coverage.
+
+    One HTML file with everything in it, to read, print or send; nothing in it asks a network. Time in which nothing was
+    heard is unknown: it is never counted as good, and never as an outage.
+
+    The running agent is asked for its events; without one, its journal is read.
+
+    Examples: lamplighter report site.toml --period month; lamplighter report site.toml --period 2026-11-01..2026-11-15
+    """
+    from agent.report.page import page
+    from agent.report.words import LANGUAGES, Words
+    from agent.site import load_site
+
+    show.refuse_unknown("--language", language, LANGUAGES)
+    loaded = load_site(site, state_dir)
+    made = _made(loaded, period)
+    if json:
+        from agent.report_data import as_plain
+
+        show.as_json(as_plain(made))
+        return
+    if csv is not None:
+        _write_tables(made, csv)
+        return
+    file = out or Path(f"report-{loaded.name}-{_day(loaded, made)}.html")
+    file.write_text(page(made, loaded.time_zone, Words(language)), encoding="utf-8")
+    typer.echo(f"written: {file}")
+
+
+def _made(site: "Site", text: str) -> "Report":
+    from zoneinfo import ZoneInfo
+
+    from agent.clock import Clock
+    from agent.report.document import report as made_of
+    from agent.report.period import ALLOWED, period
+    from agent.report_data import known
+
+    now_us = Clock().wall_us()
+    try:
+        span = period(text, now_us, ZoneInfo(site.time_zone))
+    except ValueError:
+        typer.echo(f"--period: found {text}; allowed: {ALLOWED}", err=True)
+        raise typer.Exit(2) from None
+    if span.from_us >= now_us:
+        typer.echo(f"--period: found {text}, which has not begun; allowed: what is over, or goes on", err=True)
+        raise typer.Exit(2)
+    return made_of(known(site, span, now_us), span)
+
+
+def _write_tables(made: "Report", to: Path) -> None:
+    from csv import writer
+
+    from agent.clock import rfc3339
+    from agent.report.tables import tables
+
+    to.mkdir(exist_ok=True)
+    for table in tables(made, rfc3339):
+        file = to / f"{table.name}.csv"
+        with file.open("w", encoding="utf-8", newline="") as out:
+            writer(out, lineterminator="\n").writerows((table.head, *table.rows))
+        typer.echo(f"written: {file}")
+
+
+def _day(site: "Site", made: "Report") -> str:
+    from datetime import UTC, datetime
+    from zoneinfo import ZoneInfo
+
+    begin = datetime.fromtimestamp(made.period.from_us / 1e6, UTC).astimezone(ZoneInfo(site.time_zone))
+    return f"{begin:%Y-%m-%d}"

@@ -1,0 +1,135 @@
+"""`lamplighter report`: from what the agent left in its state directory to the file an operator opens."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from command_line import CommandLine
+from samples import MIDNIGHT_US, event, interval
+
+from agent.history import History
+from agent.journal.journal import Journal
+
+SITE = """
+[site]
+name = "dashi"
+gateway = "gw-01"
+nominal_voltage = 220
+profile = "gb"
+time_zone = "Asia/Shanghai"
+state_dir = "state"
+[lines.l]
+tcp = "127.0.0.1:1"
+[meters.tx1]
+line = "l"
+unit = 1
+model = "eastron-sdm630"
+feeder = "F12"
+customers = 100
+"""
+NOW_US = MIDNIGHT_US + 12 * 3_600_000_000
+MIN = 60_000_000
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> Path:
+    """On 2026-11-23 UTC: two hours of minutes, ten of them low, and an outage of 20 minutes to the second."""
+    (tmp_path / "site.toml").write_text(SITE)
+    (tmp_path / "state").mkdir()
+    async with History.open(tmp_path / "state", lambda: NOW_US) as history:
+        for n in range(120):
+            values = {f"voltage_l{phase}": 190.0 if n < 10 else 220.0 for phase in (1, 2, 3)}
+            if not 60 <= n < 80:
+                history.add(interval(n, values=values, coverage=1.0))
+    from_us, to_us = MIDNIGHT_US + 60 * MIN, MIDNIGHT_US + 80 * MIN
+    async with Journal.open(tmp_path / "state", [], "gw-01") as journal:
+        await journal.add_event(
+            event(
+                kind="supply_loss",
+                state="closed",
+                start_us=from_us,
+                start_earliest_us=from_us,
+                end_us=to_us,
+                end_earliest_us=to_us,
+                duration_min_s=1200.0,
+                duration_max_s=1200.0,
+            )
+        )
+    return tmp_path / "site.toml"
+
+
+PERIOD = "2026-11-23T00:00Z..2026-11-23T02:00Z"
+
+
+def test_the_figures_of_two_hours_as_json(lamplighter: CommandLine, site: Path) -> None:
+    done = lamplighter("report", site, "--period", PERIOD, "--json")
+    assert (done.code, done.err) == (0, "")
+    told = json.loads(done.out)
+    assert told["indices"]["customer_min"] == [2000, 2000]
+    assert told["indices"]["saidi_min"] == [20, 20]
+    (meter,) = told["meters"]
+    assert meter["quality"]["monitored_min"] == 100
+    assert meter["quality"]["beyond"][0]["low_min"] == 10
+    assert meter["low_customer_min"] == 1000
+    assert told["feeders"][0]["name"] == "F12"
+
+
+def test_the_page_is_written_where_it_is_said(lamplighter: CommandLine, site: Path, tmp_path: Path) -> None:
+    page = tmp_path / "november.html"
+    done = lamplighter("report", site, "--period", PERIOD, "--out", page)
+    assert (done.code, done.out) == (0, f"written: {page}\n")
+    assert "90.00 %" in page.read_text()
+
+
+def test_tables_for_spreadsheets_have_the_same_numbers(lamplighter: CommandLine, site: Path, tmp_path: Path) -> None:
+    done = lamplighter("report", site, "--period", PERIOD, "--csv", tmp_path / "tables")
+    files = ("meters", "indices", "days", "interruptions", "events", "demand")
+    assert (done.code, done.out.splitlines()) == (0, [f"written: {tmp_path / 'tables' / name}.csv" for name in files])
+    told = {
+        name: list(csv.DictReader((tmp_path / "tables" / f"{name}.csv").read_text().splitlines())) for name in files
+    }
+    (meter,) = told["meters"]
+    assert (meter["meter"], float(meter["rate_pct"]), float(meter["low_min"]), meter["mean_w"]) == ("tx1", 90, 10, "")
+    saidi = next(row for row in told["indices"] if (row["area"], row["index"]) == ("site", "SAIDI"))
+    assert (float(saidi["low"]), float(saidi["high"]), saidi["unit"]) == (20, 20, "min")
+    assert told["days"] == [{"day": "2026-11-23", "saidi_low_min": "20.0", "saidi_high_min": "20.0"}]
+    (lost,) = told["interruptions"]
+    assert (lost["place"], lost["customers"], lost["sure"], float(lost["lost_low_min"])) == ("tx1", "100", "true", 20)
+    (event,) = told["events"]
+    assert (event["kind"], event["start"]) == ("supply_loss", "2026-11-23T01:00:00.000000Z")
+    assert told["demand"] == []
+
+
+def test_in_chinese(lamplighter: CommandLine, site: Path, tmp_path: Path) -> None:
+    page = tmp_path / "bg.html"
+    assert lamplighter("report", site, "--period", PERIOD, "--out", page, "--language", "zh").code == 0
+    assert "电压合格率" in page.read_text()
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-11-24..2026-11-23", "2999-01"])
+def test_what_is_no_period_is_said_with_what_is_allowed(lamplighter: CommandLine, site: Path, text: str) -> None:
+    done = lamplighter("report", site, "--period", text)
+    assert done.code == 2
+    assert done.err.startswith(f"--period: found {text}")
+    assert "allowed:" in done.err
+
+
+def test_an_unknown_language_is_refused(lamplighter: CommandLine, site: Path) -> None:
+    done = lamplighter("report", site, "--language", "fr")
+    assert done.code == 2
+    assert "allowed: en, zh" in done.err
+
+
+def test_a_page_that_cannot_be_written_is_said(lamplighter: CommandLine, site: Path, tmp_path: Path) -> None:
+    done = lamplighter("report", site, "--period", PERIOD, "--out", tmp_path / "nowhere" / "page.html")
+    assert done.code == 1
+    assert "nowhere" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_where_no_agent_ever_ran_it_says_what_to_do(lamplighter: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(SITE)
+    done = lamplighter("report", tmp_path / "site.toml", "--period", PERIOD)
+    assert done.code == 1
+    assert "start the agent first" in done.err

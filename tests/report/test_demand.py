@@ -1,0 +1,110 @@
+"""Limits, forecast, baseline and rebound: computed by hand."""
+
+from collections.abc import Iterable
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.records import Interval
+from agent.report.columns import columns_of
+from agent.report.demand import Block, Window, blocks, compliance, forecast_w, kept
+from agent.report.demand_blocks import BLOCK_US
+from agent.report.figures import Bounds, Figure, Span
+
+DAY_US = 96 * BLOCK_US
+T0 = 20_000 * DAY_US  # day 20 000 since 1970
+
+
+def block(day: int, place: int, watts: float, coverage: float = 1.0, slack: float = 0.0) -> Block:
+    return Block(T0 + day * DAY_US + place * BLOCK_US, watts, Bounds(watts - slack, watts + slack), coverage)
+
+
+def slot_of(start_us: int) -> tuple[int, int]:
+    return start_us // DAY_US - 20_000, start_us % DAY_US // BLOCK_US
+
+
+def days(count: int, watts: float, places: Iterable[int] = range(40, 52)) -> list[Block]:
+    return [block(day, place, watts) for day in range(count) for place in places]
+
+
+def window(day: int, first: int, last: int, limit_w: float) -> Window:
+    from_us = T0 + day * DAY_US + first * BLOCK_US
+    return Window(Span(from_us, from_us + (last - first) * BLOCK_US), limit_w)
+
+
+def judged(found: list[Block], asked: Window):  # type: ignore[no-untyped-def]  # what it says is asked in each test
+    return compliance(found, asked, slot_of, lambda day: True)
+
+
+def test_the_forecast_is_what_was_used_and_what_is_left_at_this_power() -> None:
+    # 5 minutes used 1000 to 1100 Wh, 10 minutes left at 18 kW are 3000 Wh: four times 4000 to 4100
+    assert forecast_w(Bounds(1000, 1100), 18_000, 10 * 60_000_000) == Bounds(16_000, 16_400)
+
+
+@pytest.mark.parametrize(("limit_w", "verdict"), [(1001, "kept"), (1000, "undecided"), (980, "violated")])
+def test_a_verdict_is_sure_or_undecided(limit_w: float, verdict: str) -> None:
+    assert kept(block(0, 0, 991, slack=10), limit_w) == verdict
+
+
+@given(st.floats(0, 2000), st.floats(0, 50), st.floats(-1, 1), st.floats(0, 2000))
+def test_no_sure_verdict_is_wrong(true_w: float, slack: float, off: float, limit_w: float) -> None:
+    found = Block(0, true_w, Bounds(true_w - slack * (1 - abs(off)), true_w + slack), 1.0)
+    verdict = kept(found, limit_w)
+    assert (verdict, true_w > limit_w) not in (("kept", True), ("violated", False))
+
+
+def test_a_window_is_kept_when_all_its_blocks_surely_are() -> None:
+    told = judged(days(1, 900), window(0, 44, 48, 1000))
+    assert (told.verdict, told.violated, told.of, told.worst_w) == ("kept", 0, 4, 900)
+
+
+def test_one_block_surely_above_is_a_violation_even_where_others_are_missing() -> None:
+    told = judged([block(0, 44, 1100)], window(0, 44, 48, 1000))
+    assert (told.verdict, told.violated, told.of) == ("violated", 1, 4)
+
+
+def test_a_missing_or_incomplete_block_leaves_it_undecided() -> None:
+    some = [block(0, place, 900) for place in (44, 45, 46)]
+    assert judged(some, window(0, 44, 48, 1000)).verdict == "undecided"
+    assert judged([*some, block(0, 47, 900, coverage=0.9)], window(0, 44, 48, 1000)).verdict == "undecided"
+
+
+def test_curtailed_energy_and_rebound_are_against_the_same_slots_of_five_like_days() -> None:
+    found = days(5, 1000) + [block(5, place, 600) for place in range(44, 48)]
+    found += [block(5, place, 1200) for place in range(48, 52)]
+    told = judged(found, window(5, 44, 48, 700))
+    # four quarters of an hour 400 W below: 400 Wh; the hour after 200 W above
+    assert told.curtailed_wh == Figure(400.0, 1.0, "Wh")
+    assert told.rebound_w == Figure(200.0, 1.0, "W")
+
+
+def test_like_days_are_working_days_for_a_working_day() -> None:
+    found = [one for day in range(10) for one in (block(day, 44, 1000 if day % 2 else 100),)] + [block(11, 44, 600)]
+    told = compliance(found, window(11, 44, 45, 700), slot_of, lambda day: day % 2 == 1)
+    assert told.curtailed_wh.value == pytest.approx(100.0)
+
+
+def test_without_five_like_days_there_is_no_baseline_and_it_says_so() -> None:
+    told = judged(days(4, 1000) + [block(5, place, 600) for place in range(44, 52)], window(5, 44, 48, 700))
+    assert told.curtailed_wh.value is None
+    assert "five like days" in told.curtailed_wh.why
+    assert "five like days" in told.rebound_w.why
+
+
+def test_a_rebound_wants_the_whole_hour_after() -> None:
+    told = judged(days(5, 1000) + [block(5, place, 600) for place in range(44, 50)], window(5, 44, 48, 700))
+    assert "hour after" in told.rebound_w.why
+
+
+def interval(value: float, coverage: float, *bounds: float) -> Interval:
+    low, high = ({"active_power_demand": one} for one in bounds) if bounds else ({}, {})
+    return Interval("demand_15min", "m", T0, coverage, 0.0, {"active_power_demand": value}, low, high)
+
+
+def test_blocks_have_the_bounds_of_their_registers_and_without_those_of_what_was_seen() -> None:
+    sure, seen = blocks(columns_of([interval(100, 1.0, 98, 103), interval(100, 0.8)]))
+    assert sure.demand_w == Bounds(98, 103)
+    assert seen.demand_w == Bounds(80, inf)
+    assert not seen.is_complete

@@ -1,0 +1,116 @@
+"""Voltage qualification: hand-counted minutes."""
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.records import Interval
+from agent.report.columns import columns_of
+from agent.report.figures import Figure, Span
+from agent.report.quality import Judged, Limits, LocalClock, Quality, composite, quality
+
+MINUTE = 60_000_000
+T0 = 1_790_000_400_000_000 // (86_400_000_000) * 86_400_000_000
+LN = ("voltage_l1", "voltage_l2", "voltage_l3")
+# GB/T 12325-2008, 220 V single-phase: +7 / -10 %
+JUDGED = Judged(LN, 220.0, (Limits(198.0, 235.4), Limits(200.0, 230.0)))
+LOCAL = LocalClock(lambda at_us: 8 * 3_600_000_000)
+
+
+def minute(n: int, *volts: float, coverage: float = 1.0) -> Interval:
+    return Interval("interval_1min", "m", T0 + n * MINUTE, coverage, 0.0, dict(zip(LN, volts, strict=False)))
+
+
+def judged(minutes: Iterable[Interval], length_min: int, *outages: tuple[float, float]) -> Quality:
+    spans = [Span(T0 + round(a * MINUTE), T0 + round(b * MINUTE)) for a, b in outages]
+    return quality(columns_of(minutes), Span(T0, T0 + length_min * MINUTE), JUDGED, spans, LOCAL)
+
+
+def test_the_rate_is_the_share_of_the_monitored_minutes_within_limits_and_both_sides_are_kept_apart() -> None:
+    rows = [minute(n, 220.0, 220.0, 220.0) for n in range(7)]
+    found = judged([*rows, minute(7, 197.9, 220.0, 220.0), minute(8, 197.9, 190.0, 220.0), minute(9, 235.5, 220.0)], 10)
+    # 10 monitored minutes, 2 low, 1 high: 1 - 3/10
+    assert (found.monitored_min, found.beyond[0].low_min, found.beyond[0].high_min) == (10, 2, 1)
+    assert found.rate().value == pytest.approx(70.0)
+    assert found.beyond[0].by_channel == {"voltage_l1": (1, 2), "voltage_l2": (0, 1)}
+
+
+def test_what_lies_on_a_limit_is_within_it() -> None:
+    assert judged([minute(0, 198.0, 235.4, 220.0)], 1).rate().value == 100.0
+
+
+def test_each_pair_of_limits_has_a_rate_of_its_own() -> None:
+    found = judged([minute(0, 199.0), minute(1, 220.0), minute(2, 231.0), minute(3, 220.0)], 4)
+    assert (found.rate(0).value, found.rate(1).value) == (100.0, 50.0)
+
+
+def test_unknown_minutes_are_never_counted_as_good_and_stand_between_the_bounds() -> None:
+    found = judged([minute(0, 220.0), minute(1, 190.0)], 8)
+    assert (found.monitored_min, found.unknown_min, found.coverage) == (2, 6, 0.25)
+    assert found.rate().value == 50.0
+    assert not found.rate().is_covered
+    # of 8 minutes 1 was bad and 6 may have been: 1 - 7/8 to 1 - 1/8
+    assert (found.rate_bounds().low, found.rate_bounds().high) == pytest.approx((12.5, 87.5))
+
+
+def test_a_minute_that_was_seen_in_part_counts_for_that_part() -> None:
+    found = judged([minute(0, 220.0), minute(1, 190.0, coverage=0.5)], 2)
+    assert (found.monitored_min, found.unknown_min, found.beyond[0].low_min) == (1.5, 0.5, 0.5)
+
+
+def test_minutes_that_touch_an_outage_are_neither_good_nor_bad() -> None:
+    rows = [minute(0, 220.0), minute(1, 110.0), minute(2, 0.0), minute(3, 150.0), minute(4, 220.0)]
+    found = judged(rows, 5, (1.5, 3.2))
+    assert (found.monitored_min, found.outage_min, found.unknown_min) == (2, 3, 0)
+    assert found.rate().value == 100.0
+
+
+def test_a_minute_with_phases_on_both_sides_is_bad_once() -> None:
+    found = judged([minute(0, 150.0, 270.0, 220.0), minute(1, 220.0)], 2)
+    assert (found.beyond[0].low_min, found.beyond[0].high_min) == (1, 0)
+    assert found.beyond[0].by_channel == {"voltage_l1": (0, 1), "voltage_l2": (1, 0)}
+
+
+def test_low_minutes_are_told_by_local_day_and_hour() -> None:
+    # 16:00 UTC is midnight in UTC+8
+    found = judged([minute(959, 190.0), minute(960, 190.0), minute(961, 190.0)], 1440)
+    day = T0 // 86_400_000_000
+    assert found.low_by_day == {day: 1, day + 1: 2}
+    assert found.low_by_hour == {23: 1, 0: 2}
+
+
+def test_nothing_measured_is_no_rate() -> None:
+    assert judged([], 10).rate() == Figure(None, 0.0, "%", "nothing was measured")
+
+
+def test_a_feeder_is_the_minutes_of_its_meters_together() -> None:
+    one = judged([minute(0, 220.0), minute(1, 190.0)], 2)
+    other = judged([minute(0, 220.0), minute(1, 220.0)], 4)
+    both = one + other
+    assert both.rate().value == 75.0
+    assert both.coverage == pytest.approx(4 / 6)
+    assert both.beyond[0].by_channel == {"voltage_l1": (0, 1)}
+    assert (Quality() + one) == one
+
+
+def test_the_composite_is_half_of_class_a_and_half_of_the_mean_of_the_others() -> None:
+    figures = {"A": Figure(100.0, 1.0, "%"), "B": Figure(99.0, 0.99, "%"), "C": Figure(98.0, 1.0, "%"),
+               "D": Figure(97.0, 0.9, "%")}  # fmt: skip
+    # 0.5 * 100 + 0.5 * (99 + 98 + 97) / 3 = 99
+    assert composite(figures) == Figure(99.0, 0.9, "%")  # type: ignore[arg-type]
+
+
+def test_without_a_class_there_is_no_composite_and_it_says_why() -> None:
+    assert composite({"A": Figure(100.0, 1.0, "%"), "D": Figure(None, 0.0, "%", "x")}).why == (
+        "no meter of class B, C, D was measured"
+    )
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(180, 250)), min_size=1, max_size=60))
+def test_the_rate_of_all_the_time_lies_between_the_bounds(truth: list[tuple[bool, float]]) -> None:
+    found = judged([minute(n, volts) for n, (seen, volts) in enumerate(truth) if seen], len(truth))
+    good = sum(198.0 <= volts <= 235.4 for _, volts in truth)
+    bounds = found.rate_bounds()
+    assert bounds.low - 1e-9 <= 100 * good / len(truth) <= bounds.high + 1e-9
