@@ -41,7 +41,8 @@ test: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q -n 2 -m "not e2e" --dist worksteal
-	$(BIN)/pytest -q -m e2e
+	$(BIN)/pytest -q -n 2 -m "e2e and not alone" --dist loadfile
+	$(BIN)/pytest -q -m alone
 
 system: setup
 	@echo "There are no system tests yet: nothing was tested."
@@ -52,7 +53,8 @@ bench: setup
 	$(BIN)/python bench/run.py $(ARGS)
 
 # Long campaigns, each with a verdict: what they are and their last figures stand in docs/reliability.md and
-# docs/detection.md. Some nine hours, five of them fuzz; `make soak ONLY=rtu_campaign` runs one of them.
+# docs/detection.md. Some seven and a half hours, two of them memory_soak; `make soak ONLY=rtu_campaign` runs
+# one of them.
 soak: setup
 	$(BIN)/python tests/soak/run.py $(ONLY)
 

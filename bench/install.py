@@ -68,13 +68,15 @@ def unpacked(name: str, *packages: str) -> Path:
 
 def venv(name: str, requirement: str) -> Path:
     """The bin directory of a virtual environment of its own that holds one requirement."""
-    made, partial = VENVS / name, VENVS / f"{name}.partial"
-    if not made.exists():
-        shutil.rmtree(partial, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", str(partial)], "no virtual environment can be made")
-        pip = [str(partial / "bin/python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", requirement]
+    # Made where it stays and marked when whole: scripts of one that was renamed name a Python that is gone.
+    made = VENVS / name
+    whole = made / "whole"
+    if not whole.exists():
+        shutil.rmtree(made, ignore_errors=True)
+        _run([sys.executable, "-m", "venv", str(made)], "no virtual environment can be made")
+        pip = [str(made / "bin/python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", requirement]
         _run(pip, f"{requirement} cannot be installed")
-        partial.rename(made)
+        whole.touch()
     return made / "bin"
 
 

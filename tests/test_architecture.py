@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,31 +23,31 @@ IMPURE = {
     "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time",
 }  # fmt: skip
 PURE = (
-    "agent/budget.py", "agent/clock_discipline.py", "agent/clock_memory.py", "agent/journal/shifts.py",
-    "agent/detect/*.py", "agent/modes.py", "agent/network_tree.py",
-    "agent/outage.py", "agent/overview.py", "agent/plot*.py",
-    "agent/poll/*.py", "agent/publish/line_protocol.py", "agent/publish/topics.py", "agent/records.py",
-    "agent/replay.py", "agent/site_network.py", "agent/site_rules.py", "agent/site_schema.py", "agent/site_values.py",
-    "agent/tidied.py", "agent/trace_rows.py", "agent/units.py", "agent/wire.py", "agent/wiring.py", "drivers/*.py",
-    "drivers/modbus/*.py", "simulators/feeder.py", "simulators/grid*.py", "simulators/latches.py",
-    "simulators/meter.py", "simulators/scenario.py", "simulators/steps.py",
+    "agent/hour_codec.py", "agent/budget.py", "agent/clock_discipline.py", "agent/clock_memory.py",
+    "agent/csv_rows.py", "agent/journal/shifts.py", "agent/detect/*.py", "agent/modes.py", "agent/network_tree.py",
+    "agent/outage.py", "agent/overview.py", "agent/plot*.py", "agent/poll/*.py", "agent/report/*.py",
+    "agent/publish/line_protocol.py", "agent/publish/topics.py", "agent/records.py", "agent/replay.py",
+    "agent/site_loops.py", "agent/site_network.py", "agent/site_rules.py", "agent/site_schema.py",
+    "agent/site_values.py", "agent/tidied.py", "agent/trace_rows.py", "agent/units.py", "agent/wire.py",
+    "agent/wiring.py", "drivers/*.py", "drivers/modbus/*.py", "simulators/feeder.py", "simulators/grid*.py",
+    "simulators/latches.py", "simulators/meter.py", "simulators/scenario.py", "simulators/steps.py",
 )  # fmt: skip
 SHELL = {
     "agent/poll/place.py", "agent/poll/poller.py", "agent/poll/said.py", "drivers/library.py", "drivers/line.py",
-    "drivers/outbox.py", "drivers/transport.py", "drivers/wheel.py",
+    "drivers/outbox.py", "drivers/readers.py", "drivers/transport.py", "drivers/wheel.py",
 }  # fmt: skip
 
 # Third-party packages, and the only files that may import them.
 THIRD_PARTY = {
     "aiomqtt": ("agent/publish/mqtt_connection.py",),
-    "influxdb_client": ("agent/publish/influxdb.py",),
+    "influxdb_client": ("agent/publish/influx_post.py",),
     "paho": ("agent/publish/mqtt_connection.py",),
     "pydantic": ("agent/site_schema.py",),
     "pymodbus": ("simulators/server.py",),
     "rich": ("agent/cli/*.py",),
     "serial": ("drivers/transport.py",),
     "typer": ("agent/cli/*.py",),
-    "urllib3": ("agent/publish/influxdb.py",),
+    "urllib3": ("agent/publish/influx_post.py",),
 }
 MAY_IMPORT = {"agent": {"agent", "drivers"}, "drivers": {"drivers"}, "simulators": {"simulators", "drivers"}}
 SHOWS_SIMULATIONS = ("agent/cli/demo.py", "agent/cli/demo_view.py", "agent/cli/simulate.py")
@@ -77,16 +78,23 @@ def imports_of(file: str) -> list[Import]:
         elif isinstance(node, ast.ImportFrom):
             assert node.module, f"{file}:{node.lineno}: relative import; write the package's name"
             found.append(Import(file, node.lineno, node.module.split(".")[0], lazy, typing))
-        lazy = lazy or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        lazy = lazy or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         typing = typing or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
         for child in ast.iter_child_nodes(node):
-            visit(child, lazy=lazy, typing=typing)
+            if isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+                visit(child, lazy=lazy, typing=typing)
 
-    visit(ast.parse((ROOT / file).read_text(encoding="utf-8")), lazy=False, typing=False)
+    visit(ast.parse(text_of(file)), lazy=False, typing=False)
     return found
 
 
-EVERY_IMPORT = [one for file in modules() for one in imports_of(file)]
+def text_of(file: str) -> str:
+    return (ROOT / file).read_text(encoding="utf-8")
+
+
+@cache
+def every_import() -> list[Import]:
+    return [one for file in modules() for one in imports_of(file)]
 
 
 def matches(file: str, patterns: tuple[str, ...]) -> bool:
@@ -100,7 +108,7 @@ def told(wrong: list[Import]) -> str:
 def test_imports_point_one_way() -> None:
     wrong = [
         one
-        for one in EVERY_IMPORT
+        for one in every_import()
         if one.root in PACKAGES
         and one.root not in MAY_IMPORT[one.file.split("/")[0]]
         and one.file not in SHOWS_SIMULATIONS
@@ -109,7 +117,7 @@ def test_imports_point_one_way() -> None:
 
 
 def test_simulators_are_imported_by_demo_and_simulate_alone_and_late() -> None:
-    outside = [one for one in EVERY_IMPORT if one.root == "simulators" and not one.file.startswith("simulators/")]
+    outside = [one for one in every_import() if one.root == "simulators" and not one.file.startswith("simulators/")]
     wrong = [one for one in outside if one.file not in SHOWS_SIMULATIONS or not (one.lazy or one.typing)]
     assert outside
     assert not wrong, told(wrong)
@@ -117,7 +125,7 @@ def test_simulators_are_imported_by_demo_and_simulate_alone_and_late() -> None:
 
 def test_pure_modules_touch_no_clock_file_socket_or_loop() -> None:
     pure = [file for file in modules() if matches(file, PURE) and file not in SHELL]
-    wrong = [one for one in EVERY_IMPORT if one.file in pure and one.root in IMPURE and not one.typing]
+    wrong = [one for one in every_import() if one.file in pure and one.root in IMPURE and not one.typing]
     assert len(pure) > 30
     assert not wrong, told(wrong)
 
@@ -131,7 +139,7 @@ def test_every_name_in_the_list_of_pure_modules_exists() -> None:
 def test_each_third_party_library_is_imported_where_it_is_wrapped_and_nowhere_else() -> None:
     wrong = [
         one
-        for one in EVERY_IMPORT
+        for one in every_import()
         if one.root not in sys.stdlib_module_names
         and one.root not in PACKAGES
         and not matches(one.file, THIRD_PARTY.get(one.root, ()))
@@ -140,13 +148,14 @@ def test_each_third_party_library_is_imported_where_it_is_wrapped_and_nowhere_el
 
 
 def test_rich_is_imported_late() -> None:
-    wrong = [one for one in EVERY_IMPORT if one.root == "rich" and not (one.lazy or one.typing)]
+    wrong = [one for one in every_import() if one.root == "rich" and not (one.lazy or one.typing)]
     assert not wrong, told(wrong)
 
 
 def test_config_is_data_and_never_imported() -> None:
     tests = [str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("*.py")]
-    wrong = [one for one in (*EVERY_IMPORT, *(i for t in tests for i in imports_of(t))) if one.root == "config"]
+    suspects = [file for file in tests if "import config" in (text := text_of(file)) or "from config" in text]
+    wrong = [one for one in (*every_import(), *(i for t in suspects for i in imports_of(t))) if one.root == "config"]
     assert not wrong, told(wrong)
 
 
@@ -155,16 +164,16 @@ def test_tests_are_no_package() -> None:
     assert list((ROOT / "tests").rglob("__init__.py")) == []
 
 
-@pytest.mark.parametrize("file", list(modules()))
-def test_modules_stay_small(file: str) -> None:
-    assert len((ROOT / file).read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
+def test_modules_stay_small() -> None:
+    assert [file for file in modules() if len(text_of(file).splitlines()) > LONGEST_MODULE] == []
 
 
 def test_one_broad_except_in_the_whole_product() -> None:
     broad = [
         f"{file}:{node.lineno}"
         for file in modules()
-        for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8")))
+        if "Exception" in (text := text_of(file)) or "except:" in text
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
     ]
@@ -221,5 +230,5 @@ model = "eastron-sdm630"
     assert "asyncio" in imported
     # The first four are wanted while it starts, to read options and the site file, and then no more.
     unused = {"pydantic", "typer", "rich", "click", "aiohttp", "influxdb_client", "aiomqtt", "paho", "pymodbus",
-              "simulators"}  # fmt: skip
+              "simulators", "serial", "difflib", "tomllib"}  # fmt: skip
     assert unused.intersection(imported) == set()

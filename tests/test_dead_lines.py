@@ -112,7 +112,8 @@ def test_a_connection_that_is_gone_for_two_seconds_is_the_lines_however_few_had_
 
 
 @pytest.mark.parametrize(
-    ("meters", "way"), [(5, "9600 baud"), (5, "TCP"), (40, "9600 baud"), pytest.param(100, "TCP", marks=many)]
+    ("meters", "way"),
+    [(5, "9600 baud"), (5, "TCP"), pytest.param(40, "9600 baud", marks=many), pytest.param(100, "TCP", marks=many)],
 )
 def test_a_line_that_is_back_before_every_unit_was_lost_is_one_event_all_the_same(
     tmp_path: Path, meters: int, way: str

@@ -33,12 +33,12 @@ class Long(MeterPipeline):
 class Rig:
     """One of two, fed alike."""
 
-    def __init__(self, kind: type[MeterPipeline], profile: str) -> None:
+    def __init__(self, kind: type[MeterPipeline], profile: str, limits: tuple[float, float] | None = None) -> None:
         self.boot_us, self.offset_us = 100 * SECOND, WALL
         self.clock = Clock(
             lambda: self.boot_us, lambda: self.boot_us + self.offset_us, SyncSource(Path("/nonexistent"))
         )
-        rules = Rules(profile, PROFILES[profile], 220.0, KEYS, ("l1", "l2", "l3"), 200_000, 100_000, "ln")
+        rules = Rules(profile, PROFILES[profile], 220.0, KEYS, ("l1", "l2", "l3"), 200_000, 100_000, "ln", limits)
         self.kept, self.board = Kept(), Board()
         facts = MeterFacts(meter="m", rules=rules, config="c", line="a", feeder="F1", customers=(3, 3), watch_s=0.2)
         window = Window("m", 220.0, KEYS, frozenset(WATCHED), 10 * SECOND)
@@ -146,6 +146,18 @@ def test_the_short_way_is_taken_at_all() -> None:
     sample = Sample("m", rig.boot_us + 1000, rig.boot_us + 2000, dict.fromkeys(WATCHED, 220.0), False)
     assert rig.pipeline._quiet(sample)
     assert not rig.pipeline._quiet(sample._replace(values=sample.values | {"voltage_l2": 190.0}))
+
+
+def test_what_follows_a_slow_event_that_a_quiet_look_began_goes_into_its_trace() -> None:
+    short, long = (Rig(kind, "gb", limits=(215.0, 225.0)) for kind in (MeterPipeline, Long))
+    # The means of a minute begin it: no single look is out of any band.
+    for step in (Step(), Step("full"), *[Step()] * 310, *[Step(volts=(220.0, 228.0, 220.0))] * 700):
+        short.do(step)
+        long.do(step)
+    assert [event.kind for event in short.kept.events] == ["overvoltage"]
+    assert short.kept.events == long.kept.events
+    assert sum(len(trace.rows) for trace in short.kept.traces) > 0
+    assert short.kept.traces == long.kept.traces
 
 
 def test_an_event_after_a_quiet_hour_says_how_often_was_looked() -> None:

@@ -41,6 +41,18 @@ def test_a_missing_file_says_where_it_was_looked_for(tmp_path: Path) -> None:
         read_secret("token", tmp_path, environ)
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="no directory is closed to root: see the next one")
+def test_a_file_in_a_closed_directory_says_so(tmp_path: Path) -> None:
+    put(tmp_path / "private" / "token").parent.chmod(0)
+    with pytest.raises(ValueError, match=r"'private/token' in .*: permission denied"):
+        find_file("private/token", tmp_path, {})
+
+
+def test_a_file_that_cannot_be_reached_says_why(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"'aaaa\.\.\.' in .*: file name too long; let the user"):
+        find_file("a" * 300, tmp_path, {})
+
+
 def test_a_literal_secret_in_place_of_a_name_is_not_repeated(tmp_path: Path) -> None:
     literal = "n8Qz" + "x" * 60
     with pytest.raises(ValueError, match=r"n8Qz\.\.\.") as caught:

@@ -268,7 +268,17 @@ key_file = "gw.key"
         assert only(tmp_path, f'{SOUND}[influxdb]\nurl = "https://i.example"\n').where == "influxdb.token_file"
 
     @pytest.mark.parametrize(
-        "url", ["broker", "http://broker", "mqtts://", "mqtts://b:99999", "mqtts://b:x", "mqtts://b/x", "mqtts://[::1"]
+        "url",
+        [
+            "broker",
+            "http://broker",
+            "mqtts://",
+            "mqtts://b:99999",
+            "mqtts://b:x",
+            "mqtts://b/x",
+            "mqtts://[::1",
+            "mqtts://b\\u0000",
+        ],
     )
     def test_an_address_that_is_none(self, tmp_path: Path, url: str) -> None:
         assert only(tmp_path, f'{SOUND}[mqtt]\nurl = "{url}"\n').where == "mqtt.url"
@@ -355,6 +365,10 @@ class TestOneKey:
             ("gateway", '"gw 1"'),
             ("gateway", '"gw\\u0000"'),
             ("state_dir", '""'),
+            ("state_dir", '"/var/\\u0000"'),
+            ("calendar", f'"{"a/" * 2500}x"'),
+            ("calendar", f'"a/{"x" * 300}"'),
+            ("calendar", f'"a/{"é" * 200}"'),
         ],
     )
     def test_a_wrong_value_in_the_site(self, tmp_path: Path, key: str, value: str) -> None:
@@ -363,13 +377,22 @@ class TestOneKey:
         assert only(tmp_path, text).where == f"site.{key}"
 
     @pytest.mark.parametrize(
-        "line", ['baud = "9600"', "baud = 12", 'parity = "X"', "stop_bits = 3", 'tcp = "10.0.0.1:0"', 'tcp = "a b:502"']
+        "line",
+        [
+            'baud = "9600"',
+            "baud = 12",
+            'parity = "X"',
+            "stop_bits = 3",
+            'tcp = "10.0.0.1:0"',
+            'tcp = "a b:502"',
+            'tcp = "a\\u0000:502"',
+        ],
     )
     def test_a_wrong_value_in_a_line(self, tmp_path: Path, line: str) -> None:
         kind = "" if line.startswith("tcp") else 'serial = "/dev/ttyS9"\n'
         assert only(tmp_path, f"{SOUND}[lines.x]\n{kind}{line}\n").where == f"lines.x.{line.split()[0]}"
 
-    @pytest.mark.parametrize("path", ["ttyUSB0", ""])
+    @pytest.mark.parametrize("path", ["ttyUSB0", "", "/dev/ttyUSB\\u0000", "/dev/\\u001b"])
     def test_a_serial_port_is_an_absolute_path(self, tmp_path: Path, path: str) -> None:
         assert only(tmp_path, f'{SOUND}[lines.x]\nserial = "{path}"\n').where == "lines.x.serial"
 

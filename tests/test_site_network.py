@@ -1,5 +1,8 @@
 """Nodes, the shorthand that stands for them, mains and calendar in the site file: what they become, what is refused."""
 
+import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -224,6 +227,42 @@ class TestMainsAndCalendar:
             load_site(path)
         (finding,) = caught.value.findings
         assert (finding.where, "beside the site file" in finding.allowed) == ("site.calendar", True)
+
+
+def _chain(count: int) -> str:
+    return "".join(f'[nodes.n{n}]\nkind = "branch"\n' + f'parents = ["n{n - 1}"]\n' * (n > 0) for n in range(count))
+
+
+def _pairs(count: int) -> str:
+    return "".join(f'[nodes.n{n}]\nkind = "branch"\nparents = ["n{n ^ 1}"]\n' for n in range(count))
+
+
+def _feeders(count: int) -> str:
+    head = '[lines.l{n}]\ntcp = "10.0.1.{n}"\n[meters.m{n}]\nline = "l{n}"\nunit = 1\nmodel = "eastron-sdm120"\n'
+    below = 'feeder = "F{n}"\nupstream = "m{up}"\n'
+    return "".join((head + below * (n > 0)).format(n=n, up=n - 1) for n in range(count))
+
+
+@pytest.mark.parametrize("made", [_chain, _pairs, _feeders])
+def test_work_does_not_grow_with_the_cube_of_a_site(made: Callable[[int], str], tmp_path: Path) -> None:
+    def calls(count: int) -> int:
+        path, seen = tmp_path / "site.toml", 0
+        path.write_text(HEAD + meters(a="") + made(count), encoding="utf-8")
+
+        def count_one(*_: object) -> None:
+            nonlocal seen
+            seen += 1
+
+        sys.setprofile(count_one)
+        try:
+            with suppress(SiteError):
+                load_site(path)
+        finally:
+            sys.setprofile(None)
+        return seen
+
+    calls(2)  # what is imported and compiled once
+    assert calls(120) < 3.5 * calls(60)
 
 
 # What is wrong, at which key path, and words of the message.

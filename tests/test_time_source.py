@@ -1,4 +1,4 @@
-"""Who disciplines the clock: scripted answers, and chronyd itself where it is installed."""
+"""Who disciplines the clock: scripted answers, and chronyd itself."""
 
 import asyncio
 import os
@@ -16,7 +16,8 @@ from agent.time_source import TimeSource, chrony_state, run_chronyc, timesync_st
 SYNCED = "C0A80101,192.168.1.1,3,1795392000.123,-0.000012,0.000034,0.00005,-12.3,0.001,0.02,0.0102,0.0009,64.2,Normal\n"
 UNSYNCED = "7F7F0101,,0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,1.0,1.0,0.0,Not synchronised\n"
 NOBODY = ClockState(None, None)
-CHRONYD = shutil.which("chronyd", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+# Where tests/support/install-servers.sh unpacks what it does not install.
+UNPACKED = Path(sys.prefix) / "servers" / "usr"
 
 
 def source(tmp_path: Path, answers: Sequence[str | None] = (), kernel: ClockState = NOBODY) -> TimeSource:
@@ -101,14 +102,20 @@ async def test_a_child_that_does_not_answer_is_ended_at_its_deadline() -> None:
     assert await run_chronyc((sys.executable, "-c", "print(1)"), 5.0) == "1\n"
 
 
-@pytest.mark.skipif(CHRONYD is None, reason="chronyd is not installed")
+def program(name: str) -> str:
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin:{UNPACKED}/sbin:{UNPACKED}/bin")
+    assert found, f"{name} is not here: run tests/support/install-servers.sh"
+    return found
+
+
+@pytest.mark.e2e
 async def test_chronyd_itself_is_understood(tmp_path: Path) -> None:
     """With -x it leaves the machine's clock alone; a local reference makes it synchronised with itself."""
     config, pid = tmp_path / "chrony.conf", tmp_path / "pid"
     config.write_text(f"local stratum 5\nport 0\ncmdport 0\npidfile {pid}\nbindcmdaddress {tmp_path}/chronyd.sock\n")
-    child = await asyncio.create_subprocess_exec(CHRONYD or "", "-x", "-d", "-u", "root", "-f", str(config))
+    child = await asyncio.create_subprocess_exec(program("chronyd"), "-x", "-d", "-u", "root", "-f", str(config))
     try:
-        command = ("chronyc", "-c", "-n", "-h", f"{tmp_path}/chronyd.sock", "tracking")
+        command = (program("chronyc"), "-c", "-n", "-h", f"{tmp_path}/chronyd.sock", "tracking")
         for _ in range(100):
             text = await run_chronyc(command, 2.0)
             if text:

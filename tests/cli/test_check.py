@@ -111,6 +111,7 @@ def test_live_finds_what_does_not_answer(lamplighter: CommandLine, site_file: Pa
     assert "down" in live["meters"][0]["trouble"]
     assert live["lines"] == [{"line": "cabinet", "address": "127.0.0.1:1", "trouble": ""}]
     assert [server["trouble"] == "" for server in live["servers"]] == [True, False]
+    assert live["clock"].keys() == {"time", "source", "synced", "uncertainty_s", "trouble"}
 
 
 def test_live_prints_tables_for_people(lamplighter: CommandLine, site_file: Path) -> None:
@@ -118,6 +119,7 @@ def test_live_prints_tables_for_people(lamplighter: CommandLine, site_file: Path
     assert done.code == 1
     assert "meters, asked once" in done.out
     assert "servers: none" in done.out
+    assert "\nclock: 20" in done.out
 
 
 NETWORK = """

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from command_line import CommandLine
 
 _C60 = Path(__file__).parents[1] / "cases" / "c60_330kV_1ph_fault_then_deenergise.csv"
@@ -80,6 +81,7 @@ def test_a_shift_that_is_no_whole_step_is_said(lamplighter: CommandLine) -> None
     assert told["shift_s"] == 0.12
 
 
+@pytest.mark.e2e
 def test_what_lasts_over_a_minute_is_an_undervoltage_as_in_run(lamplighter: CommandLine, tmp_path: Path) -> None:
     long = tmp_path / "long.csv"
     rows = [(i, 0.85 if 100 <= i < 13_100 else 1.0) for i in range(13_600)]

@@ -8,16 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from running import Agent, agent, command, eventually
+from running import Agent, agent, catches_sigterm, command, eventually
 
 pytestmark = pytest.mark.e2e
-
-
-def catches_sigterm(running: Agent) -> bool:
-    """proc(5): SigCgt is the mask of caught signals, bit n-1 for signal n."""
-    status = Path(f"/proc/{running.process.pid}/status").read_text(encoding="ascii")
-    mask = next(line for line in status.splitlines() if line.startswith("SigCgt"))
-    return bool(int(mask.split()[1], 16) & 1 << signal.SIGTERM - 1)
 
 
 def up(running: Agent) -> bool:
@@ -83,11 +76,33 @@ def test_a_serial_path_that_is_no_terminal_is_exit_2(site_file: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_state_directory_without_a_parent_is_told_and_exit_1(site_file: Path) -> None:
-    done = command("run", site_file, "--state-dir", site_file.parent / "no" / "such")
-    assert done.returncode == 1
-    assert str(site_file.parent / "no") in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_state_directory_without_a_parent_is_told_with_what_to_do_and_polling_goes_on(site_file: Path) -> None:
+    site_file.write_text(site_file.read_text(encoding="utf-8").replace('"state"', '"no/such"'), encoding="utf-8")
+    with agent(site_file) as running:
+        eventually("the meter was asked", lambda: "meter.silent" in running.log)
+        first = running.log.splitlines()[0]
+        assert "ERROR" in first
+        assert f"{site_file.parent / 'no'} does not exist; create it" in first
+        assert running.stop()[0] == 0
+        assert "Traceback" not in running.log
+
+
+def test_after_five_short_lives_it_polls_at_once_and_an_end_in_order_is_no_short_life(site_file: Path) -> None:
+    with agent(site_file) as running:
+        for life in range(5):
+            eventually("it was counted", lambda life=life: _lives(site_file) == life + 1)  # type: ignore[misc]
+            eventually("it is up", lambda: command("status", site_file).returncode == 0)
+            running.kill()
+            running.start()
+        eventually("a start that does less", lambda: "starts.restless short_lives=5" in running.log)
+        eventually("it polls", lambda: "meter.silent" in running.log.partition("starts.restless")[2])
+        assert running.stop()[0] == 0
+    assert _lives(site_file) == 0
+
+
+def _lives(site_file: Path) -> int:
+    count = site_file.parent / "state" / "starts"
+    return int(count.read_text() or 0) if count.exists() else 0
 
 
 def test_the_running_agent_answers_every_question(site_file: Path) -> None:

@@ -1,5 +1,6 @@
 """A small PKI for TLS tests, made by the openssl command: a CA, another CA, and certificates of both."""
 
+import ssl
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,13 +34,17 @@ class Authority:
         return pair
 
 
+def der_of(cert: Path) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(cert.read_text())
+
+
 _NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
-def authority(directory: Path, name: str = "test-ca") -> Authority:
+def authority(directory: Path, name: str = "test-ca", days: int = 3) -> Authority:
     directory.mkdir(parents=True, exist_ok=True)
     made = Authority(directory, directory / f"{name}.pem", directory / f"{name}.key")
-    _openssl("req", "-x509", *_NEW_KEY, "-keyout", made.key, "-out", made.cert, "-days", 3, "-subj", f"/CN={name}")
+    _openssl("req", "-x509", *_NEW_KEY, "-keyout", made.key, "-out", made.cert, "-days", days, "-subj", f"/CN={name}")
     return made
 
 

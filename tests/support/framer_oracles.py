@@ -1,9 +1,9 @@
 """What strict readers that only know the standard make of a stream of broken, foreign and honest frames."""
 
-import random
 import struct
 from collections.abc import Iterator
 
+from fuzz_dice import Dice
 from scripted_peer import crc
 
 from drivers.modbus.pdu import Read
@@ -11,18 +11,18 @@ from drivers.modbus.pdu import Read
 READ = Read(3, 10, 4)
 
 
-def broken(dice: random.Random, frame: bytes) -> bytes:
+def broken(dice: Dice, frame: bytes) -> bytes:
     """The frame cut, stretched, with a byte or a bit changed, or whole."""
-    kind = dice.randrange(6)
-    at = dice.randrange(len(frame))
+    kind = dice.below(6)
+    at = dice.below(len(frame))
     if kind == 0:
         return frame[:at]
     if kind == 1:
-        return frame[:at] + dice.randbytes(dice.randrange(1, 4)) + frame[at:]
+        return frame[:at] + dice.some(1 + dice.below(3)) + frame[at:]
     if kind == 2:
         return frame[:at] + frame[at + 1 :]
     if kind == 3:
-        return frame[:at] + bytes((dice.choice((0, 1, 2, 255, frame[at] ^ 1)),)) + frame[at + 1 :]
+        return frame[:at] + bytes((dice.one_of((0, 1, 2, 255, frame[at] ^ 1)),)) + frame[at + 1 :]
     return frame
 
 

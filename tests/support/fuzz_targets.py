@@ -1,55 +1,65 @@
 """Everything that reads what others wrote, each with how to make input for it and what must hold of what it says."""
 
-import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from zlib import crc32
 
 from framer_oracles import READ, broken, rtu_believable, tcp_verdict
-from mutation import changed_value, mutated
+from fuzz_dice import Dice
+from fuzz_toml import feed_map, feed_site, make_map, make_site, put_beside, read_bytes
+from mutation import Tokens, mutated
 from scripted_peer import rtu_exception, rtu_reply, sealed, tcp_exception, tcp_reply
 
-from agent.errors import SiteError
 from agent.publish.influx_rules import Answer, meaning, retry_after_s, words_of
 from agent.publish.mqtt_packets import LONGEST_PACKET, Inlet
-from agent.site_file import read_site
-from drivers.errors import ModelError
 from drivers.modbus.outcome import LineCounters
 from drivers.modbus.rtu_master import RtuMaster
 from drivers.modbus.tcp import TcpMaster
-from drivers.model import parse_model
 
-ROOT = Path(__file__).resolve().parents[2]
+# Of the streams: in those that are long it shows whether a reader takes time with the square of what it holds.
+_BYTEWISE_ONE_IN, _LONG_BYTEWISE_ONE_IN = 16, 4
+_LONG = 256
+_NEAR_THE_END = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """feed: says in a word what became of the input; what it raises is a finding. size: the bytes it has to read"""
+    """feed: says in a word what became of the input; what it raises is a finding. size: the bytes it has to read;
+    batch: of how many inputs the time is taken at once, some tenths of a millisecond"""
 
     name: str
-    make: Callable[[random.Random], bytes]
+    make: Callable[[Dice], bytes]
     feed: Callable[[bytes], str]
     size: Callable[[bytes], int] = len
+    batch: int = 1
 
 
 def targets(place: Path) -> list[Target]:
     """place: for the files of those that read files."""
-    site = place / "site.toml"
+    put_beside(place)
     return [
-        Target("inlet", _make_packets, feed_inlet),
-        Target("rtu", _make_rtu, feed_rtu),
-        Target("tcp", _make_tcp, feed_tcp),
-        Target("influx", partial(mutated, corpus=_REPLIES, tokens=_REPLY_TOKENS), feed_influx),
-        Target("site", partial(_make_toml, _SITES), partial(feed_site, site), _with_maps),
-        Target("map", partial(_make_toml, _MAPS), feed_map),
+        Target("inlet", _make_packets, feed_inlet, batch=16),
+        Target("rtu", _make_rtu, feed_rtu, batch=8),
+        Target("tcp", _make_tcp, feed_tcp, batch=16),
+        Target("influx", partial(mutated, corpus=_REPLIES, tokens=_REPLY_TOKENS), feed_influx, batch=16),
+        Target("site", make_site, partial(feed_site, place / "site.toml"), read_bytes),
+        Target("map", make_map, feed_map),
     ]
 
 
 def _cuts(data: bytes) -> list[bytes]:
-    """The same data is always cut alike, so that a finding repeats."""
-    size = (1 if len(data) < 64 else 5, 2 if len(data) < 64 else 9, 7, 40, 600)[sum(data[-3:]) % 5]
-    return [data[at : at + size] for at in range(0, len(data), size)]
+    """Up to five pieces, of which one begins near the end; or byte by byte. The same data is always cut alike, so that
+    a finding repeats."""
+    drawn, size = crc32(data), len(data)
+    if drawn % (_BYTEWISE_ONE_IN if size < _LONG else _LONG_BYTEWISE_ONE_IN) == 0:
+        return [data[at : at + 1] for at in range(size)]
+    near = min(size, _NEAR_THE_END)
+    ends = [size - (drawn >> 4) % (near + 1), size]
+    ends = sorted(ends + [(drawn >> 8 * n) % (size + 1) for n in range(1, drawn % 4)])
+    return [data[start:end] for start, end in zip([0, *ends], ends, strict=False) if start < end]
 
 
 # --- what a broker sends -----------------------------------------------------------------------------------------
@@ -61,9 +71,14 @@ _PACKETS = (
 )  # fmt: skip
 
 
-def _make_packets(dice: random.Random) -> bytes:
-    stream = b"".join(dice.choices(_PACKETS, k=dice.randrange(1, 8)))
-    return mutated(dice, (stream,), _PACKETS) if dice.random() < 0.7 else stream
+_PACKET_TOKENS = Tokens(_PACKETS, _PACKETS, 2)
+# A packet's type and its remaining length: MQTT 3.1.1, 2.2.3.
+_PACKET = re.compile(rb"(.)([\x80-\xff]{0,3}[\0-\x7f])", re.DOTALL)
+
+
+def _make_packets(dice: Dice) -> bytes:
+    stream = b"".join([dice.one_of(_PACKETS) for _ in range(1 + dice.below(7))])
+    return mutated(dice, (stream,), _PACKET_TOKENS) if dice.below(10) < 7 else stream
 
 
 class _Wire:
@@ -86,13 +101,14 @@ class _Wire:
     def setblocking(self, flag: bool) -> None: ...
 
 
-def feed_inlet(data: bytes) -> str:
+def feed_inlet(data: bytes, reader: type[Inlet] = Inlet) -> str:
     stream, acknowledged, others, refused = _packets_of(data)
-    wire, told, heard, whys = _Wire(_cuts(stream)), bytearray(), [], list[str]()
-    inlet = Inlet(wire, lambda mid, code: heard.append((mid, code)), whys.append)
+    wire, told, heard, whys = _Wire(_cuts(stream)), bytearray(), list[tuple[int, int]](), list[str]()
+    inlet = reader(wire, lambda mid, code: heard.append((mid, code)), whys.append)
+    size = 1 + sum(data[:3]) % 64
     while wire.pieces or inlet.pending():
         try:
-            came = inlet.recv(5)
+            came = inlet.recv(size)
         except BlockingIOError:
             continue
         if not came:
@@ -101,33 +117,28 @@ def feed_inlet(data: bytes) -> str:
     assert heard == acknowledged, f"acknowledged {heard}, not {acknowledged}"
     assert bool(whys) == refused, f"refused {whys}"
     # What came before a packet that is too long is paho's only as far as it has read it.
-    assert bytes(told) == others if not refused else others.startswith(told)
+    assert told == others if not refused else others.startswith(told), f"told {told!r}, not {others!r}"
     return "refused" if refused else "acknowledged" if heard else "passed"
 
 
-def _packets_of(data: bytes) -> tuple[bytes, list[tuple[int, int]], bytes, bool]:
+def _packets_of(data: bytes) -> tuple[bytes, list[tuple[int, int]], bytearray, bool]:
     """The stream as far as a client reads it, the acknowledgements in it, all else, whether it ends in what is too
     long. MQTT 3.1.1, 2.2.3: a fifth byte of a length is a protocol error, at which paho hangs up."""
-    at, acknowledged, others = 0, [], b""
-    while at + 1 < len(data):
-        ends = [n for n in range(1, 5) if at + n < len(data) and data[at + n] < 128]
-        if not ends:
-            malformed = len(data) - at >= 5
-            return (data[: at + 5], acknowledged, others + data[at : at + 5], False) if malformed else (
-                data, acknowledged, others, False
-            )  # fmt: skip
-        head = 1 + ends[0]
-        length = sum((data[at + 1 + n] & 127) * 128**n for n in range(ends[0]))
-        if head + length > LONGEST_PACKET:
+    at, acknowledged, others = 0, [], bytearray()
+    while (head := _PACKET.match(data, at)) is not None:
+        length = sum((byte & 127) << 7 * n for n, byte in enumerate(head[2]))
+        body, end = head.end(), head.end() + length
+        if end - at > LONGEST_PACKET:
             return data, acknowledged, others, True
-        packet = data[at : at + head + length]
-        if len(packet) < head + length:
-            break
-        if packet[0] == 0x40 and length >= 2:
-            acknowledged.append((packet[head] * 256 + packet[head + 1], packet[head + 2] if length > 2 else 0))
+        if end > len(data):
+            return data, acknowledged, others, False
+        if head[1] == b"\x40" and length >= 2:
+            acknowledged.append((data[body] * 256 + data[body + 1], data[body + 2] if length > 2 else 0))
         else:
-            others += packet
-        at += len(packet)
+            others += data[at:end]
+        at = end
+    if len(data) - at >= 5:
+        return data[: at + 5], acknowledged, others + data[at : at + 5], False
     return data, acknowledged, others, False
 
 
@@ -137,16 +148,21 @@ _RTU_REQUEST = RtuMaster(2_000, 573.0, LineCounters()).request(1, READ, None, 30
 _RTU_KINDS = (
     rtu_reply(_RTU_REQUEST), rtu_reply(_RTU_REQUEST), rtu_exception(_RTU_REQUEST, 2),
     sealed(b"\x02" + rtu_reply(_RTU_REQUEST)[1:-2]), sealed(b"\x01\x03\x06" + bytes(6)),
-    sealed(b"\x01\x03\xfc" + bytes(252)), b"\x01\x03\x08", _RTU_REQUEST, b"\x01" * 300, b"\x01\x03" * 300,
+    b"\x01\x03\x08", _RTU_REQUEST,
 )  # fmt: skip
+# Before the rest, up to where the reader's buffer of 512 bytes is full and a little beyond.
+_STUFFING = (bytes(1), b"\x01", b"\x01\x03", sealed(b"\x01\x03\xfc" + bytes(252)))
+_STUFFED_ONE_IN = 64
 
 
-def _make_rtu(dice: random.Random) -> bytes:
-    return b"".join(broken(dice, dice.choice(_RTU_KINDS)) for _ in range(dice.randrange(1, 6)))
+def _make_rtu(dice: Dice) -> bytes:
+    stuffing = b"" if dice.below(_STUFFED_ONE_IN) else dice.one_of(_STUFFING) * 560
+    frames = [broken(dice, dice.one_of(_RTU_KINDS)) for _ in range(1 + dice.below(5))]
+    return stuffing[: 440 + dice.below(120)] + b"".join(frames)
 
 
-def feed_rtu(stream: bytes) -> str:
-    master = RtuMaster(2_000, 573.0, LineCounters())
+def feed_rtu(stream: bytes, reader: type[RtuMaster] = RtuMaster) -> str:
+    master = reader(2_000, 573.0, LineCounters())
     request = master.request(1, READ, None, 300_000, 10_000)
     # An echo is stripped once: what is believable without it may be made up of both its sides.
     echo = stream.find(request)
@@ -165,8 +181,8 @@ def feed_rtu(stream: bytes) -> str:
     return result.outcome
 
 
-def _tcp_master() -> tuple[TcpMaster, bytes, bytes]:
-    master = TcpMaster(0x0FFF, LineCounters())
+def _tcp_master(reader: type[TcpMaster] = TcpMaster) -> tuple[TcpMaster, bytes, bytes]:
+    master = reader(0x0FFF, LineCounters())
     late = master.request(1, READ, None, 300_000, 10_000)
     master.expire(20_000)
     return master, late, master.request(1, READ, None, 300_000, 30_000)
@@ -180,12 +196,12 @@ _TCP_KINDS = (
 )  # fmt: skip
 
 
-def _make_tcp(dice: random.Random) -> bytes:
-    return b"".join(broken(dice, dice.choice(_TCP_KINDS)) for _ in range(dice.randrange(1, 4)))
+def _make_tcp(dice: Dice) -> bytes:
+    return b"".join([broken(dice, dice.one_of(_TCP_KINDS)) for _ in range(1 + dice.below(3))])
 
 
-def feed_tcp(stream: bytes) -> str:
-    master, late, request = _tcp_master()
+def feed_tcp(stream: bytes, reader: type[TcpMaster] = TcpMaster) -> str:
+    master, late, request = _tcp_master(reader)
     result = None
     for number, chunk in enumerate(_cuts(stream)):
         result = result or master.receive(chunk, 40_000 + number * 1000)
@@ -203,11 +219,14 @@ _REPLIES = (
     b"429\nMon, 23 Nov 2026 00:00:30 GMT\nMon, 23 Nov 2026 00:00:00 GMT\n", b'401\n\n\n{"message":[1,{"a":null}]}',
     b"503\n120\n\n[]",
 )  # fmt: skip
-_REPLY_TOKENS = (
-    b"9" * 5000, b"[" * 3000, b'{"a":' * 3000, b'"\\ud800"', b'"message":"\\udfff"', b"\x00", b"\x1b[2J", b"NaN",
-    b"1e999", b"Mon, 23 Nov 99999999999 00:00:00 GMT", b"Mon, 23 Nov 2026 99:00:00 +9999",
-    b"Mon, 23 Nov 0000 00:00:00 -0000", b"\xff\xfe", "٣".encode(), b"-1", b"\n", b"\r\n ", b'"', b"}",
-    b"message", b"error", b"2026", b"204", b"500",
+_REPLY_TOKENS = Tokens(
+    (
+        b'"\\ud800"', b'"message":"\\udfff"', b"\x00", b"\x1b[2J", b"NaN", b"1e999", b"-1", b"\n", b"\r\n ", b'"', b"}",
+        b"Mon, 23 Nov 99999999999 00:00:00 GMT", b"Mon, 23 Nov 2026 99:00:00 +9999", "٣".encode(), b"\xff\xfe",
+        b"Mon, 23 Nov 0000 00:00:00 -0000", b"message", b"error", b"2026", b"204", b"500",
+    ),
+    (b"9" * 5000, b"[" * 3000, b'{"a":' * 3000),
+    32,
 )  # fmt: skip
 
 
@@ -223,59 +242,3 @@ def feed_influx(data: bytes) -> str:
     assert (what == "stored") is (number == 204), f"{number} is {what}"
     why.encode()
     return what
-
-
-# --- what people write -------------------------------------------------------------------------------------------
-
-_SITES = tuple((ROOT / "config" / f"{name}.toml").read_bytes() for name in ("small", "substation", "reference"))
-_NAMED = {path.stem.encode(): path.read_bytes() for path in sorted((ROOT / "drivers" / "models").glob("*.toml"))}
-_MAPS = tuple(_NAMED.values())
-_TOML_TOKENS = (
-    b"9" * 5000, b"[" * 3000, b"{a=" * 1000, b"a." * 3000 + b"b = 1", b"[" + b"a." * 3000 + b"b]", b"nan", b"-inf",
-    b"1e999", b"true", b'""', b"[]", b"{}", b"0", b"-1", b"1.5", b"0x7fffffffffffffff",
-    b"1979-05-27T07:32:00Z", b"07:32:00",
-    b'"\\u0000"', b'"\\U0010ffff"', b'"\\ud800"', b'"' + b"x" * 5000 + b'"', b"[[1]]", b'["a", 1]', b"'''", b'"""',
-    b"{unit = 1}", b"{address = 0, type = \"u16\"}", b'"-99999999999999999999 h"', b'"1e9d"', "٣".encode(),
-    b"\xff", b"\x00", b'"../../../etc/passwd"', b'"%s%n"', b"unit", b"address", b"line", b"[meters.x]",
-    b"[[blocks]]", b"= ", b"\n", b"#", b"'",
-)  # fmt: skip
-
-
-def _make_toml(corpus: tuple[bytes, ...], dice: random.Random) -> bytes:
-    if dice.random() < 0.3:
-        return mutated(dice, corpus, _TOML_TOKENS)
-    data = dice.choice(corpus)
-    for _ in range(dice.randrange(1, 4)):
-        data = changed_value(dice, data, _TOML_TOKENS)
-    return data
-
-
-def _with_maps(site: bytes) -> int:
-    """A site file and the maps that it names."""
-    return len(site) + sum(len(text) for name, text in _NAMED.items() if name in site)
-
-
-def feed_site(file: Path, data: bytes) -> str:
-    file.write_bytes(data)
-    try:
-        read_site(file, file.parent / "state")
-    except SiteError as error:
-        refusal = error
-    else:
-        return "read"
-    assert refusal.findings, "refused without a finding"
-    str(refusal).encode()
-    return "refused"
-
-
-def feed_map(data: bytes) -> str:
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return "no text"
-    try:
-        parse_model(text, "fuzzed.toml")
-    except ModelError as error:
-        str(error).encode()
-        return "refused"
-    return "read"

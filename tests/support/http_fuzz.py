@@ -1,11 +1,11 @@
 """Whole answers to a write, byte for byte what a server may send: through influxdb-client and urllib3 to the sink."""
 
 import asyncio
-import random
-from collections import Counter
-from collections.abc import Callable
+import time
 
-from mutation import mutated
+from fuzz_dice import Dice
+from fuzzing import Findings, key_of
+from mutation import Tokens, mutated
 from samples import entries, reading
 
 from agent.errors import SinkError
@@ -24,21 +24,23 @@ _ANSWERS = (
     b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
     b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n",
 )
-_TOKENS = (
-    b"\r\n", b"\n", b"\r\n\r\n", b"\0", b"\xff\xfe", b"9" * 5000, b"Content-Length: -1\r\n", b"Content-Length: x\r\n",
-    b"Content-Length: 1, 2\r\n", b"Transfer-Encoding: chunked\r\n", b"Content-Encoding: deflate\r\n", b"HTTP/2 204\r\n",
-    b"HTTP/1.1 204", b"HTTP/1.1 999 ", b"X: y\r\n" * 150, b"x" * 70_000, b"Location: http://[\r\n",
-    b"Retry-After: 9e9\r\n", b"Content-Encoding: gzip\r\n", b"Set-Cookie: a=\xe9\r\n", b"[" * 3000,
-    b"ffffffffffffffffff\r\n", b" ", b":", b"204",
+_TOKENS = Tokens(
+    (
+        b"\r\n", b"\n", b"\r\n\r\n", b"\0", b"\xff\xfe", b"Content-Length: -1\r\n", b"Content-Length: x\r\n",
+        b"Content-Length: 1, 2\r\n", b"Transfer-Encoding: chunked\r\n", b"Content-Encoding: deflate\r\n",
+        b"HTTP/2 204\r\n", b"HTTP/1.1 204", b"HTTP/1.1 999 ", b"Location: http://[\r\n", b"Retry-After: 9e9\r\n",
+        b"Content-Encoding: gzip\r\n", b"Set-Cookie: a=\xe9\r\n", b"ffffffffffffffffff\r\n", b" ", b":", b"204",
+    ),
+    (b"9" * 5000, b"X: y\r\n" * 150, b"x" * 70_000, b"[" * 3000),
+    8,
 )  # fmt: skip
 
 
-async def fuzzed_answers(
-    inputs: int, seed: int, tell: Callable[[str], None] = lambda _: None
-) -> tuple[Counter[str], list[str]]:
-    """What became of each, and what was wrong: an exception of another kind, an acknowledgement without a 204."""
-    dice, found, wrong = random.Random(seed), Counter[str](), list[str]()  # noqa: S311 - not a secret
-    answer = b""
+async def fuzzed_answers(numbers: range, seed: int) -> Findings:
+    """What became of each; a finding is an exception of another kind, or an acknowledgement without a 204. The time is
+    not judged: most of it is the client's."""
+    found, key = Findings("answers", seed, numbers.start, len(numbers), slowest_ms=0.0), key_of("answers", seed)
+    began_s, answer = time.process_time(), b""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -54,16 +56,16 @@ async def fuzzed_answers(
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     site = InfluxSite(url, "ops", "lamplighter", Secret("canary"), None, None, None)
     async with server:
-        for number in range(inputs):
-            answer = mutated(dice, _ANSWERS, _TOKENS)
+        for number in numbers:
+            answer = mutated(Dice(key, number), _ANSWERS, _TOKENS)
             async with InfluxSink(site, LineEncoder("dashi", "gw-01", {}), timeout_s=2.0) as sink:
                 said = await _said(sink)
-            found[said] += 1
             if said.startswith("raised") or (said == "accept" and b"204" not in answer):
-                wrong.append(f"{said}; answer {answer[:2000]!r}")
-            if number % 1000 == 999:
-                tell(f"answers: {number + 1} of {inputs}, {len(wrong)} findings")
-    return found, wrong
+                found.add(said, number, answer)
+            else:
+                found.outcomes[said] += 1
+    found.cpu_s = time.process_time() - began_s
+    return found
 
 
 async def _said(sink: InfluxSink) -> str:

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from serving import serving
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -17,7 +19,7 @@ class Fault:
     answer:    what the agent gets instead, before the connection ends; empty: it ends without a word
     trickle_s: the answer comes a byte at a time, with so many seconds between
     silent_s:  so long nothing is said
-    over:      only requests with more lines meet it
+    over:      only requests with more readings meet it, for those can be halved: an event may have two lines
     """
 
     name: str
@@ -68,7 +70,7 @@ class HttpWire:
         if not self.plan:
             return None
         text = gzip.decompress(body) if b"gzip" in head.lower().partition(b"content-encoding")[2][:10] else body
-        if self.plan[0].over >= text.count(b"\n") + 1:
+        if self.plan[0].over and self.plan[0].over >= text.count(b"\nreading,") + text.startswith(b"reading,"):
             return None
         return self.plan.pop(0)
 
@@ -104,18 +106,5 @@ async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 @asynccontextmanager
 async def wire(target: int) -> AsyncIterator[HttpWire]:
     made = HttpWire(target)
-    tasks: set[asyncio.Task[None]] = set()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.create_task(made.serve(reader, writer)))
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serving(made.serve) as made.port:
         yield made
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(0)

@@ -78,7 +78,8 @@ class Records:
 
     def _reading(self) -> Reading:
         self._made += 1
-        time_us = MIDNIGHT_US + self._life * 1_000_000_000 + self._made * 1000
+        # Lives of great seeds as well end before the year 9999.
+        time_us = MIDNIGHT_US + self._life % 100_000 * 1_000_000_000 + self._made * 1000
         # In a flag: numbers by the hundred would cost more to decode than all else that is tested with them.
         flags = (base64.b85encode(self._dice.randbytes(self._noise)).decode(),) if self._noise else ()
         return reading(time_us=time_us, values={"voltage_l1": 230 + self._dice.random()}, flags=flags)

@@ -61,7 +61,7 @@ class World:
         end_s = self.at(t_s)
         start_s, square = end_s - self.window_s, 1.0
         for fault in self.faults:
-            if phase in fault.phases:
+            if fault.end_s > start_s and fault.start_s < end_s and phase in fault.phases:
                 part = max(0.0, min(end_s, fault.end_s) - max(start_s, fault.start_s)) / self.window_s
                 square -= part * (1 - fault.pu**2)
         return U * sqrt(max(0.0, square))

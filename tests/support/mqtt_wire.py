@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from socket import socket
 
+from serving import serving
+
 PUBLISH, PUBACK = 3, 4
 CONNACK = b"\x20\x02\0\0"
 CONNACK_V5 = b"\x20\x03\0\0\0"
@@ -133,25 +135,11 @@ class MqttWire:
 async def wire(target: int, listener: socket | None = None, seed: int = 1) -> AsyncIterator[MqttWire]:
     """listener: where the agent is to connect, if not on this machine's loopback."""
     made = MqttWire(target, dice=random.Random(seed))  # noqa: S311 - no secret
-    tasks: set[asyncio.Task[None]] = set()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.create_task(made.serve(reader, writer)))
-
-    if listener is None:
-        server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    else:
-        server = await asyncio.start_server(accept, sock=listener)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
-        yield made
-    finally:
-        server.close()
-        made.cut()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # an aborted transport closes its socket in the loop's next turn
+    async with serving(made.serve, listener) as made.port:
+        try:
+            yield made
+        finally:
+            made.cut()
 
 
 async def packet(reader: asyncio.StreamReader) -> bytes:

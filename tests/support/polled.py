@@ -36,6 +36,9 @@ class RawDecoder:
         fields = ((SimpleNamespace(quantity="q"), 0),)
         return SimpleNamespace(reads=[SimpleNamespace(read=self.read, spare=self.spare, fields=fields, scales=())])
 
+    def decode(self, index: int, data: bytes) -> dict[str, float]:
+        return self.decode_round({index: data})
+
     def decode_round(self, replies: Mapping[int, bytes]) -> dict[str, float]:
         return {"q": int.from_bytes(replies[0], "big")} if replies else {}
 

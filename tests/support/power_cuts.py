@@ -27,7 +27,9 @@ from journal_victim import Work, live
 _SHUTDOWN = 0x8004587D
 LOGFLUSH, NOLOGFLUSH = 1, 2
 # Source: linux/include/uapi/linux/mount.h
-_MS_RDONLY, _MS_REMOUNT, _MS_NOATIME = 1, 32, 1024
+_MS_RDONLY, _MS_REMOUNT, _MS_NOATIME, _MS_REC, _MS_PRIVATE = 1, 32, 1024, 1 << 14, 1 << 18
+# Source: linux/include/uapi/linux/sched.h
+_CLONE_NEWNS = 0x00020000
 _MNT_DETACH = 2
 _SECTOR_BYTES = 512
 _PIPE_BYTES = 1 << 20
@@ -179,6 +181,14 @@ def why_no_disk() -> str:
     return ""
 
 
+def _apart() -> None:
+    """What is mounted from here on is this process's alone. A mount namespace that somebody else makes meanwhile, as
+    `ip netns exec` does, would hold the filesystem: mounted anew it would be the one that has lost its power."""
+    if _libc.unshare(_CLONE_NEWNS):
+        _fail("unshare", Path("/"))
+    _mount("none", Path("/"), _MS_REC | _MS_PRIVATE, kind=b"")
+
+
 @contextmanager
 def disk(size_mib: int = 64, under: Path | None = None) -> Iterator[Disk]:
     """A disk of its own; `fresh` makes its filesystem. The image lies in memory where there is such a place."""
@@ -189,6 +199,7 @@ def disk(size_mib: int = 64, under: Path | None = None) -> Iterator[Disk]:
         path.mkdir()
         with image.open("wb") as file:
             file.truncate(size_mib << 20)
+        _apart()
         found = subprocess.run(["losetup", "-f", "--show", image], check=True, capture_output=True, text=True)
         made = Disk(found.stdout.strip(), path)
         try:

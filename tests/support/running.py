@@ -18,8 +18,9 @@ _STOP_S = 5.0
 class Agent:
     """`lamplighter run SITE` as a child. log: its stderr so far."""
 
-    def __init__(self, site: Path, log: Path) -> None:
+    def __init__(self, site: Path, log: Path, stdin: int | None = None) -> None:
         self.site = site
+        self._stdin = stdin
         self._log = log
         self.process = self._start()
 
@@ -43,12 +44,19 @@ class Agent:
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
-            return subprocess.Popen([LAMPLIGHTER, "run", str(self.site)], stderr=log, stdout=log)
+            return subprocess.Popen([LAMPLIGHTER, "run", str(self.site)], stdin=self._stdin, stderr=log, stdout=log)
+
+
+def catches_sigterm(running: Agent) -> bool:
+    """Whether Python runs our first lines. proc(5): SigCgt is the mask of caught signals, bit n-1 for signal n."""
+    status = Path(f"/proc/{running.process.pid}/status").read_text(encoding="ascii")
+    mask = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(mask.split()[1], 16) & 1 << signal.SIGTERM - 1)
 
 
 @contextmanager
-def agent(site: Path) -> Iterator[Agent]:
-    running = Agent(site, site.with_suffix(".log"))
+def agent(site: Path, stdin: int | None = None) -> Iterator[Agent]:
+    running = Agent(site, site.with_suffix(".log"), stdin)
     try:
         yield running
     finally:
@@ -62,10 +70,14 @@ def command(*words: str | Path, timeout_s: float = 20.0, cwd: Path | None = None
 
 
 class Listener:
-    """mosquitto_sub on everything: (topic, retained, payload) in order of arrival, payloads parsed."""
+    """mosquitto_sub on everything: (topic, retained, payload) in order of arrival, payloads parsed. keep: who takes
+    them instead of `messages`."""
 
-    def __init__(self, port: int, arguments: Sequence[str] = ()) -> None:
+    def __init__(
+        self, port: int, arguments: Sequence[str] = (), keep: Callable[[tuple[str, bool, Any]], None] | None = None
+    ) -> None:
         self.messages: list[tuple[str, bool, Any]] = []
+        self._keep = keep or self.messages.append
         broker = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(port)]
         # A session that outlives the connection: what is published while the broker restarts waits for us.
         session = ["-c", "-i", f"listener-{port}"]
@@ -96,7 +108,7 @@ class Listener:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             topic, retained, body = line.decode().rstrip("\n").split(" ", 2)
-            self.messages.append((topic, retained == "1", json.loads(body) if body else None))
+            self._keep((topic, retained == "1", json.loads(body) if body else None))
 
 
 def retained(port: int, topic: str) -> Any:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from agent.journal.entries import Entry
-from agent.records import ClockState, Event, Incident, MeterStatus, Reading, Record, Trace
+from agent.records import ClockState, Event, Incident, Interval, MeterStatus, Reading, Record, Trace
 from agent.trace_rows import GOOD, TraceSample, pack
 
 # 2026-11-23T00:00:00Z
@@ -22,6 +22,20 @@ def reading(number: int = 0, meter: str = "tx1", **changes: Any) -> Reading:
         "max": {"voltage_l1": 231.25},
     }
     return Reading(**(known | changes))
+
+
+def interval(number: int = 0, meter: str = "tx1", **changes: Any) -> Interval:
+    known: dict[str, Any] = {
+        "kind": "interval_1min",
+        "meter": meter,
+        "start_us": MIDNIGHT_US + number * 60_000_000,
+        "coverage": 0.9833,
+        "flagged": 0.0,
+        "values": {"voltage_l1": 230.0 + number},
+        "min": {"voltage_l1": 229.5},
+        "max": {"voltage_l1": 231.25},
+    }
+    return Interval(**(known | changes))
 
 
 def event(**changes: Any) -> Event:

@@ -6,13 +6,18 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from serving import serving
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
+    """endless: comes after the body, again and again, until the client hangs up"""
+
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     silent: bool = False
+    endless: bytes = b""
 
 
 STORED = Reply(204)
@@ -27,17 +32,20 @@ class Request:
 
 @dataclass
 class ScriptedServer:
-    """replies are used up one by one; the last one stays."""
+    """replies are used up one by one; the last one stays. sent: bytes of endless ones"""
 
     port: int
     replies: list[Reply]
     requests: list[Request] = field(default_factory=list)
+    connections: int = 0
+    sent: int = 0
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while True:
                 self.requests.append(await _request(reader))
@@ -45,10 +53,15 @@ class ScriptedServer:
                 if reply.silent:
                     await reader.read()
                     break
-                fields = {"Content-Length": str(len(reply.body)), **reply.headers}
+                length = {} if reply.endless else {"Content-Length": str(len(reply.body))}
+                fields = {**length, **reply.headers}
                 head = "".join(f"{key}: {value}\r\n" for key, value in fields.items())
                 writer.write(f"HTTP/1.1 {reply.status} Scripted\r\n{head}\r\n".encode() + reply.body)
                 await writer.drain()
+                while reply.endless:
+                    writer.write(reply.endless)
+                    await writer.drain()
+                    self.sent += len(reply.endless)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the client hung up
         finally:
@@ -58,21 +71,8 @@ class ScriptedServer:
 @asynccontextmanager
 async def scripted(*replies: Reply) -> AsyncIterator[ScriptedServer]:
     script = ScriptedServer(0, list(replies))
-    tasks: set[asyncio.Task[None]] = set()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.create_task(script.answer(reader, writer)))
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    script.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serving(script.answer) as script.port:
         yield script
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # an aborted transport closes its socket in the loop's next turn
 
 
 async def _request(reader: asyncio.StreamReader) -> Request:

@@ -44,10 +44,10 @@ class Server:
     log: Path
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
-    def start(self) -> None:
+    def start(self, within_s: float = _START_S) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        deadline = time.monotonic() + _START_S
+        deadline = time.monotonic() + within_s
         while not self._listens():
             if self.process.poll() is not None:
                 self._explain_exit()

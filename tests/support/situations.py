@@ -124,6 +124,7 @@ class Play:
             again_s = self._step(t_s, what, meter)
             self.agent.turn()
             heapq.heappush(due, (again_s, order, what, meter))
+        self.told = self.agent.handed_out()
         return self
 
     def _dues(self) -> list[tuple[float, int, str, str]]:

@@ -33,6 +33,9 @@ class FakeDecoder:
             ]
         )
 
+    def decode(self, index: int, data: bytes) -> dict[str, float]:
+        return self.decode_round({index: data})
+
     def decode_round(self, replies: Mapping[int, bytes]) -> dict[str, float]:
         return {f"read_{self.reads[index].address}": float(data[0]) for index, data in replies.items()}
 

@@ -1,21 +1,23 @@
-"""A sink that only hands can open is an event, told at its edges."""
+"""What only hands can put right is an event, told at its edges."""
 
 from itertools import count
 
 from samples import MIDNIGHT_US, event
 
+from agent.alarm import Alarm
 from agent.records import Event
-from agent.sink_alarm import SinkAlarm
 
 
 class Told:
-    def __init__(self) -> None:
+    def __init__(self, *, revises: bool = False) -> None:
         self.events: list[Event] = []
         ids = count(1)
-        self.alarm = SinkAlarm(
+        self.alarm = Alarm(
+            "sink_blocked",
             lambda: event(id=f"gw-{next(ids)}", kind="sink_blocked", revision=0, scope="gateway", meter=None),
             self.events.append,
             lambda: MIDNIGHT_US + 90_000_000,
+            revises,
         )
 
     @property
@@ -55,3 +57,20 @@ def test_a_sink_that_the_site_names_no_more_is_not_blocked() -> None:
     told.alarm.resume([event(id="old", kind="sink_blocked", revision=1, evidence=("mqtt: refused",))])
     told.alarm.look({"influxdb": ""})
     assert [(one.id, one.state) for one in told.events] == [("old", "closed")]
+
+
+def test_a_path_with_a_colon_is_one_place() -> None:
+    told = Told()
+    told.alarm.resume([event(id="old", kind="sink_blocked", revision=1, evidence=("/mnt/a:b: read-only",))])
+    told.alarm.look({"/mnt/a:b": "read-only"})
+    assert told.events == []
+    assert [one.id for one in told.alarm.standing] == ["old"]
+
+
+def test_other_words_are_a_revision_only_where_they_mean_that_it_grew_worse() -> None:
+    first, second = ("open", 1, "card: 70 %"), ("open", 2, "card: 80 %")
+    for revises, words in ((False, [first]), (True, [first, second])):
+        told = Told(revises=revises)
+        for why in ("70 %", "70 %", "80 %", "80 %"):
+            told.alarm.look({"card": why})
+        assert told.words == words
