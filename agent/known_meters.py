@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 NAME = "meters.json"
@@ -10,7 +11,8 @@ NAME = "meters.json"
 def retired_meters(state_dir: Path, meters: Collection[str]) -> tuple[str, ...]:
     """Those of earlier site files that `meters` no longer has. Remembers `meters` for the next time.
 
-    A file that cannot be read counts as empty: the worst that follows is a stale retained status.
+    A file that cannot be read counts as empty, and one that cannot be written is left: the worst that follows is a
+    stale retained status.
     """
     file = state_dir / NAME
     try:
@@ -18,5 +20,6 @@ def retired_meters(state_dir: Path, meters: Collection[str]) -> tuple[str, ...]:
     except (OSError, ValueError, TypeError):
         known = set()
     if not known.issuperset(meters):
-        file.write_text(json.dumps(sorted(known.union(meters))))
+        with suppress(OSError):
+            file.write_text(json.dumps(sorted(known.union(meters))))
     return tuple(sorted(known.difference(meters)))

@@ -7,6 +7,8 @@
     until = "2026-11-23T18:00"
     reason = "new current transformers"
 
+Of a time that comes twice in autumn the first is meant; one that is left out in spring is an hour later.
+
 Everything that is wrong with it is said at once, as with the site file. While the agent runs the file is looked at once
 a minute: one that changed is read again; a broken one is said once, and what was read before still counts.
 """

@@ -67,30 +67,25 @@ class MeterPipeline:
         hasten: Callable[[int], None] = lambda at_boot_us: None,
         bus_vt: bool = False,
     ) -> None:
-        self._meter = meter
-        self._rules = rules
-        self._keys = keys
-        self._book = book
-        self._window = window
+        self._meter, self._rules = meter, rules
+        self._keys, self._wired = keys, len(keys)
+        self._book, self._window = book, window
         self.clock_moved = window.moved  # the wall clock was set; nothing became longer or shorter
-        self._clock = clock
-        self._journal = journal
-        self._board = board
+        self._clock, self._journal, self._board = clock, journal, board
         self._detector = BayDetector(rules, floor_a) if bus_vt else MeterDetector(rules, floor_a)
-        self._floor_a = floor_a
+        self._floor_a, self._hasten = floor_a, hasten
         self._log = meter_log or MeterLog((), rules, lives_on_it=False)
-        self._hasten = hasten
         self._warmup = Warmup(rules)
         self._comms = COMMS_INITIAL
         self._columns = keys + currents
+        self._in_columns = self._columns == window.columns  # else looks are taken value by value
         self._recorder = Recorder(meter, self._columns, clock)
         self._reads_lines = rules.basis != "ll" and set(VOLTAGES_LL) <= set(currents)
         self._volts: tuple[float | None, ...] | None = None
         self._amps: Amps = (None, None, None)
         self._flowed = False
         self._miss: Miss | None = None
-        self._asked_us: int | None = None
-        self._watch_s: float | None = None
+        self._asked_us: tuple[int | None, int | None] = None, None  # the last two looks
         self._kept_by_us: int | None = None
         self._standing: Standing = (*supply(None, rules, "suspect"), "suspect")
         self._all_live = False
@@ -127,12 +122,13 @@ class MeterPipeline:
         """Go on from what another run read last of the meter's own registers; events: the last that run told."""
         book, now_us, now = self._book, self._clock.boot_us(), self._clock.state
         book.earlier, book.before, slack_us = taken_up(book.earlier, kept, now_us, now.uncertainty_s)
-        self._log.resume(kept, book.earlier.from_wall_us, now_us, slack_us)
+        self._log.resume(kept, book.earlier, now_us, slack_us)
         book.remember(events, self._log.seen)
 
-    def on_sample(self, sample: Sample) -> None:
+    def on_sample(self, sample: Sample) -> bool:
+        """True where it was a quiet look: nothing goes on."""
         if self._quiet(sample):
-            return
+            return True
         sample = self._plausible(sample)
         last_good_us = self._comms.last_good_us
         self._comms, changes = comms.answered(self._comms, sample.sent_boot_us, sample.received_boot_us)
@@ -156,31 +152,33 @@ class MeterPipeline:
                 published = published._replace(quality="questionable")
             self._keep(self._window.add(published, self._clock.wall_us(sample.sent_boot_us), at_us))
         self._note_standing()
+        return False
 
     def _quiet(self, sample: Sample) -> bool:
         """What nearly every sample is: a look at which every channel is in band, as it was at the look before. All that
         can come of it is done here at a fifth of the cost; whatever else it may be is left as it is, and False."""
-        if sample.full or not self._all_live or not self._detector.is_ordinary or self._comms.silence is not None:
+        _, sent_us, received_us, values, full, quality, _ = sample
+        if full or not self._all_live or quality != "good" or not self._detector.calm:
             return False
-        _, sent_us, received_us, values, _, quality, _ = sample
         row = tuple(map(values.get, self._columns))
-        if quality != "good" or None in row or not self._window.calm(row[: len(self._keys)]):  # type: ignore[arg-type]
-            return False
-        if self._recorder.recording or self._warmup.since_us is not None:
+        if None in row or not self._window.calm(row[: self._wired]):  # type: ignore[arg-type]
             return False
         at_us = received_us + self._clock.offset_us
         self._comms = comms.heard(self._comms, received_us)
-        self._tell(self._judged(sample, row, at_us), received_us)
-        if not self._window.put_by(sample, at_us):
+        changes = self._judged(sample, row, at_us)
+        if changes:
+            self._tell(changes, received_us)
+            self._all_live = False  # the next look goes the long way, whatever they began
+        if not (self._in_columns and self._window.put_by(sample, row, at_us)):  # type: ignore[arg-type]
             self._keep(self._window.add(sample, sent_us + self._clock.offset_us, at_us))
         return True
 
     def on_miss(self, miss: Miss) -> None:
+        self._miss, now_us = miss, self._clock.boot_us()
         words = f"{miss.outcome}: {miss.detail}" if miss.detail else miss.outcome
-        self._miss = miss
         self._comms, changes = comms.missed(self._comms, miss.deadline_boot_us, miss.sent_boot_us, words)
-        now_us = self._clock.boot_us()
         self._recorder.lost(now_us)
+        self._window.lost(self._clock.wall_us(miss.due_boot_us))
         self._tell(changes, now_us)
         self._keep_traces(self._recorder.due(now_us))
         self._keep(self._window.flush(self._clock.wall_us()))
@@ -262,13 +260,13 @@ class MeterPipeline:
         seeing = Seeing(self._detector.last_look, self._detector.rules)
         if sample.full and sample.quality == "good":
             self._read_log(sample, seeing)
+        log_.again(self._book.given_back())
         told = log_.ready(seeing, now_us, self._book.knows)
         for move in (move for one in told for move in one.finding.moves):
-            register, before, after = move.latch.name, move.before, move.after
-            log.info("meter.log meter=%s register=%s before=%.10g after=%.10g", self._meter, register, before, after)
+            log.info("meter.log meter=%s register=%s before=%.10g after=%.10g", self._meter, *move.said)
         self._tell_events(self._book.log(told, now_us), now_us)
         if sample.full:
-            self._tell_events(self._book.forget(log_.oldest_us, now_us), now_us, more=False)
+            self._tell_events(self._book.forget(log_, now_us), now_us, more=False)
             self._keep_log(now_us)
         if log_.unpublished.isdisjoint(sample.values):
             return sample
@@ -280,7 +278,7 @@ class MeterPipeline:
             if not self._log.unpublished.isdisjoint(values):
                 self._hasten(received_us + _BOOTING_US)  # what it says while it boots proves nothing
             return
-        reset = self._log.read(values, sent_us, received_us, seeing)
+        reset = self._log.read(values, sent_us, received_us, seeing, self._clock)
         if self._log.set_before:
             log.info("meter.flags_set_before meter=%s registers=%s", self._meter, ",".join(self._log.set_before))
         if reset:
@@ -288,19 +286,20 @@ class MeterPipeline:
 
     def _judged(self, sample: Sample, row: tuple[float | None, ...], at_us: int) -> tuple[Change, ...]:
         """What the detectors make of a look. row: its values in the order of the trace's columns."""
-        sent_us, received_us, good = sample.sent_boot_us, sample.received_boot_us, sample.quality == "good"
+        _, sent_us, received_us, values, _, quality, _ = sample
+        good, get = quality == "good", values.get
         self._recorder.add(received_us, GOOD if good else QUESTIONABLE, row)
-        asked_us, self._asked_us = self._asked_us, sent_us
-        self._watch_s = None if asked_us is None else (sent_us - asked_us) / 1e6
-        get = sample.values.get
+        self._asked_us = self._asked_us[1], sent_us
         amps = self._amps = get("current_l1"), get("current_l2"), get("current_l3")
-        volts = self._volts = row[: len(self._keys)]
+        volts = self._volts = row[: self._wired]
         lines = lines_of(sample) if self._reads_lines else None
         return self._detector.look(_new(Look, (sent_us, received_us, volts, not good, amps, lines)), at_us)
 
     def _tell(self, changes: tuple[Change, ...], at_boot_us: int) -> None:
         if changes:
-            self._tell_events(self._book.revise(changes, at_boot_us, self._watch_s), at_boot_us)
+            before_us, asked_us = self._asked_us
+            watch_s = None if asked_us is None or before_us is None else (asked_us - before_us) / 1e6
+            self._tell_events(self._book.revise(changes, at_boot_us, watch_s), at_boot_us)
 
     def _tell_events(self, events: tuple[Event, ...], at_boot_us: int, *, more: bool = True) -> None:
         """more: the meter's own registers may have more to say of them."""
@@ -346,5 +345,6 @@ class MeterPipeline:
         if now != self._standing:
             self._standing = now
             self._board.changed.set()
-        # While a finding waits for the next looks, none of them is quiet.
-        self._all_live = not self._log.waits and now[2] == "ok" and set(now[1].values()) == {"live"}
+        # While a finding waits for the next looks, a trace is made, or the meter boots, none of them is quiet.
+        attends = self._log.waits or self._recorder.recording or self._warmup.since_us is not None
+        self._all_live = not attends and heard == "ok" and set(now[1].values()) == {"live"}

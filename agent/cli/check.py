@@ -14,12 +14,14 @@ from agent.cli.options import AsJson, SitePath, StateDir
 if TYPE_CHECKING:
     from agent.site import Site
 
-Live = Mapping[str, list[dict[str, Any]]]
+Live = Mapping[str, Any]
 
 
 def check(
     site: SitePath,
-    live: Annotated[bool, typer.Option("--live", help="Also ask every meter once and knock at every server.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Also ask every meter once, knock at every server and look at the clock.")
+    ] = False,
     json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
@@ -54,7 +56,7 @@ def check(
         _print_network(loaded)
         _print_live(found)
     refuse_no_place(loaded.state_dir)
-    if any(one["trouble"] for part in found.values() for one in part):
+    if any(one["trouble"] for part in found.values() for one in (part if isinstance(part, list) else [part])):
         raise typer.Exit(1)
 
 
@@ -137,10 +139,14 @@ def _row(meter: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _look(site: "Site") -> Live:
     from agent import probe
+    from agent.clock import boot_us, set_by_others_us
+    from agent.probe_clock import look_at_clock
+    from agent.time_source import TimeSource
 
     async def look() -> Live:
         answers, lines = await probe.look(site)
         return {
+            "clock": asdict(await look_at_clock(site.clock, TimeSource(boot_us=boot_us), set_by_others_us)),
             "meters": [asdict(answer) for answer in answers],
             "lines": [asdict(line) for line in lines],
             "servers": [asdict(server) for server in await probe.reach_servers(site)],
@@ -166,3 +172,9 @@ def _print_live(found: Live) -> None:
         for one in found["servers"]
     ]
     show.table("servers", ("server", "address", "connection"), rows)
+    typer.echo(_clock(found["clock"]))
+
+
+def _clock(told: Mapping[str, Any]) -> str:
+    trouble = f"; {told['trouble']}" if told["trouble"] else ""
+    return f"clock: {show.moment(told['time'])} UTC, {show.clock_words(told)}{trouble}"

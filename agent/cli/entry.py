@@ -19,6 +19,20 @@ def main() -> None:
         for number in (_signal.SIGINT, _signal.SIGTERM):
             # Not sys.exit: what is raised inside a callback of the import system is lost, and the agent would go on.
             _signal.signal(number, lambda *_: os._exit(0))
+        if sys.argv[1] == "run":
+            _mind_hangups()
+    _command()
+
+
+def _mind_hangups() -> None:
+    """A terminal that went away ends what was begun in it; a service hears it once it is up, until then it waits."""
+    if os.isatty(0):
+        _signal.signal(_signal.SIGHUP, lambda *_: os._exit(0))
+    else:
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGHUP,))
+
+
+def _command() -> None:
     from agent.cli.endings import errors_told
     from agent.cli.plain_run import run_apart, understood
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from typing import Literal
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -17,13 +18,24 @@ class ForJournal(logging.Formatter):
         return "\n".join(prefix + line for line in super().format(record).splitlines())
 
 
+class ForPeople(logging.Formatter):
+    """Beside events and exports a local time would mislead, in autumn for an hour."""
+
+    converter = staticmethod(time.gmtime)
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s")
+
+
 def set_up(level: Level) -> None:
     """Once, before the agent starts."""
     handler = logging.StreamHandler()
     if "JOURNAL_STREAM" in os.environ:  # set by systemd for what it connects to the journal
         handler.setFormatter(ForJournal("%(message)s"))
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+        handler.setFormatter(ForPeople())
     logging.basicConfig(level=level.upper(), handlers=[handler])
     # It tells of each odd header with a traceback; what matters of an answer the sink says.
     logging.getLogger("urllib3").setLevel(logging.ERROR)

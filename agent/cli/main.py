@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from agent import VERSION
-from agent.cli import check, demo, events, identify, journal, mode, models, read, replay, run, simulate, status
+from agent.cli import check, demo, events, identify, journal, mode, models, read, replay, report, run, simulate, status
 from agent.cli.endings import errors_told
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command()(read.read)
 app.command()(status.status)
 app.command()(events.events)
 app.command()(journal.journal)
+app.command()(report.report)
 app.command()(mode.mode)
 app.command()(identify.identify)
 app.add_typer(models.app, name="models")

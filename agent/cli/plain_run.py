@@ -1,5 +1,6 @@
 """`lamplighter run` in its plain form, past typer: an agent that runs for months keeps no command line of 6 MB."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,11 +49,18 @@ def _checked(places: Sequence[str], options: Mapping[str, str]) -> Run | None:
     return Run(Path(places[0]), None if state_dir is None else Path(state_dir), cast(logs.Level, level))
 
 
+def by_service(environ: Mapping[str, str], state_dir: Path | None) -> bool:
+    """Whether a service manager starts us, and nobody reads what is said at the start."""
+    return "NOTIFY_SOCKET" in environ and state_dir is not None
+
+
 def run_apart(asked: Run) -> None:
     """Like `agent.cli.run.run`, but the site file is read by a child, while this process imports the rest."""
     from agent.site_apart import site_read_apart
+    from agent.site_copy import load_for
 
-    with site_read_apart(asked.site, asked.state_dir) as site_read:
+    load = load_for(service=by_service(os.environ, asked.state_dir))
+    with site_read_apart(asked.site, asked.state_dir, load) as site_read:
         from agent.cli.agent_process import run_agent_process
 
         site = site_read()

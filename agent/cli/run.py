@@ -3,6 +3,7 @@
 The console script takes a shorter way to the same where the words are plain: `agent/cli/plain_run.py`.
 """
 
+import os
 from typing import Annotated
 
 import typer
@@ -19,11 +20,14 @@ def run(
     """Poll the meters of a site, detect, keep and publish, until SIGTERM or Ctrl-C.
 
     It starts and keeps trying where a port, broker or database is absent. What it reads and finds is in the
-    journal of its state directory before it is sent, so that a power cut loses no event.
+    journal of its state directory before it is sent, so that a power cut loses no event; without that directory
+    it goes on from memory, says so, and stores all of it once the directory can be had.
 
     Example: lamplighter run site.toml --state-dir /tmp/try
     """
     from agent.cli.agent_process import run_agent_process
-    from agent.site import load_site
+    from agent.cli.plain_run import by_service
+    from agent.site_copy import load_for
 
-    run_agent_process(load_site(site, state_dir), log_level)
+    load = load_for(service=by_service(os.environ, state_dir))
+    run_agent_process(load(site, state_dir), log_level)

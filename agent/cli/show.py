@@ -19,6 +19,8 @@ _STYLES = {
     "unknown": "dim", "retracted": "dim", "earth_fault": "bold red", "neutral_fault": "bold red",
     "backfeed": "bold red", "gateway_outage": "magenta", "mains_loss": "magenta", "vt_failure": "yellow",
     "stale_data": "yellow", "store_corrupt": "magenta", "clock_step": "magenta", "sink_blocked": "magenta",
+    "certificate_expiry": "magenta", "card_worn": "magenta", "rows_missing": "magenta", "state_dir_missing": "magenta",
+    "site_file_broken": "magenta", "descriptors_low": "magenta",
     "test": "bold yellow", "maintenance": "bold yellow",
 }  # fmt: skip
 
@@ -71,6 +73,13 @@ def rich_table(title: str, columns: Row, rows: Sequence[Row]) -> "Table":
     for row in rows:
         drawn.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
     return drawn
+
+
+def clock_words(told: Mapping[str, Any]) -> str:
+    """Of the wall clock: whether somebody keeps it right, who, and how well."""
+    words = {True: "synchronised", False: "NOT synchronised", None: "no time source to ask"}[told["synced"]]
+    bound = "" if told["uncertainty_s"] is None else f" within {told['uncertainty_s']:.3g} s"
+    return words + (f" by {told['source']}" if told["source"] else "") + bound
 
 
 def moment(text: str | None) -> str:

@@ -35,6 +35,8 @@ def _print(told: Mapping[str, Any]) -> None:
     )
     if told["supply"] is not None:
         typer.echo(_supply(told["supply"]) + "\n")
+    for alarm in told["alarms"]:
+        typer.echo(f"{alarm['kind']} since {show.moment(alarm['since'])} UTC: {alarm['words']}\n")
     show.incidents(told["incidents"])
     show.table("meters", METER_COLUMNS, [meter_row(meter) for meter in told["meters"]])
     lines = [(name, line["state"], _counts(line["counters"]), _trouble(line)) for name, line in told["lines"].items()]
@@ -47,19 +49,21 @@ def _print(told: Mapping[str, Any]) -> None:
             typer.echo(f"line {name}, seen of how often meters renew their values: {learnt}\n")
     sinks = [(name, _words(facts)) for name, facts in told["sinks"].items()]
     show.table("sinks", ("sink", "progress"), sinks)
+    valid = [_valid(certificate) for certificate in told["certificates"]]
+    show.table("certificates", ("of", "valid until (UTC)", "days left", "file"), valid)
+    if told["card"] is not None:
+        typer.echo(_card(told["card"]) + "\n")
     if told["incidents"] or any(meter["supply"] in ("dead", "partial") for meter in told["meters"]):
         typer.echo(NOT_ISOLATION)
 
 
 def _clock(told: Mapping[str, Any]) -> str:
     """The wall clock in a line."""
-    words = {True: "synchronised", False: "NOT synchronised", None: "no time source to ask"}[told["synced"]]
-    bound = "" if told["uncertainty_s"] is None else f" within {told['uncertainty_s']:.3g} s"
-    source = f" by {told['source']}" if told["source"] else ""
     guessed = ", the time is a guess" if told["guess"] else ""
     slept = f", the machine slept {told['suspended_s']:.0f} s" if told["suspended_s"] else ""
+    slept += f", the agent stood still for {told['stalled_s']:.0f} s" if told["stalled_s"] else ""
     waits = f"; InfluxDB: {told['waits']}" if told["waits"] else ""
-    return f"clock {words}{source}{bound} since {show.moment(told['since'])}{guessed}{slept}{waits}"
+    return f"clock {show.clock_words(told)} since {show.moment(told['since'])}{guessed}{slept}{waits}"
 
 
 def meter_row(meter: Mapping[str, Any]) -> show.Row:
@@ -77,6 +81,25 @@ def _supply(told: Mapping[str, Any]) -> str:
     return (
         f"the gateway's own supply is not known: {told['trouble']}" if told["trouble"] else "the gateway has its supply"
     )
+
+
+def _valid(certificate: Mapping[str, Any]) -> show.Row:
+    days = certificate["days_left"]
+    left = "-" if days is None else f"{days:.0f}"
+    whose = f"{certificate['sink']} {certificate['role']}"
+    return whose, show.moment(certificate["until"]), left, certificate["file"] or "-"
+
+
+def _card(card: Mapping[str, Any]) -> str:
+    """The card beneath the journal in a line."""
+    written, flushes, over_s = card["written_bytes_day"], card["flushes_day"], card["over_s"]
+    pace = ", what is written in a day is known after an hour" if over_s is None else ""
+    if written is not None:
+        pace = f", {written / 1e9:.2f} GB" + ("" if flushes is None else f" and {flushes:.0f} flushes")
+        pace += f" a day over the last {over_s / 3600:.0f} h"
+    life = f", {card['life_used']} of its life used" if card["life_used"] else ", it does not say how worn it is"
+    spare = f", spare blocks: {card['spare_blocks']}" if card["spare_blocks"] else ""
+    return f"card {card['device']}{life}{spare}{pace}"
 
 
 def _counts(counters: Mapping[str, int]) -> str:
