@@ -10,11 +10,11 @@ from agent.journal.codec import Chunk, glance, record_text
 from agent.journal.entries import DeadLetter, Entry
 from agent.journal.figures import time_us
 from agent.journal.reader import Reader
-from agent.records import Event, Gap, Incident, Kind, Reading, Record, Trace
+from agent.records import Event, Gap, Incident, Interval, Kind, Reading, Record, Trace
 from agent.trace_rows import span_us
 from agent.wire import compact, trace_to_json
 
-Sort = Literal["reading", "event", "incident", "trace", "gap"]
+Sort = Literal["reading", "event", "incident", "trace", "gap", "interval"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
 # Some 300 kB of text, and twice that of traces: a pause of the journal's thread that nobody notices.
 PAGE_ROWS = 500
@@ -22,7 +22,7 @@ PAGE_TRACES = 25
 # And no more is looked at, wanted or not: some ten milliseconds, in which no commit is made.
 PAGE_SPAN = 20_000
 _SORT_OF: dict[type[Record], Sort] = {
-    Reading: "reading", Event: "event", Incident: "incident", Trace: "trace", Gap: "gap"
+    Reading: "reading", Event: "event", Incident: "incident", Trace: "trace", Gap: "gap", Interval: "interval"
 }  # fmt: skip
 _REFUSED = "SELECT sink, seq, reason, body, time_us FROM dead ORDER BY id"
 
