@@ -121,6 +121,7 @@ def test_a_read_only_card_is_taken_when_it_is_writable_again(rig: SmallRig) -> N
         assert "takes no write" in command("check", rig.site).stderr
         remount(rig.state, "rw")
         eventually("it is taken", lambda: "state.taken" in running.log, 20)
-        eventually("all is stored", lambda: asked(rig, "journal")["uncommitted"] == 0, 20)
+        # The youngest reading may wait for its group at whatever instant is asked.
+        eventually("what waited is stored", lambda: asked(rig, "journal")["uncommitted"] <= 1, 20)
         assert running.stop()[0] == 0
         assert "Traceback" not in running.log
