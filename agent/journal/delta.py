@@ -18,6 +18,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from agent.records import Quality, Reading
+from agent.varint import varint
 
 # How numbers were made whole. Up to _MOST_DECIMALS: times ten to that; beyond: the bits of the float.
 _MOST_DECIMALS = 22  # 10.0 ** 22 is the last that a float64 holds exactly
@@ -83,7 +84,7 @@ def encode_readings(readings: Sequence[Reading]) -> bytes:
     head_text = json.dumps([list(heads), list(shapes), _steps(rows), _steps(times), odd], separators=(",", ":"))
     squeezer = zlib.compressobj(1, zdict=_WORDS)
     head_bytes = squeezer.compress(head_text.encode()) + squeezer.flush()
-    return _varint(len(head_bytes)) + head_bytes + columns
+    return varint(len(head_bytes)) + head_bytes + columns
 
 
 def glance_at_readings(body: bytes) -> tuple[frozenset[str], int, int]:
@@ -150,7 +151,7 @@ def _columns(table: _Table, readings: Sequence[Reading], odd: list[Any]) -> Iter
             odd.append(column)
             yield bytes((_AS_JSON,))
         else:
-            yield bytes((whole.how,)) + _varint(whole.divisor) + _packed_column(table, whole.numbers)
+            yield bytes((whole.how,)) + varint(whole.divisor) + _packed_column(table, whole.numbers)
 
 
 def _packed_column(table: _Table, numbers: list[int]) -> bytes:
@@ -259,23 +260,13 @@ def _unfolded(number: int) -> int:
     return ~(number >> 1) if number & 1 else number >> 1
 
 
-def _varint(number: int) -> bytes:
-    """Seven bits a byte, the low ones first; the highest bit says that more follow."""
-    found = bytearray()
-    while number > 0x7F:
-        found.append(number & 0x7F | 0x80)
-        number >>= 7
-    found.append(number)
-    return bytes(found)
-
-
 def _packed(numbers: list[int]) -> bytes:
     """The least, the width of what lies above it, and that. Nothing for nothing."""
     if not numbers:
         return b""
     least = min(numbers)
     width = (max(numbers) - least).bit_length()
-    head = _varint(_folded(least)) + _varint(width)
+    head = varint(_folded(least)) + varint(width)
     if not width:
         return head
     # Written out in binary, behind a one that keeps the zeros, and read as one number: 150 ns a value.

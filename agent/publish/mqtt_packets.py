@@ -11,6 +11,7 @@ from itertools import cycle, islice
 from typing import Protocol
 
 from agent.publish.topics import Message
+from agent.varint import varint
 
 # MQTT 3.1.1, 3.3.1: PUBLISH with QoS 1; its lowest bit is RETAIN.
 PUBLISH = 0x32
@@ -38,17 +39,7 @@ def publish_packet(message: Message, mid: int, *, v5: bool) -> bytes:
     topic = message.topic.encode()
     # MQTT 5.0, 3.3.2.3: the length of the properties, of which there are none.
     head = b"%b%b%b" % (len(topic).to_bytes(2, "big"), topic, mid.to_bytes(2, "big") + b"\0" * v5)
-    return b"%c%b%b%b" % (PUBLISH | message.retain, _length(len(head) + len(message.payload)), head, message.payload)
-
-
-def _length(value: int) -> bytes:
-    """MQTT 3.1.1, 2.2.3: seven bits a byte, the lowest first; the eighth says that more follow."""
-    told = bytearray()
-    while value > 127:
-        told.append(value & 127 | 128)
-        value >>= 7
-    told.append(value)
-    return bytes(told)
+    return b"%c%b%b%b" % (PUBLISH | message.retain, varint(len(head) + len(message.payload)), head, message.payload)
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from math import log10
 
+from agent.detect.curves import ITIC_LOWER, ITIC_UPPER, Curve
 from agent.report.figures import Bounds, Span
 from agent.report.outages import Interruption
 from agent.report.quality import BIN, Limits
@@ -168,9 +169,17 @@ class Dot:
     verdict: str
 
 
-# ITIC (CBEMA 2000), lower and upper: seconds, percent; see docs and facts on curves.
-_LOWER = ((0.02, 0), (0.02, 70), (0.5, 70), (0.5, 80), (10, 80), (10, 90), (100, 90))
-_UPPER = ((0.001, 200), (0.003, 140), (0.003, 120), (0.5, 120), (0.5, 110), (100, 110))
+_LONGEST_S = 1000.0
+
+
+def _corners(curve: Curve) -> Iterator[tuple[float, float]]:
+    """Seconds and percent."""
+    from_s = 0.001
+    for step in curve:
+        until_s = min(step.until_s, _LONGEST_S)
+        if until_s > from_s:
+            yield from ((from_s, 100 * step.level), (until_s, 100 * step.level))
+            from_s = until_s
 
 
 def scatter(dots: Sequence[Dot], title: str) -> str:
@@ -178,8 +187,8 @@ def scatter(dots: Sequence[Dot], title: str) -> str:
     frame = Frame(320, -3, 3, 0, 200)
     parts = list(_ticks_y(frame, (0, 40, 70, 80, 90, 110, 120, 140, 200), " %"))
     parts += [_text(frame.x(power), frame.height - 14, f"{10.0**power:g} s", "middle") for power in range(-3, 4)]
-    for curve in (_LOWER, _UPPER):
-        points = " ".join(f"{frame.x(log10(t))},{frame.y(pct)}" for t, pct in curve)
+    for curve in (ITIC_LOWER, ITIC_UPPER):
+        points = " ".join(f"{frame.x(log10(t))},{frame.y(pct)}" for t, pct in _corners(curve))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{_INK}" stroke-width="1.5"/>')
     for dot in dots:
         parts += _dot(frame, dot)
@@ -187,7 +196,7 @@ def scatter(dots: Sequence[Dot], title: str) -> str:
 
 
 def _dot(frame: Frame, dot: Dot) -> list[str]:
-    left, right = (frame.x(log10(max(0.001, min(1000.0, t)))) for t in (dot.least_s, dot.most_s))
+    left, right = (frame.x(log10(max(0.001, min(_LONGEST_S, t)))) for t in (dot.least_s, dot.most_s))
     y = frame.y(dot.residual_pct)
     colour = _SURE if dot.verdict == "violates" else _BAR
     fill = "none" if dot.verdict not in ("violates", "ok") else colour

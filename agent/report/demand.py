@@ -9,15 +9,13 @@ curtailed    baseline - actual, in Wh; rebound: mean of the 60 min after - basel
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isnan, nan
-from typing import Literal
 
 from agent.report.columns import Columns
 from agent.report.demand_blocks import BLOCK_US, DEMAND_OF
-from agent.report.figures import Bounds, Figure, Span
+from agent.report.figures import Bounds, Figure, Span, Verdict, judged
 
 ENERGY = "active_energy_import"
 DEMAND = DEMAND_OF[ENERGY]
-Kept = Literal["kept", "violated", "undecided"]
 # Of a complete block; silence at its ticks is in its bounds.
 COMPLETE = 0.99
 _LIKE_DAYS = 5
@@ -67,12 +65,6 @@ def forecast_w(energy_wh: Bounds, power_w: float, left_us: int) -> Bounds:
     return (energy_wh + power_w * left_us / _HOUR_US).scaled(4)
 
 
-def kept(block: Block, limit_w: float) -> Kept:
-    if block.demand_w.low > limit_w:
-        return "violated"
-    return "kept" if block.demand_w.high <= limit_w else "undecided"
-
-
 @dataclass(frozen=True, slots=True)
 class Window:
     """One time in which a limit held."""
@@ -87,7 +79,7 @@ class Compliance:
     no other was surely above the limit; curtailed_wh, rebound_w: against the baseline, with why there is none"""
 
     window: Window
-    verdict: Kept
+    verdict: Verdict
     violated: int
     of: int
     worst_w: float | None
@@ -104,9 +96,9 @@ def compliance(
     """slot_of: start of a block -> its local day and place in it; is_working: of a local day."""
     within = [block for block in found if window.span.from_us <= block.start_us < window.span.to_us]
     of = -(-window.span.length_us // BLOCK_US)
-    verdicts = [kept(block, window.limit_w) for block in within]
+    verdicts = [judged(block.demand_w, window.limit_w) for block in within]
     whole = len(within) == of and all(block.is_complete for block in within)
-    sure: Kept = "kept" if whole and set(verdicts) == {"kept"} else "undecided"
+    sure: Verdict = "kept" if whole and set(verdicts) == {"kept"} else "undecided"
     before = _by_slot(found, slot_of)
     expected = [_baseline(block.start_us, before, slot_of, is_working) for block in within]
     return Compliance(

@@ -19,7 +19,7 @@ from math import acos, ceil, isfinite, sqrt, tan
 from agent.records import Interval
 from agent.report.demand import Block
 from agent.report.demand_blocks import REGISTER
-from agent.report.figures import Bounds, Figure, Span
+from agent.report.figures import Bounds, Span
 from drivers.quantities import CURRENTS
 
 # Tariff of power factors (GB, read in public articles): above 160 kVA industrial, above 100 kVA others, agriculture.
@@ -214,8 +214,3 @@ def _weighed(found: Sequence[tuple[Interval, float]]) -> float:
 
 def _minutes(found: Sequence[tuple[Interval, float]], beyond: Callable[[float], bool]) -> float:
     return sum(_TEN_MIN * one.coverage for one, share in found if beyond(share))
-
-
-def as_figure(value: float | None, coverage: float, unit: str, why: str) -> Figure:
-    """why: said where there is none."""
-    return Figure(value, coverage, unit, "" if value is not None else why)

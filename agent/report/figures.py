@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 # Below so much coverage a figure is shown in grey.
 COVERED = 0.95
@@ -50,6 +51,14 @@ class Bounds:
 
 
 NOTHING = Bounds(0.0, 0.0)
+Verdict = Literal["kept", "violated", "undecided"]
+
+
+def judged(bounds: Bounds, limit: float) -> Verdict:
+    """`violated` where all of it is above the limit, `kept` where none is."""
+    if bounds.low > limit:
+        return "violated"
+    return "kept" if bounds.high <= limit else "undecided"
 
 
 @dataclass(frozen=True, slots=True)

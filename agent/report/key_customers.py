@@ -10,12 +10,12 @@ are independent. Pure.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from math import inf
 
 from agent.records import Event, Interval, Kind
-from agent.report.figures import Bounds, Span
+from agent.report.figures import Bounds, Verdict, judged
+from agent.report.outages import FOR_EVER_US, lasted_us, spans_of
 
-Verdict = Literal["kept", "violated", "undecided"]
 _GONE: frozenset[Kind] = frozenset({"supply_loss"})
 _LOW: frozenset[Kind] = frozenset({"sag", "supply_loss", "phase_loss"})
 # EN 50160 and GB/T 15945, general: what a grid's frequency keeps to.
@@ -71,30 +71,26 @@ def _gap(event: Event, sources: Sequence[tuple[str, Collection[Event]]], allowed
         name for name, events in sources if any(_overlaps(event, other) for other in events if _counts(other, _LOW))
     ]
     there = [name for name, _ in sources if name not in gone]
-    verdict: Verdict = "violated" if gap_s.low > allowed_s else "kept" if gap_s.high <= allowed_s else "undecided"
     known = len(gone) == 1 and len(there) == 1
-    return Gap(event.id, gap_s, verdict, event.start_us, gone[0] if known else "", there[0] if known else "")
+    from_source, to_source = (gone[0], there[0]) if known else ("", "")
+    return Gap(event.id, gap_s, judged(gap_s, allowed_s), event.start_us, from_source, to_source)
 
 
 def gap_of(event: Event) -> Bounds:
     """By the boot clock where the event is over; while it is open it may go on."""
-    least_s = event.duration_min_s or 0.0
     if event.end_us is None:
-        return Bounds(least_s, float("inf"))
-    most_s = event.duration_max_s
-    return Bounds(least_s, (event.end_us - event.start_earliest_us) / 1e6 if most_s is None else most_s)
-
-
-def _possible(event: Event) -> Span:
-    return Span(event.start_earliest_us, event.end_us if event.end_us is not None else 1 << 62)
-
-
-def _sure(event: Event) -> Span:
-    return Span(event.start_us, max(event.start_us, event.end_earliest_us or event.start_us))
+        return Bounds(event.duration_min_s or 0.0, inf)
+    lasted = lasted_us(event, FOR_EVER_US)
+    return Bounds(lasted.low / 1e6, lasted.high / 1e6)
 
 
 def _overlaps(event: Event, other: Event) -> bool:
-    return _possible(event).within(_possible(other)).length_us > 0
+    return spans_of(event, FOR_EVER_US)[1].within(spans_of(other, FOR_EVER_US)[1]).length_us > 0
+
+
+def _surely_overlaps(event: Event, other: Event) -> bool:
+    one, two = spans_of(event, FOR_EVER_US)[0], spans_of(other, FOR_EVER_US)[0]
+    return one is not None and two is not None and one.within(two).length_us > 0
 
 
 def common_sags(first: Iterable[Event], second: Collection[Event]) -> tuple[CommonSag, ...]:
@@ -106,8 +102,7 @@ def _common(first: Iterable[Event], second: Collection[Event]) -> Iterator[Commo
     for event in sorted((one for one in first if _counts(one, _LOW)), key=lambda one: one.start_us):
         for other in second:
             if _counts(other, _LOW) and _overlaps(event, other):
-                surely = _sure(event).within(_sure(other)).length_us > 0
-                yield CommonSag(event.id, other.id, surely, event.start_us)
+                yield CommonSag(event.id, other.id, _surely_overlaps(event, other), event.start_us)
 
 
 def readiness(

@@ -28,6 +28,8 @@ GROUPS: tuple[Group, ...] = ("l1", "l2", "l3", "three_phase", "unsplit")
 Fed = Callable[[str], Customers | None]
 _LOSSES: frozenset[Kind] = frozenset({"supply_loss", "phase_loss"})
 _MINUTE_US = 60e6
+# For who does not ask about a period.
+FOR_EVER_US = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +164,10 @@ def _of_event(event: Event, seen: Seen) -> Loss | None:
         return None
     planned = event.mode == "maintenance"
     if event.kind in _LOSSES:
-        sure, possible = _spans(event, seen.until_us)
-        return Loss(sure, possible, _length_us(event, sure, possible), _phases(event), planned)
+        sure, possible = spans_of(event, seen.until_us)
+        return Loss(sure, possible, lasted_us(event, seen.until_us), _phases(event), planned)
     if event.kind == "comms_loss" and event.meter is not None and not planned:
-        _, possible = _spans(event, seen.until_us)
+        _, possible = spans_of(event, seen.until_us)
         most_us = max(0.0, possible.length_us - seen.ran_us.get(event.id, 0))
         return Loss(None, possible, Bounds(0.0, most_us)) if most_us else None
     return None
@@ -175,7 +177,7 @@ def _phases(event: Event) -> tuple[str, ...]:
     return event.phases if event.kind == "phase_loss" else ()
 
 
-def _spans(told: Event | Incident, until_us: int) -> tuple[Span | None, Span]:
+def spans_of(told: Event | Incident, until_us: int) -> tuple[Span | None, Span]:
     """What was surely lost, and what may have been. An open one goes on: surely as far as it was said."""
     end_us = until_us if told.end_us is None else told.end_us
     last_us = told.end_earliest_us if told.end_earliest_us is not None else min(told.reported_us, end_us)
@@ -183,8 +185,9 @@ def _spans(told: Event | Incident, until_us: int) -> tuple[Span | None, Span]:
     return sure, Span(told.start_earliest_us, max(told.start_earliest_us, end_us))
 
 
-def _length_us(told: Event | Incident, sure: Span | None, possible: Span) -> Bounds:
+def lasted_us(told: Event | Incident, until_us: int) -> Bounds:
     """By the boot clock, where the event is over; else as long as it was seen, and as long as it may be."""
+    sure, possible = spans_of(told, until_us)
     least_us = told.duration_min_s * 1e6 if told.duration_min_s is not None else 0.0
     if told.end_us is None:
         return Bounds(max(least_us, sure.length_us if sure else 0), max(least_us, possible.length_us))
@@ -209,8 +212,8 @@ def _dies_with(node: str, place: str, network: Network) -> bool:
 
 def _of_incident(incident: Incident, until_us: int) -> Loss:
     """As long as the incident: who of them came back before its end nobody saw."""
-    sure, possible = _spans(incident, until_us)
-    length = _length_us(incident, sure, possible)
+    sure, possible = spans_of(incident, until_us)
+    length = lasted_us(incident, until_us)
     if incident.restored:
         # A part was restored before the rest: these may have been among the first.
         return Loss(sure and Span(sure.from_us, sure.from_us + 1), possible, Bounds(0.0, length.high))

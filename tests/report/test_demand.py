@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from agent.records import Interval
 from agent.report.columns import columns_of
-from agent.report.demand import Block, Window, blocks, compliance, forecast_w, kept
+from agent.report.demand import Block, Window, blocks, compliance, forecast_w
 from agent.report.demand_blocks import BLOCK_US
-from agent.report.figures import Bounds, Figure, Span
+from agent.report.figures import Bounds, Figure, Span, judged
 
 DAY_US = 96 * BLOCK_US
 T0 = 20_000 * DAY_US  # day 20 000 since 1970
@@ -34,7 +34,7 @@ def window(day: int, first: int, last: int, limit_w: float) -> Window:
     return Window(Span(from_us, from_us + (last - first) * BLOCK_US), limit_w)
 
 
-def judged(found: list[Block], asked: Window):  # type: ignore[no-untyped-def]  # what it says is asked in each test
+def complied(found: list[Block], asked: Window):  # type: ignore[no-untyped-def]  # what it says is asked in each test
     return compliance(found, asked, slot_of, lambda day: True)
 
 
@@ -45,36 +45,36 @@ def test_the_forecast_is_what_was_used_and_what_is_left_at_this_power() -> None:
 
 @pytest.mark.parametrize(("limit_w", "verdict"), [(1001, "kept"), (1000, "undecided"), (980, "violated")])
 def test_a_verdict_is_sure_or_undecided(limit_w: float, verdict: str) -> None:
-    assert kept(block(0, 0, 991, slack=10), limit_w) == verdict
+    assert judged(block(0, 0, 991, slack=10).demand_w, limit_w) == verdict
 
 
 @given(st.floats(0, 2000), st.floats(0, 50), st.floats(-1, 1), st.floats(0, 2000))
 def test_no_sure_verdict_is_wrong(true_w: float, slack: float, off: float, limit_w: float) -> None:
     found = Block(0, true_w, Bounds(true_w - slack * (1 - abs(off)), true_w + slack), 1.0)
-    verdict = kept(found, limit_w)
+    verdict = judged(found.demand_w, limit_w)
     assert (verdict, true_w > limit_w) not in (("kept", True), ("violated", False))
 
 
 def test_a_window_is_kept_when_all_its_blocks_surely_are() -> None:
-    told = judged(days(1, 900), window(0, 44, 48, 1000))
+    told = complied(days(1, 900), window(0, 44, 48, 1000))
     assert (told.verdict, told.violated, told.of, told.worst_w) == ("kept", 0, 4, 900)
 
 
 def test_one_block_surely_above_is_a_violation_even_where_others_are_missing() -> None:
-    told = judged([block(0, 44, 1100)], window(0, 44, 48, 1000))
+    told = complied([block(0, 44, 1100)], window(0, 44, 48, 1000))
     assert (told.verdict, told.violated, told.of) == ("violated", 1, 4)
 
 
 def test_a_missing_or_incomplete_block_leaves_it_undecided() -> None:
     some = [block(0, place, 900) for place in (44, 45, 46)]
-    assert judged(some, window(0, 44, 48, 1000)).verdict == "undecided"
-    assert judged([*some, block(0, 47, 900, coverage=0.9)], window(0, 44, 48, 1000)).verdict == "undecided"
+    assert complied(some, window(0, 44, 48, 1000)).verdict == "undecided"
+    assert complied([*some, block(0, 47, 900, coverage=0.9)], window(0, 44, 48, 1000)).verdict == "undecided"
 
 
 def test_curtailed_energy_and_rebound_are_against_the_same_slots_of_five_like_days() -> None:
     found = days(5, 1000) + [block(5, place, 600) for place in range(44, 48)]
     found += [block(5, place, 1200) for place in range(48, 52)]
-    told = judged(found, window(5, 44, 48, 700))
+    told = complied(found, window(5, 44, 48, 700))
     # four quarters of an hour 400 W below: 400 Wh; the hour after 200 W above
     assert told.curtailed_wh == Figure(400.0, 1.0, "Wh")
     assert told.rebound_w == Figure(200.0, 1.0, "W")
@@ -87,14 +87,14 @@ def test_like_days_are_working_days_for_a_working_day() -> None:
 
 
 def test_without_five_like_days_there_is_no_baseline_and_it_says_so() -> None:
-    told = judged(days(4, 1000) + [block(5, place, 600) for place in range(44, 52)], window(5, 44, 48, 700))
+    told = complied(days(4, 1000) + [block(5, place, 600) for place in range(44, 52)], window(5, 44, 48, 700))
     assert told.curtailed_wh.value is None
     assert "five like days" in told.curtailed_wh.why
     assert "five like days" in told.rebound_w.why
 
 
 def test_a_rebound_wants_the_whole_hour_after() -> None:
-    told = judged(days(5, 1000) + [block(5, place, 600) for place in range(44, 50)], window(5, 44, 48, 700))
+    told = complied(days(5, 1000) + [block(5, place, 600) for place in range(44, 50)], window(5, 44, 48, 700))
     assert "hour after" in told.rebound_w.why
 
 
