@@ -8,40 +8,40 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from agent import starts
-from agent.alarm import Alarm
-from agent.card import device_beneath
-from agent.certificates import Certificates
 from agent.clock import Clock, boot_us
 from agent.clock_keeper import ClockKeeper
-from agent.descriptors import Descriptors, NothingLeft
-from agent.desk import Desk
+from agent.desk.desk import Desk
 from agent.gateway import Gateway
-from agent.history import History
-from agent.interval_maker import IntervalMaker
+from agent.journal import starts
 from agent.journal.carried import Carried
 from agent.journal.journal import Journal
 from agent.journal.place import Place
+from agent.journal.state_place import first_place, later_place
 from agent.meter_plates import MeterPlate
 from agent.overview import line_budgets
 from agent.pipeline import MeterPipeline
 from agent.pipelines import start_pipelines
 from agent.poll.poller import LinePoller
 from agent.publish.forwarder import Progress
-from agent.pulse import Pulse, Troubles
 from agent.records import Kind, Miss, Sample
+from agent.report.history import History
+from agent.report.interval_maker import IntervalMaker
 from agent.sinks import start_sinks
 from agent.site import Meter, Site
 from agent.site_copy import SiteFile, keep_apart
-from agent.stalls import Stalls
-from agent.state_place import first_place, later_place
 from agent.status import answers, socket
+from agent.status.alarm import Alarm
 from agent.status.board import Board
+from agent.status.card import device_beneath
+from agent.status.certificates import Certificates
+from agent.status.descriptors import Descriptors, NothingLeft
 from agent.status.notify import Notify
+from agent.status.pulse import Pulse, Troubles
+from agent.status.stalls import Stalls
+from agent.status.upkeep import Upkeep
 from agent.supervisor import supervise
 from agent.time_source import TimeSource
 from agent.units import TIGHT, unit_of
-from agent.upkeep import Upkeep
 from drivers.line import Line
 from drivers.outbox import Outbox
 from drivers.readers import Readers

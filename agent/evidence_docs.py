@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from agent.desk_dark import COLLECT_US
+from agent.desk.dark import COLLECT_US
 from agent.detect.cases import CALM_US, RECLOSE_US
 from agent.detect.supply_evidence import EVIDENCE, EvidenceRow
 from agent.outage import LAG_H

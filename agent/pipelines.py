@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.desk import CASES, KEPT, Desk
+from agent.desk.desk import CASES, KEPT, Desk
 from agent.detect.book import Book, MeterFacts, id_maker, orphans
 from agent.detect.ending import abandoned
-from agent.interval_maker import IntervalMaker
 from agent.journal.journal import Journal
 from agent.keeps import book_name, plate_name
 from agent.meter_plates import MeterPlate
 from agent.pipeline import MeterPipeline
 from agent.poll.window import Window
 from agent.records import Event, Incident
+from agent.report.interval_maker import IntervalMaker
 from agent.site import Meter
 from agent.units import watch_decoder
 from agent.wiring import NOISE_A, channels_of, log_of, polled, rules_of

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent import VERSION
-from agent.certificates import Certificates, Files
 from agent.clock import ClockHold
 from agent.journal.lives import ended
 from agent.known_meters import retired_meters
@@ -15,6 +14,7 @@ from agent.publish.forwarder import Progress, Send, forward
 from agent.publish.gate import Gate
 from agent.records import Event, Incident
 from agent.site import InfluxSite, MqttSite, Site
+from agent.status.certificates import Certificates, Files
 
 if TYPE_CHECKING:
     from agent.app import App

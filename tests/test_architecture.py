@@ -23,17 +23,17 @@ IMPURE = {
     "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time",
 }  # fmt: skip
 PURE = (
-    "agent/hour_codec.py", "agent/budget.py", "agent/clock_discipline.py", "agent/clock_memory.py",
-    "agent/csv_rows.py", "agent/journal/shifts.py", "agent/detect/*.py", "agent/modes.py", "agent/network_tree.py",
-    "agent/outage.py", "agent/overview.py", "agent/plot*.py", "agent/poll/*.py", "agent/report/*.py",
-    "agent/publish/line_protocol.py", "agent/publish/topics.py", "agent/records.py", "agent/replay.py",
-    "agent/site_loops.py", "agent/site_network.py", "agent/site_rules.py", "agent/site_schema.py",
-    "agent/site_values.py", "agent/tidied.py", "agent/trace_rows.py", "agent/units.py", "agent/varint.py",
-    "agent/wire.py", "agent/wiring.py", "drivers/*.py", "drivers/modbus/*.py", "simulators/feeder.py",
-    "simulators/grid*.py", "simulators/latches.py", "simulators/meter.py", "simulators/scenario.py",
-    "simulators/steps.py",
+    "agent/budget.py", "agent/clock_discipline.py", "agent/clock_memory.py", "agent/journal/csv_rows.py",
+    "agent/journal/shifts.py", "agent/detect/*.py", "agent/modes.py", "agent/network_tree.py", "agent/outage.py",
+    "agent/overview.py", "agent/plot*.py", "agent/poll/*.py", "agent/report/*.py", "agent/publish/line_protocol.py",
+    "agent/publish/topics.py", "agent/records.py", "agent/replay.py", "agent/site_loops.py", "agent/site_network.py",
+    "agent/site_rules.py", "agent/site_schema.py", "agent/site_values.py", "agent/tidied.py", "agent/trace_rows.py",
+    "agent/units.py", "agent/varint.py", "agent/wire.py", "agent/wiring.py", "drivers/*.py", "drivers/modbus/*.py",
+    "simulators/feeder.py", "simulators/grid*.py", "simulators/latches.py", "simulators/meter.py",
+    "simulators/scenario.py", "simulators/steps.py",
 )  # fmt: skip
 SHELL = {
+    "agent/report/gathering.py", "agent/report/history.py",
     "agent/poll/place.py", "agent/poll/poller.py", "agent/poll/said.py", "drivers/library.py", "drivers/line.py",
     "drivers/outbox.py", "drivers/readers.py", "drivers/transport.py", "drivers/wheel.py",
 }  # fmt: skip

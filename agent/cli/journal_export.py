@@ -15,7 +15,7 @@ import typer
 from agent.cli import show
 
 if TYPE_CHECKING:
-    from agent.csv_files import CsvFolder
+    from agent.journal.csv_files import CsvFolder
     from agent.journal.export import ExportPage, ExportQuery
     from agent.site import Site
 
@@ -80,7 +80,7 @@ def _sum_up(file: Path, rows: int, *, json: bool) -> None:
 
 def export_csv(site: "Site", query: "ExportQuery", folder: Path, *, json: bool) -> int:
     """For a spreadsheet. How many rows."""
-    from agent.csv_files import csv_folder
+    from agent.journal.csv_files import csv_folder
 
     progress = _Progress()
     _refuse_inside("--csv", folder, site.state_dir)
@@ -112,7 +112,7 @@ def _fill(files: "CsvFolder", site: "Site", query: "ExportQuery", progress: _Pro
     from zoneinfo import ZoneInfo
 
     from agent.clock import rfc3339
-    from agent.csv_rows import RowMaker
+    from agent.journal.csv_rows import RowMaker
 
     since, until = (
         None if us is None else datetime.fromisoformat(rfc3339(us)) for us in (query.since_us, query.until_us)

@@ -45,7 +45,7 @@ def report(
     loaded = load_site(site, state_dir)
     made = _made(loaded, period)
     if json:
-        from agent.report_data import as_plain
+        from agent.report.gathering import as_plain
 
         show.as_json(as_plain(made))
         return
@@ -62,8 +62,8 @@ def _made(site: "Site", text: str) -> "Report":
 
     from agent.clock import Clock
     from agent.report.document import report as made_of
+    from agent.report.gathering import known
     from agent.report.period import ALLOWED, period
-    from agent.report_data import known
 
     now_us = Clock().wall_us()
     try:

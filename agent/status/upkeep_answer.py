@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from agent.certificates import Standing
 from agent.clock import rfc3339
+from agent.status.certificates import Standing
 
 if TYPE_CHECKING:
     from agent.app import App

@@ -8,8 +8,8 @@ import pytest
 from command_line import CommandLine
 from samples import MIDNIGHT_US, event, interval
 
-from agent.history import History
 from agent.journal.journal import Journal
+from agent.report.history import History
 
 SITE = """
 [site]

@@ -11,9 +11,9 @@ from random import Random
 import pytest
 from samples import MIDNIGHT_US, interval
 
-from agent.history import FILE_NAME, History
 from agent.journal.journal import Journal
 from agent.records import Interval
+from agent.report.history import FILE_NAME, History
 
 METERS = 20
 DAYS = 31

@@ -21,7 +21,7 @@ from timers import Timers
 
 from agent.cli.logs import ForPeople
 from agent.clock import parse_rfc3339, rfc3339
-from agent.csv_rows import RowMaker
+from agent.journal.csv_rows import RowMaker
 from agent.journal.journal import Journal
 from agent.mode_calendar import instant_us
 from agent.site_values import read_zone

@@ -28,14 +28,14 @@ from report_month import (
     World,
 )
 
-from agent.history import History, past
-from agent.interval_maker import IntervalMaker
 from agent.records import Event, Interval, Reading
 from agent.report.columns import Columns
 from agent.report.demand import Window, compliance
 from agent.report.document import MeterPart, Report, report
 from agent.report.figures import Bounds, Span
 from agent.report.generators import own_frequency
+from agent.report.history import History, past
+from agent.report.interval_maker import IntervalMaker
 from agent.report.key_customers import common_sags, gaps
 from agent.report.quality import BIN, Quality
 from agent.report.reliability import Indices

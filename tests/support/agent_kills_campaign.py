@@ -14,7 +14,7 @@ from typing import Any
 from running import Agent, Listener, agent, command, eventually, retained
 from small_rig import SmallRig
 
-from agent import starts
+from agent.journal import starts
 from agent.journal.reader import Reader
 from agent.journal.view import view
 from agent.records import Gap

@@ -7,7 +7,7 @@ from pathlib import Path
 from rigged import Kept
 
 from agent.clock import Clock, SyncSource
-from agent.desk import CASES, KEPT, Desk
+from agent.desk.desk import CASES, KEPT, Desk
 from agent.detect.book import id_maker
 from agent.detect.supply_evidence import Seen
 from agent.detect.tracking import Bounds

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from agent.clock import Clock, SyncSource
 from agent.clock_keeper import ClockKeeper
-from agent.desk import CASES, KEPT, Desk
+from agent.desk.desk import CASES, KEPT, Desk
 from agent.detect.book import Book, MeterFacts, id_maker, orphans
 from agent.detect.ending import abandoned
 from agent.gateway import Gateway

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sysfs_card import Sysfs
 
-from agent.card import Card, Diary, device_beneath, look
+from agent.status.card import Card, Diary, device_beneath, look
 
 HOUR_US = 3_600_000_000
 

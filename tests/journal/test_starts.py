@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.starts import CALM_US, NAME, SHORT_LIVES, Rest, forget, is_restless
+from agent.journal.starts import CALM_US, NAME, SHORT_LIVES, Rest, forget, is_restless
 
 
 def test_after_five_short_lives_a_start_does_less(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 
 from agent.clock import Clock
-from agent.desk_dark import AfterDark
-from agent.desk_hindsight import LookBack
+from agent.desk.dark import AfterDark
+from agent.desk.hindsight import LookBack
 from agent.detect import case_state
 from agent.detect.book_state import Earlier
 from agent.detect.cases import SET_US, Case, Fault, Loss

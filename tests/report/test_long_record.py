@@ -9,9 +9,9 @@ from random import Random
 import pytest
 from samples import MIDNIGHT_US, interval
 
-from agent.history import FILE_NAME, HOUR_US, History, Past, past
 from agent.records import Interval
 from agent.report.figures import Span
+from agent.report.history import FILE_NAME, HOUR_US, History, Past, past
 
 ALL = Span(0, 1 << 62)
 MINUTE_US = 60_000_000

@@ -15,10 +15,10 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from agent.hour_codec import HOUR_US, HourError, decode, encode
 from agent.records import Interval
 from agent.report.columns import Columns
 from agent.report.figures import Span
+from agent.report.hour_codec import HOUR_US, HourError, decode, encode
 
 log = logging.getLogger("lamplighter.history")
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.hour_codec import HOUR_US, HourError, decode, encode
 from agent.records import LENGTH_US, Interval, IntervalKind
 from agent.report.figures import Span
+from agent.report.hour_codec import HOUR_US, HourError, decode, encode
 
 HOUR = 498_720
 KINDS: tuple[IntervalKind, ...] = ("interval_1min", "interval_10min", "demand_15min")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from descriptor_limits import no_descriptors_left
 
-from agent.descriptors import OPEN, Descriptors, NothingLeft, limit
+from agent.status.descriptors import OPEN, Descriptors, NothingLeft, limit
 
 
 class VirtualLoop(asyncio.AbstractEventLoop):

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.alarm import Alarm
 from agent.journal.place import Place
+from agent.journal.starts import Rest
 from agent.records import Kind
-from agent.starts import Rest
+from agent.status.alarm import Alarm
 from agent.status.notify import Notify
-from agent.vigil import Commits, Vigil
+from agent.status.vigil import Commits, Vigil
 
 if TYPE_CHECKING:
     from agent.app import App

@@ -24,10 +24,10 @@ from functools import partial
 
 from agent.clock import Clock
 from agent.dark_state import COLLECTED
-from agent.desk_dark import AfterDark
-from agent.desk_incidents import IncidentDesk, Picture
-from agent.desk_lines import LineDesk
-from agent.desk_losses import Endless, OneLoss
+from agent.desk.dark import AfterDark
+from agent.desk.incidents import IncidentDesk, Picture
+from agent.desk.lines import LineDesk
+from agent.desk.losses import Endless, OneLoss
 from agent.detect.desk_events import About, Teller
 from agent.detect.ending import abandoned
 from agent.detect.inferred import Inference, Known, Step, step

@@ -10,7 +10,7 @@ from desk_rig import WALL_US, Kept, Rig, site_of
 from drawn import part
 
 from agent.clock import Clock, SyncSource
-from agent.desk import Desk
+from agent.desk.desk import Desk
 from agent.detect.supply_evidence import Seen
 from agent.detect.tracking import Bounds
 from agent.records import Event

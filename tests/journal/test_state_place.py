@@ -16,11 +16,11 @@ from agent.errors import StateHeldError
 from agent.journal.file import FILE_NAME, JournalVersionError
 from agent.journal.hold import hold
 from agent.journal.journal import Journal
+from agent.journal.state_place import AGAIN_S, LOOK_S, first_place, later_place
 from agent.journal.view import view
 from agent.site import Site, load_site
-from agent.state_place import AGAIN_S, LOOK_S, first_place, later_place
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SITE = """
 [site]
 name = "dashi"
@@ -171,7 +171,7 @@ import asyncio, os, sys
 from dataclasses import replace
 from pathlib import Path
 from agent.site import load_site
-from agent.state_place import first_place
+from agent.journal.state_place import first_place
 site = load_site(Path(sys.argv[1]), Path(sys.argv[2]))
 os.setuid(65534)
 print(asyncio.run(first_place(site, lambda: 1)).why, flush=True)

@@ -6,11 +6,11 @@ from math import sqrt
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agent.history import past
 from agent.records import Event, Incident
 from agent.report.columns import Columns
 from agent.report.document import Known, Metered
 from agent.report.figures import Span
+from agent.report.history import past
 from agent.report.period import offset_us
 from agent.report.quality import Judged, Limits
 from agent.site import Meter, Site

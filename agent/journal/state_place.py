@@ -19,8 +19,8 @@ from agent.errors import StateHeldError
 from agent.journal.file import JournalVersionError
 from agent.journal.hold import LookedAtError
 from agent.journal.place import Place, nowhere, take
+from agent.journal.starts import is_restless
 from agent.site import Site
-from agent.starts import is_restless
 
 log = logging.getLogger("lamplighter.state")
 

@@ -6,8 +6,8 @@ import certs
 import pytest
 from samples import MIDNIGHT_US
 
-from agent.certificates import Certificates, Files, Standing, warning
 from agent.publish.certificate import Validity, validity_of
+from agent.status.certificates import Certificates, Files, Standing, warning
 
 DAY_US = 86_400_000_000
 HOUR_US = 3_600_000_000

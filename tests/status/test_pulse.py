@@ -11,9 +11,9 @@ import pytest
 from samples import MIDNIGHT_US, event
 
 from agent.app import App
-from agent.pulse import Pulse
 from agent.records import Event, Kind
 from agent.status.notify import Notify
+from agent.status.pulse import Pulse
 
 SECOND = 1_000_000
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, S
 from dataclasses import replace
 
 from agent.dark_state import Past
-from agent.desk_dark import Hindsight
+from agent.desk.dark import Hindsight
 from agent.detect.cases import Case, Fault, Loss
 from agent.detect.incidents import Asked, Incidents, Moment
 from agent.detect.joining import supply_faults

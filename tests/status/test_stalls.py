@@ -1,6 +1,6 @@
 """Standing still is told apart from being late, and from a machine that slept."""
 
-from agent.stalls import Stalls
+from agent.status.stalls import Stalls
 
 S = 1_000_000
 

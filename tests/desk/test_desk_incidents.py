@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from desk_rig import HOUSES, SECOND, WALL_US, Kept, Rig, houses_below_tx_17
 
-from agent.desk_lines import LineDesk
+from agent.desk.lines import LineDesk
 from agent.detect.desk_events import About, Teller
 from agent.detect.register import Register
 from agent.records import Event

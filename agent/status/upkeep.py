@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from agent import card
-from agent.certificates import Certificates, Standing, warning
 from agent.clock import Clock
+from agent.status import card
+from agent.status.certificates import Certificates, Standing, warning
 
 _EVERY_US = 10_000_000
 Told = Mapping[str, str | None]

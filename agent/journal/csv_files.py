@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.csv_rows import Row
+from agent.journal.csv_rows import Row
 
 # Spreadsheets know by its first bytes that a file is UTF-8.
 _ENCODING = "utf-8-sig"

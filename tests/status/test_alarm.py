@@ -4,8 +4,8 @@ from itertools import count
 
 from samples import MIDNIGHT_US, event
 
-from agent.alarm import Alarm
 from agent.records import Event
+from agent.status.alarm import Alarm
 
 
 class Told:

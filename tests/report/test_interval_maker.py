@@ -2,8 +2,8 @@
 
 from samples import MIDNIGHT_US, event, incident, reading, trace
 
-from agent.interval_maker import IntervalMaker
 from agent.records import Event, Incident, Interval, Reading, Trace
+from agent.report.interval_maker import IntervalMaker
 
 
 class Kept:

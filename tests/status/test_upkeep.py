@@ -8,12 +8,12 @@ from samples import MIDNIGHT_US, event
 from sysfs_card import Sysfs
 from turned_clock import TurnedClock
 
-from agent.alarm import Alarm
-from agent.certificates import Certificates, Files
 from agent.publish.certificate import validity_of
-from agent.pulse import GROWS_WORSE
 from agent.records import ClockState, Event
-from agent.upkeep import Upkeep
+from agent.status.alarm import Alarm
+from agent.status.certificates import Certificates, Files
+from agent.status.pulse import GROWS_WORSE
+from agent.status.upkeep import Upkeep
 
 DAY_S = 86_400.0
 

@@ -1,6 +1,6 @@
 """The watchdog is fed while work gets on, and left hungry only where a restart may mend something."""
 
-from agent.vigil import COMMIT_US, LATE_US, LOOK_US, ROUND_US, Commits, Vigil
+from agent.status.vigil import COMMIT_US, LATE_US, LOOK_US, ROUND_US, Commits, Vigil
 
 IDLE = Commits(None)
 WAITS = Commits(7)

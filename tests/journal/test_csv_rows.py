@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from samples import MIDNIGHT_US, event, incident, reading, trace
 
-from agent.csv_files import csv_folder
-from agent.csv_rows import Row, RowMaker, header, text
+from agent.journal.csv_files import csv_folder
+from agent.journal.csv_rows import Row, RowMaker, header, text
 from agent.trace_rows import GOOD, LOST, QUESTIONABLE, TraceSample, pack
 from agent.wire import event_to_json, incident_to_json, reading_to_json, trace_to_json
 

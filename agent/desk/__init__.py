@@ -1,0 +1,1 @@
+"""What only several meters can tell: see `desk`."""
