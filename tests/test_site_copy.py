@@ -7,22 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_site import DASHI
 
 from agent.errors import SiteError
 from agent.site import Site, load_site
 from agent.site_copy import NAME, SiteFile, is_torn, keep, load_for
 
-SITE = """[site]
-name = "dashi"
-gateway = "gw-01"
-nominal_voltage = 230
-[lines.a]
-tcp = "127.0.0.1:1"
-[meters.m]
-line = "a"
-unit = 1
-model = "eastron-sdm630"
-limits = [198.0, 235.4]
+SITE = f"""{DASHI}limits = [198.0, 235.4]
 [meters.n]
 line = "a"
 unit = 2

@@ -4,20 +4,7 @@ from pathlib import Path
 
 import pytest
 from command_line import CommandLine
-
-SITE = """
-[site]
-name = "workshop"
-gateway = "gw-01"
-nominal_voltage = 230
-state_dir = "state"
-[lines.cabinet]
-tcp = "127.0.0.1:1"
-[meters.main]
-line = "cabinet"
-unit = 1
-model = "eastron-sdm630"
-"""
+from small_site import WORKSHOP
 
 
 @pytest.fixture
@@ -29,5 +16,5 @@ def lamplighter(capsys: pytest.CaptureFixture[str]) -> CommandLine:
 def site_file(tmp_path: Path) -> Path:
     """A sound site of one meter, on a port where nobody listens."""
     path = tmp_path / "site.toml"
-    path.write_text(SITE, encoding="utf-8")
+    path.write_text(WORKSHOP, encoding="utf-8")
     return path

@@ -10,22 +10,10 @@ from pathlib import Path
 
 import pytest
 from running import Agent, command, eventually
+from small_site import WORKSHOP
 
 pytestmark = pytest.mark.e2e
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-SITE = """
-[site]
-name = "workshop"
-gateway = "gw-01"
-nominal_voltage = 230
-state_dir = "state"
-[lines.cabinet]
-tcp = "127.0.0.1:1"
-[meters.main]
-line = "cabinet"
-unit = 1
-model = "eastron-sdm630"
-"""
 
 
 def steps(site: Path) -> list[list[str]]:
@@ -42,7 +30,7 @@ def test_each_step_of_the_wall_clock_is_an_event_and_nothing_else_happens(
 ) -> None:
     assert LIBRARY, "libfaketime is not here: run tests/support/install-servers.sh"
     file, turned = tmp_path / "site.toml", tmp_path / "turned"
-    file.write_text(SITE, encoding="utf-8")
+    file.write_text(WORKSHOP, encoding="utf-8")
     turned.write_text("+0\n", encoding="ascii")
     with monkeypatch.context() as preloaded:
         preloaded.setenv("LD_PRELOAD", str(LIBRARY))

@@ -7,23 +7,12 @@ import certs
 import pytest
 import servers
 from running import Agent, command, eventually
+from small_site import WORKSHOP
 
 pytestmark = pytest.mark.e2e
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-SITE = """
-[site]
-name = "workshop"
-gateway = "gw-01"
-nominal_voltage = 230
-state_dir = "state"
-[lines.cabinet]
-tcp = "127.0.0.1:1"
-[meters.main]
-line = "cabinet"
-unit = 1
-model = "eastron-sdm630"
-[mqtt]
-url = "mqtts://localhost:{port}"
+SITE = f"""{WORKSHOP}[mqtt]
+url = "mqtts://localhost:{{port}}"
 ca_file = "ca.pem"
 """
 

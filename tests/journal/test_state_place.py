@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from samples import MIDNIGHT_US
+from small_site import DASHI
 
 from agent.errors import StateHeldError
 from agent.journal.file import FILE_NAME, JournalVersionError
@@ -21,23 +22,11 @@ from agent.journal.view import view
 from agent.site import Site, load_site
 
 ROOT = Path(__file__).resolve().parents[2]
-SITE = """
-[site]
-name = "dashi"
-gateway = "gw-01"
-nominal_voltage = 230
-[lines.a]
-tcp = "127.0.0.1:1"
-[meters.m]
-line = "a"
-unit = 1
-model = "eastron-sdm630"
-"""
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    (tmp_path / "site.toml").write_text(SITE)
+    (tmp_path / "site.toml").write_text(DASHI)
     return load_site(tmp_path / "site.toml", tmp_path / "none" / "state")
 
 

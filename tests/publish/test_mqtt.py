@@ -13,6 +13,7 @@ import pytest
 import servers
 from observer import observe, retained
 from samples import MIDNIGHT_US, entries, event, reading, status
+from sink_task import running
 
 from agent.errors import SinkError
 from agent.publish.forwarder import Verdict
@@ -59,17 +60,6 @@ def make(site: MqttSite, meters: Meters | None = None, session: str = "s-1", **c
     feed = (meters or Meters()).feed()
     options: dict[str, Any] = {"timing": QUICK, "share": lambda: 0.1} | changes
     return MqttSink(site, Session(session, MIDNIGHT_US, "0.1.0"), feed, **options)
-
-
-@asynccontextmanager
-async def running(sink: MqttSink) -> AsyncIterator[MqttSink]:
-    task = asyncio.create_task(sink.run())
-    try:
-        yield sink
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def until(true: Callable[[], bool], timeout_s: float = 5.0) -> None:

@@ -4,8 +4,8 @@ import asyncio
 import gc
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from half_open import Cable, cable, why_no_cable
 from hostile_sinks import lies
 from mqtt_wire import CONNACK_V5, Fault
 from samples import MIDNIGHT_US, entries, reading, status
+from sink_task import running
 
 from agent.publish.mqtt import MqttSink, StatusFeed
 from agent.publish.mqtt_rules import UNCLEAR_TRIES, Timing
@@ -40,17 +41,6 @@ def make(port: int, timing: Timing = QUICK, host: str = "127.0.0.1", **changes: 
     plain = MqttSite(host, port, False, None, None, None, None, None, "p", "gw-01", protocol="5")
     feed = StatusFeed(lambda: [status("tx1")], asyncio.Event())
     return MqttSink(replace(plain, **changes), Session("s-1", MIDNIGHT_US, "0"), feed, timing, share=lambda: 0.005)
-
-
-@asynccontextmanager
-async def running(sink: MqttSink) -> AsyncIterator[MqttSink]:
-    task = asyncio.create_task(sink.run())
-    try:
-        yield sink
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def up(sink: MqttSink, *, wanted: bool = True, within_s: float = 8.0) -> float:

@@ -2,8 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 import servers
 from samples import MIDNIGHT_US, entries, reading, status
 from scripted_http import STORED, Reply, scripted
+from sink_task import running
 
 from agent.publish.influxdb import InfluxSink
 from agent.publish.line_protocol import LineEncoder
@@ -50,17 +50,6 @@ def mqtt(names: Names, port: int, ca: Path | None = None, seen: Seen = lambda _d
     feed = StatusFeed(lambda: [status("tx1")], asyncio.Event())
     session, connect = Session("s-1", MIDNIGHT_US, "0"), partial(connected, resolver=names.resolver, seen=seen)
     return MqttSink(plain, session, feed, QUICK, connect=connect, share=lambda: 0.05)
-
-
-@asynccontextmanager
-async def running(sink: MqttSink) -> AsyncIterator[MqttSink]:
-    task = asyncio.create_task(sink.run())
-    try:
-        yield sink
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def until(sink: MqttSink, words: str = "", *, up: bool = False) -> None:
