@@ -62,6 +62,20 @@ def test_silence_is_lost_comms_and_unknown_supply_and_nothing_more():
     assert rig.board.statuses()[0].comms == "ok"
 
 
+def test_a_reading_says_how_much_of_its_window_was_seen():
+    rig = Rig()
+    rig.answer(220, 221, 219)
+    rig.answer(full=True)
+    rig.hold(12, 220, 221, 219)
+    for _ in range(4):
+        rig.silence()
+    rig.hold(12, 220, 221, 219)
+    whole, broken = rig.kept.readings[1:3]
+    assert whole.seen_s == whole.window_s
+    # Four looks that did not come, half a second each, and the fifth of a second until one came.
+    assert broken.seen_s == pytest.approx(broken.window_s - 4 * 0.5 - 0.2)
+
+
 def test_a_measured_zero_is_dead():
     rig = Rig()
     rig.answer(220, 221, 219)

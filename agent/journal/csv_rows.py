@@ -1,5 +1,5 @@
 """The journal's export -> rows of CSV files, as a spreadsheet wants them: units in the header, UTC and the site's own
-time as dates, one file of readings and one of traces for each meter. Pure.
+time as dates, for each meter one file of readings, of traces, and of each kind of interval. Pure.
 """
 
 import re
@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from typing import Any
 
+from agent.report.demand_blocks import UNITS
 from drivers.quantities import CATALOGUE
 
 Told = Mapping[str, Any]
@@ -58,6 +59,8 @@ class RowMaker:
         match told["record"]:
             case "reading":
                 yield Row(f"readings-{_name(told['meter'])}", self._reading(told))
+            case "interval":
+                yield Row(f"{told['interval']}-{_name(told['meter'])}", self._interval(told))
             case "trace":
                 yield from self._trace(told)
             case "event":
@@ -73,14 +76,12 @@ class RowMaker:
         flags = " ".join(told["flags"])
         cells = self._instant("time", told["time"])
         cells |= {"window [s]": str(told["window_s"]), "quality": told["quality"], "flags": text(flags)}
-        low, high = told["min"], told["max"]
-        for name, value in told["values"].items():
-            cells[header(name)] = str(value)
-            if name in low:
-                cells[header(name, " min")] = str(low[name])
-            if name in high:
-                cells[header(name, " max")] = str(high[name])
-        return cells
+        return cells | _values(told)
+
+    def _interval(self, told: Told) -> dict[str, str]:
+        cells = self._instant("begins", told["start"])
+        cells |= {"coverage, 0 to 1": str(told["coverage"]), "flagged, 0 to 1": str(told["flagged"])}
+        return cells | _values(told)
 
     def _trace(self, told: Told) -> Iterator[Row]:
         """A row for each sample, and for each reply that did not come."""
@@ -145,8 +146,20 @@ class RowMaker:
 def header(quantity: str, which: str = "") -> str:
     """A column of readings: ``voltage_l1 min [V]``."""
     known = CATALOGUE.get(quantity)
-    unit = "" if known is None or known.unit == "1" else f" [{known.unit}]"
-    return f"{quantity}{which}{unit}"
+    unit = UNITS.get(quantity, "1") if known is None else known.unit
+    return f"{quantity}{which}{'' if unit == '1' else f' [{unit}]'}"
+
+
+def _values(told: Told) -> dict[str, str]:
+    """Each with the lowest and the highest, where they are told."""
+    cells, low, high = {}, told["min"], told["max"]
+    for name, value in told["values"].items():
+        cells[header(name)] = str(value)
+        if name in low:
+            cells[header(name, " min")] = str(low[name])
+        if name in high:
+            cells[header(name, " max")] = str(high[name])
+    return cells
 
 
 def text(value: object) -> str:

@@ -34,6 +34,11 @@ DEMAND_OF: Mapping[str, str] = MappingProxyType(
 # What a register said at the start of the block: what passed in any time is the difference of two of them.
 REGISTER = "_register"
 _POWER = "active_power_total"
+# SI units of what only blocks have.
+UNITS: Mapping[str, str] = MappingProxyType(
+    {demand: "W" if register.startswith("active") else "var" for register, demand in DEMAND_OF.items()}
+    | {f"{register}{REGISTER}": "Wh" if register.startswith("active") else "varh" for register in DEMAND_OF}
+)
 # For so long a block waits for registers that are read less often than others.
 _WAIT_US = 5 * 60_000_000
 

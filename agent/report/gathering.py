@@ -1,22 +1,27 @@
 """What a report rests on: the site, the journal's events (the running agent is asked for them), the long record."""
 
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from functools import partial
 from math import sqrt
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from agent.clock import rfc3339
+from agent.journal.view import view
 from agent.records import Event, Incident
 from agent.report.columns import Columns
 from agent.report.document import Known, Metered
-from agent.report.figures import Span
+from agent.report.figures import Bounds, Span
 from agent.report.history import past
 from agent.report.period import offset_us
 from agent.report.quality import Judged, Limits
 from agent.site import Meter, Site
+from agent.status.socket import NotRunningError, ask
+from agent.wire import event_from_json, event_to_json, incident_from_json, incident_to_json
 from agent.wiring import channels_of, rules_of
 
-_PAGE = 1000
+PAGE = 1000
 # Events that began this long before the period may still have gone on in it, and the five like days of a baseline.
 BEFORE_US = 40 * 86_400_000_000
 # IEC 60038: low voltage is up to 1000 V.
@@ -56,37 +61,31 @@ def _intervals(site: Site, period: Span, meter: str) -> Iterator[Columns]:
 
 
 def _told(site: Site, period: Span) -> tuple[list[Event], list[Incident]]:
-    from agent.status.socket import NotRunningError, ask
-
     since_us, until_us = period.from_us - BEFORE_US, period.to_us
     try:
-        return _paged(partial(ask, site.state_dir, "events"), since_us, until_us)
+        return paged(partial(ask, site.state_dir, "events"), since_us, until_us)
     except NotRunningError:
         return _stored(site, since_us, until_us)
 
 
-def _paged(question: Any, since_us: int, until_us: int) -> tuple[list[Event], list[Incident]]:
+def paged(question: Any, since_us: int, until_us: int) -> tuple[list[Event], list[Incident]]:
     """A page at a time, the youngest first: an answer of a running agent is not to stop its polling."""
-    from agent.wire import event_from_json, incident_from_json
-
     events: dict[str, Event] = {}
     incidents: dict[str, Incident] = {}
     while True:
-        told = question(limit=_PAGE, since_us=since_us, until_us=until_us)
+        told = question(limit=PAGE, since_us=since_us, until_us=until_us)
         if "error" in told:
             raise OSError(told["error"])
         page = [event_from_json(one) for one in told["events"]]
         incidents |= {one["id"]: incident_from_json(one) for one in told["incidents"]}
         fresh = {event.id: event for event in page if event.id not in events}
         events |= fresh
-        if len(page) < _PAGE or not fresh:
+        if len(page) < PAGE or not fresh:
             return list(events.values()), list(incidents.values())
         until_us = min(event.start_us for event in page)
 
 
 def _stored(site: Site, since_us: int, until_us: int) -> tuple[list[Event], list[Incident]]:
-    from agent.journal.view import view
-
     with view(site.state_dir) as kept:
         events = kept.events(limit=1 << 40, since_us=since_us, until_us=until_us)
         incidents = [one for one in kept.incidents(limit=1 << 40, since_us=since_us) if one.start_us <= until_us]
@@ -95,12 +94,6 @@ def _stored(site: Site, since_us: int, until_us: int) -> tuple[list[Event], list
 
 def as_plain(value: Any) -> Any:
     """A report as JSON knows it: times in RFC 3339 beside the microseconds' names, bounds as [low, high]."""
-    from dataclasses import fields, is_dataclass
-
-    from agent.clock import rfc3339
-    from agent.report.figures import Bounds
-    from agent.wire import event_to_json, incident_to_json
-
     match value:
         case Event():
             return event_to_json(value)

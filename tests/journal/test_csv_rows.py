@@ -9,12 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from samples import MIDNIGHT_US, event, incident, reading, trace
+from samples import MIDNIGHT_US, event, incident, interval, reading, trace
 
 from agent.journal.csv_files import csv_folder
 from agent.journal.csv_rows import Row, RowMaker, header, text
 from agent.trace_rows import GOOD, LOST, QUESTIONABLE, TraceSample, pack
-from agent.wire import event_to_json, incident_to_json, reading_to_json, trace_to_json
+from agent.wire import event_to_json, incident_to_json, interval_to_json, reading_to_json, trace_to_json
 
 BERLIN = RowMaker(ZoneInfo("Europe/Berlin"), "Europe/Berlin")
 UTC_ONLY = RowMaker(UTC, "UTC")
@@ -47,6 +47,22 @@ def test_a_reading_has_utc_and_local_time_units_and_extremes() -> None:
         "voltage_l1 min [V]": "229.5",
         "voltage_l1 max [V]": "231.25",
         "active_energy_import [Wh]": "12345678.9",
+    }
+
+
+def test_an_interval_has_its_coverage_and_a_file_for_its_kind() -> None:
+    values = {"voltage_l1": 230.0, "active_power_demand": 5}
+    (row,) = BERLIN.rows(told("interval", interval_to_json(interval(values=values))))
+    assert row.file == "interval_1min-tx1"
+    assert row.cells == {
+        "begins (UTC)": "2026-11-23 00:00:00.000",
+        "begins (Europe/Berlin)": "2026-11-23 01:00:00.000",
+        "coverage, 0 to 1": "0.9833",
+        "flagged, 0 to 1": "0.0",
+        "voltage_l1 [V]": "230.0",
+        "voltage_l1 min [V]": "229.5",
+        "voltage_l1 max [V]": "231.25",
+        "active_power_demand [W]": "5",
     }
 
 
