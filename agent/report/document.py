@@ -121,8 +121,7 @@ def report(known: Known, period: Span) -> Report:
     """Of what lies in the period, and before it was made."""
     period = Span(period.from_us, max(period.from_us, min(period.to_us, known.made_us)))
     found = interruptions(_seen(known, period))
-    lost = _by_place(found)
-    parts = _with_hints([_meter(one, known, period, lost.get(one.node, ())) for one in known.meters], known.network)
+    parts = _with_hints([_meter(one, known, period) for one in known.meters], known.network)
     nodes = known.network.nodes
     sums = [part.quality for part in parts]
     customers = {name: node.customers.total for name, node in nodes.items() if node.customers is not None}
@@ -151,14 +150,7 @@ def _of_period(told: Iterable[Told], period: Span) -> list[Told]:
     return sorted(found, key=lambda one: (one.start_us, one.id))
 
 
-def _by_place(found: Iterable[Interruption]) -> Mapping[str, Sequence[Interruption]]:
-    by_place: dict[str, list[Interruption]] = {}
-    for one in found:
-        by_place.setdefault(one.place, []).append(one)
-    return by_place
-
-
-def _meter(meter: Metered, known: Known, period: Span, lost: Iterable[Interruption]) -> MeterPart:
+def _meter(meter: Metered, known: Known, period: Span) -> MeterPart:
     others: dict[str, list[Columns]] = {"interval_10min": [], "demand_15min": []}
     minutes = _minutes(known.intervals(meter.name), others)
     found = quality(minutes, period, meter.judged, _dark(meter, known), LocalClock(known.offset_of))
