@@ -5,7 +5,7 @@ from typing import Any
 
 from agent.budget import LineBudget, Load, Pace, Share, line_budget, load
 from agent.detect.blocks import COVERED, LATE, LONGEST_US
-from agent.detect.floor import HALF, Watching, floor_words, surely_seen_s
+from agent.detect.floor import HALF, Paced, Watching, floor_words, surely_measured_s, surely_seen_s
 from agent.journal.retention import holds_s
 from agent.network_tree import network_rows
 from agent.poll.schedule import BESIDE_US
@@ -110,6 +110,24 @@ def floors(site: Site, learnt_s: Mapping[str, float] | None = None) -> Mapping[s
     seen to renew its values: more slowly than its map says shows less."""
     budgets = line_budgets(site).values()
     return {share.load.meter: _floor(site, share, learnt_s or {}) for budget in budgets for share in budget.shares}
+
+
+def paces(site: Site) -> Mapping[str, Paced]:
+    """By meter that is watched. The floor is that of a line that looks more often at another meter of its."""
+    told = ((share, _pace_s(share), len(budget.shares)) for budget in line_budgets(site).values()
+            for share in budget.shares)  # fmt: skip
+    return {
+        share.load.meter: Paced(pace_s, surely_measured_s(_at_worst(site, share, pace_s, beside=meters > 1)))
+        for share, pace_s, meters in told
+        if pace_s is not None
+    }
+
+
+def _at_worst(site: Site, share: Share, pace_s: float, *, beside: bool) -> Watching:
+    model = site.meters[share.load.meter].model
+    if beside and pace_s + share.late_s < _BESIDE_S:
+        return Watching(model.window_s, model.refresh_s, _BESIDE_S)
+    return Watching(model.window_s, model.refresh_s, pace_s, min(share.late_s, pace_s))
 
 
 def _floor(site: Site, share: Share, learnt_s: Mapping[str, float]) -> tuple[str, ...]:

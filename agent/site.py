@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from agent.detect.network import Network
-from agent.records import Reference, VoltageBasis
+from agent.records import Reference, VoltageBasis, VoltageClass
 from agent.secret import Secret
+from agent.site_demand import DemandSite
+from agent.site_indices import IndicesSite
+from agent.site_operations import OperationsSite
 from drivers.codec import Installation
 from drivers.line import LineConfig
 from drivers.model import MeterModel
@@ -27,6 +30,7 @@ class Meter:
                taken, the same unless it hangs on the voltage transformer of a bus
     customers: least and most that are fed directly here; None if not said
     nominal_v: declared voltage on `basis`; limits: low and high in V, None = as the profile has them
+    assess_limits: a second pair, for assessment in reports; voltage_class: of GB/T 12325, None = "D" on low voltage
     reference: what sags and swells are measured by, the declared voltage or one that slides
     watch_us:  how often voltages are asked for; None = as fast as the line goes
     watch_auto: watch_us is the map's refresh, and may be bettered by what the meter shows
@@ -55,6 +59,8 @@ class Meter:
     node: str = ""
     voltage_node: str = ""
     vt_error_pct: float | None = 0.0
+    assess_limits: tuple[float, float] | None = None
+    voltage_class: VoltageClass | None = None
 
 
 # Rows of a backlog a second: three days of forty meters in seven minutes, and one core of a small gateway is not full.
@@ -84,7 +90,7 @@ class MqttSite:
 @dataclass(frozen=True, slots=True)
 class InfluxSite:
     """The database. url: scheme, host, port and path; no credentials, no query, no slash at the end; token_file: where
-    the token came from; replay_limit: as for the broker; read_back: ask it once an hour what it has."""
+    the token came from; replay_limit: as for the broker; read_back: ask it what it has, and what is open."""
 
     url: str
     org: str
@@ -144,6 +150,9 @@ class Site:
     mains: MainsSite | None = None
     calendar: Path | None = None
     journal: JournalSite = field(default_factory=JournalSite)
+    demand: DemandSite = field(default_factory=DemandSite)
+    operations: OperationsSite = field(default_factory=OperationsSite)
+    indices: IndicesSite = field(default_factory=IndicesSite)
     text: bytes = field(default=b"", repr=False)
     torn: str = ""
 

@@ -23,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.errors import SiteError
+from agent.private_file import write_private
 from agent.site import Site, load_site
 
 log = logging.getLogger("lamplighter.site")
@@ -82,8 +83,9 @@ async def keep_apart(site: Site, thread: Executor) -> None:
     try:
         await asyncio.get_running_loop().run_in_executor(thread, keep, site)
     except OSError as error:
+        why = error.strerror or error
         log.warning(
-            "site.not_kept dir=%s error=%s: no copy to start with if the site file is torn", site.state_dir, error
+            "site.not_kept dir=%s error=%s: no copy to start with if the site file is torn", site.state_dir, why
         )
 
 
@@ -94,12 +96,7 @@ def keep(site: Site) -> None:
         if file.read_bytes() == content:
             return
     temporary = file.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        os.write(descriptor, content)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_private(temporary, content, flushed=True)
     temporary.replace(file)
     directory = os.open(site.state_dir, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -11,7 +11,10 @@ from typing import Any
 from agent.detect.network import Network
 from agent.errors import Finding, SiteError
 from agent.site import InfluxSite, JournalSite, MainsSite, Meter, MqttSite, Site
+from agent.site_demand_rules import demand_rules, demand_site
+from agent.site_indices import SUSTAINED_US, IndicesSite
 from agent.site_network import build_network, meter_path, network_rules, place_rules
+from agent.site_operations_rules import operations_rules, operations_site
 from agent.site_rules import (
     asks_watch,
     basis,
@@ -37,6 +40,8 @@ def read_site(path: Path, state_dir: Path | None = None, raw: bytes | None = Non
     beside = path.absolute().parent
     models, missing = resolve_models(tables, beside)
     findings += [*missing, *check_rules(tables, models), *network_rules(tables), *_no_calendar(tables, beside)]
+    findings += demand_rules(tables, models)
+    findings += operations_rules(tables)
     network = Network()
     if not findings:
         network = build_network(
@@ -66,6 +71,9 @@ def read_site(path: Path, state_dir: Path | None = None, raw: bytes | None = Non
         mains=_mains(tables),
         calendar=beside / site.calendar if site.calendar else None,
         journal=JournalSite(tables.journal.cap, tables.journal.keep) if tables.journal else JournalSite(),
+        demand=demand_site(tables),
+        operations=operations_site(tables),
+        indices=_indices(tables),
         text=raw,
     )
 
@@ -126,6 +134,15 @@ def _no_calendar(tables: Tables, beside: Path) -> list[Finding]:
     return [Finding("site.calendar", found, "a file beside the site file", "write that file, or remove the key")]
 
 
+def _indices(tables: Tables) -> IndicesSite:
+    site, told = tables.site, tables.reports.indices
+    assert site is not None  # noqa: S101 - without it there is a finding
+    sustained_us = SUSTAINED_US[site.profile]
+    if told is None:
+        return IndicesSite(sustained_us)
+    return IndicesSite(told.sustained_over or sustained_us, told.target_saidi)
+
+
 def _mains(tables: Tables) -> MainsSite | None:
     table = tables.mains
     if table is None:
@@ -168,6 +185,8 @@ def _meter(name: str, tables: Tables, network: Network, model: MeterModel) -> Me
         node=placed.node,
         voltage_node=placed.voltage_node,
         vt_error_pct=_vt_error_pct(table),
+        assess_limits=table.assess_limits,
+        voltage_class=table.voltage_class,
     )
 
 

@@ -117,6 +117,7 @@ def _declared(name: str, table: NodeTable, count: int | None) -> _Draft:
         critical=table.critical,
         customers=table.customers if count is None else Customers(unsplit=count),
         declared=True,
+        mv_users=table.mv_users,
     )
     return _Draft(node, f"nodes.{name}.parents")
 

@@ -1,29 +1,36 @@
-"""What the tables of a site file may hold: pydantic stands here between TOML and typed values, nowhere else.
+"""What the tables of a site file may hold; how they are judged is `agent.site_tables`. What reports alone ask for is in
+`agent.site_schema_reports`."""
 
-Every table is judged by itself, so that one wrong key hides no other finding. A field's description is what
-may stand there: it becomes the `allowed` of its finding.
-"""
-
-import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from agent.detect.network import Customers, NodeKind
 from agent.errors import Finding
+from agent.records import VoltageClass
 from agent.site import REPLAY_LIMIT
+from agent.site_schema_reports import OF_REPORTS, ReportTables, read_reports
+from agent.site_tables import (
+    PATH,
+    Flag,
+    Name,
+    Table,
+    Text,
+    choice,
+    declared,
+    from_text,
+    read_table,
+    read_tables,
+    unknown_key,
+)
 from agent.site_values import (
     AGE_ALLOWED,
     DURATION_ALLOWED,
     LIVES_ON_ALLOWED,
-    NAME,
-    NAME_ALLOWED,
     SIZE_ALLOWED,
     age_us,
-    as_toml,
     ascending,
     duration_us,
     each_once,
@@ -43,17 +50,6 @@ from agent.site_values import (
 )
 
 
-def _text(parse: Callable[[str], Any]) -> BeforeValidator:
-    """The value must be a string that `parse` takes; a number or a table there is a wrong type."""
-
-    def validate(value: object) -> Any:
-        if not isinstance(value, str):
-            raise ValueError(f"not a string: {value}")
-        return parse(value)
-
-    return BeforeValidator(validate)
-
-
 def _tcp(text: str) -> tuple[str, int]:
     return endpoint(text, 502)
 
@@ -62,19 +58,14 @@ _FILE_ALLOWED = "the name of a file in $CREDENTIALS_DIRECTORY or beside the site
 _CALENDAR_ALLOWED = 'the name of a file beside the site file, as "calendar.toml"'
 _TCP_ALLOWED = '"HOST:PORT", as "10.20.0.11:502"'
 
-Name = Annotated[str, _text(read_name), Field(description=NAME_ALLOWED)]
-Pace = Annotated[int, _text(duration_us), Field(ge=100_000, description='a duration of "100ms" or more, as "10s"')]
+Pace = Annotated[int, from_text(duration_us), Field(ge=100_000, description='a duration of "100ms" or more, as "10s"')]
 Watch = Annotated[
-    int | Literal["auto", "max"], _text(read_watch), Field(description=f'"auto", "max" or {DURATION_ALLOWED}')
+    int | Literal["auto", "max"], from_text(read_watch), Field(description=f'"auto", "max" or {DURATION_ALLOWED}')
 ]
-Ratio = Annotated[float, _text(ratio), Field(description='primary over secondary, both above zero, as "10000/100"')]
+Ratio = Annotated[float, from_text(ratio), Field(description='primary over secondary, both above zero, as "10000/100"')]
 Volts = Annotated[float, Field(ge=1, le=1_000_000, description="a number of volts, 1 to 1000000, without quotes")]
-FileName = Annotated[str, _text(read_file_name), Field(description=_FILE_ALLOWED)]
+FileName = Annotated[str, from_text(read_file_name), Field(description=_FILE_ALLOWED)]
 Endpoint = Annotated[tuple[str, int], Field(description=_TCP_ALLOWED)]
-Flag = Annotated[bool, Field(description="true or false")]
-# No file, host or name has a control character, and what takes one to the system is met by a ValueError there.
-_PATH, _SHOWN = r"^/[^\x00-\x1f\x7f]*$", r"^[^\x00-\x1f\x7f]+$"
-Text = Annotated[str, Field(pattern=_SHOWN, description="a string that is not empty, without control characters")]
 Rate = Annotated[int, Field(ge=10, le=1_000_000, description="a whole number of rows a second, 10 to 1000000")]
 
 
@@ -84,21 +75,8 @@ _CUSTOMERS_ALLOWED = "a count, 0 or more, or { l1 = 60, l2 = 61, l3 = 57, three_
 Names = Annotated[tuple[Name, ...], Field(strict=False, description=_NAMES_ALLOWED), AfterValidator(unlike)]
 
 
-def choice(*words: str | int) -> Any:
-    """What a field of these literals says that it allows."""
-    return Field(description=" or ".join(f'"{word}"' if isinstance(word, str) else str(word) for word in words))
-
-
 Phase = Literal["l1", "l2", "l3"]
 PHASE_MAP_ALLOWED = '"l1", "l2" and "l3", each once: the network phase on terminals 1, 2 and 3'
-
-
-class Table(BaseModel):
-    """pillars: keys without which nothing more can be said about the table; a wrong one of the others is left
-    out, so that the cross checks still see the rest."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-    pillars: ClassVar[frozenset[str]] = frozenset()
 
 
 class SiteTable(Table):
@@ -109,22 +87,22 @@ class SiteTable(Table):
     state_dir: Text = "/var/lib/lamplighter"
     nominal_voltage: Volts | None = None
     frequency: Annotated[Literal[50, 60], choice(50, 60)] = 50
-    time_zone: Annotated[str, _text(read_zone), Field(description='an IANA time zone, as "Europe/Berlin"')] = "UTC"
+    time_zone: Annotated[str, from_text(read_zone), Field(description='an IANA time zone, as "Europe/Berlin"')] = "UTC"
     profile: Annotated[Literal["iec", "gb", "ieee"], choice("iec", "gb", "ieee")] = "iec"
     reference: Annotated[Literal["declared", "sliding"], choice("declared", "sliding")] = "declared"
     clock: Annotated[Literal["auto", "trusted"], choice("auto", "trusted")] = "auto"
     poll: Pace = 10_000_000
     watch: Watch = "auto"
     publish_every: Pace = 10_000_000
-    calendar: Annotated[str | None, _text(read_file_name), Field(description=_CALENDAR_ALLOWED)] = None
+    calendar: Annotated[str | None, from_text(read_file_name), Field(description=_CALENDAR_ALLOWED)] = None
 
 
 class LineTable(Table):
     pillars = frozenset({"serial", "tcp", "rtu_over_tcp"})
 
-    serial: Annotated[str | None, Field(pattern=_PATH, description='the path of a port, as "/dev/ttyUSB0"')] = None
-    tcp: Annotated[Endpoint | None, _text(_tcp)] = None
-    rtu_over_tcp: Annotated[Endpoint | None, _text(_tcp)] = None
+    serial: Annotated[str | None, Field(pattern=PATH, description='the path of a port, as "/dev/ttyUSB0"')] = None
+    tcp: Annotated[Endpoint | None, from_text(_tcp)] = None
+    rtu_over_tcp: Annotated[Endpoint | None, from_text(_tcp)] = None
     baud: Annotated[int, Field(ge=300, le=921_600, description="300 to 921600")] = 9600
     parity: Annotated[Literal["N", "E", "O"], choice("N", "E", "O")] = "N"
     stop_bits: Annotated[Literal[1, 2], choice(1, 2)] = 1
@@ -139,15 +117,15 @@ class MeterTable(Table):
 
     line: Name
     unit: Annotated[int, Field(description="1 to 247; on a tcp line also 255")]
-    model: Annotated[str, _text(read_name), Field(description="the name of a model; see `lamplighter models`")]
+    model: Annotated[str, from_text(read_name), Field(description="the name of a model; see `lamplighter models`")]
     feeder: Name | None = None
-    upstream: Annotated[str, _text(read_upstream), Field(description="the name of another meter")] = ""
+    upstream: Annotated[str, from_text(read_upstream), Field(description="the name of another meter")] = ""
     customers: Annotated[int | None, Field(ge=0, description="a count, 0 or more")] = None
     node: Name | None = None
     voltage_node: Name | None = None
     wiring: Annotated[Literal["3p4w", "3p3w", "1p2w"] | None, choice("3p4w", "3p3w", "1p2w")] = None
     basis: Annotated[Literal["ln", "ll", "le"] | None, choice("ln", "ll", "le")] = None
-    powered_by: Annotated[str | None, _text(read_lives_on), Field(description=LIVES_ON_ALLOWED)] = None
+    powered_by: Annotated[str | None, from_text(read_lives_on), Field(description=LIVES_ON_ALLOWED)] = None
     vt: Ratio = 1.0
     vt_class: Annotated[Literal["0.1", "0.2", "0.5", "1", "3"] | None, choice("0.1", "0.2", "0.5", "1", "3")] = None
     ct: Ratio = 1.0
@@ -165,6 +143,12 @@ class MeterTable(Table):
         Field(strict=False, description="[low, high] in V, low below high, as [198.0, 235.4]"),
         AfterValidator(lambda value: value and ascending(value)),
     ] = None
+    assess_limits: Annotated[
+        tuple[float, float] | None,
+        Field(strict=False, description="[low, high] in V, low below high, as [204.6, 231.0]"),
+        AfterValidator(lambda value: value and ascending(value)),
+    ] = None
+    voltage_class: Annotated[VoltageClass | None, choice(*get_args(VoltageClass))] = Field(None, alias="class")
     reference: Annotated[Literal["declared", "sliding"] | None, choice("declared", "sliding")] = None
     poll: Pace | None = None
     watch: Watch | None = None
@@ -177,9 +161,10 @@ class NodeTable(Table):
     kind: Annotated[NodeKind, choice(*get_args(NodeKind))]
     parents: Names = ()
     alternates: Names = ()
-    vector_group: Annotated[str | None, _text(read_group), Field(description=_GROUP_ALLOWED)] = None
+    vector_group: Annotated[str | None, from_text(read_group), Field(description=_GROUP_ALLOWED)] = None
     rated_kva: Annotated[float | None, Field(gt=0, description="a number of kVA above zero")] = None
     critical: Text | None = None
+    mv_users: Annotated[int | None, Field(ge=0, description="a count, 0 or more")] = None
     customers: Annotated[Customers | None, BeforeValidator(read_customers), Field(description=_CUSTOMERS_ALLOWED)] = (
         None
     )
@@ -188,11 +173,11 @@ class NodeTable(Table):
 class MainsTable(Table):
     pillars = frozenset({"sysfs", "nut"})
 
-    sysfs: Annotated[str | None, Field(pattern=_PATH, description='a directory, as "/sys/class/power_supply/AC"')] = (
-        None
-    )
+    sysfs: Annotated[str | None, Field(pattern=PATH, description='a directory, as "/sys/class/power_supply/AC"')] = None
     nut: Annotated[
-        tuple[str, str, int] | None, _text(nut_server), Field(description='"UPS@HOST:PORT", as "ups@127.0.0.1:3493"')
+        tuple[str, str, int] | None,
+        from_text(nut_server),
+        Field(description='"UPS@HOST:PORT", as "ups@127.0.0.1:3493"'),
     ] = None
     node: Name | None = None
 
@@ -202,8 +187,8 @@ class MainsTable(Table):
 
 
 class JournalTable(Table):
-    cap: Annotated[int, _text(size_mib), Field(ge=16, le=1 << 20, description=SIZE_ALLOWED)] = 512
-    keep: Annotated[int | None, _text(age_us), Field(description=AGE_ALLOWED)] = None
+    cap: Annotated[int, from_text(size_mib), Field(ge=16, le=1 << 20, description=SIZE_ALLOWED)] = 512
+    keep: Annotated[int | None, from_text(age_us), Field(description=AGE_ALLOWED)] = None
 
 
 class SinkTable(Table):
@@ -251,99 +236,30 @@ class Tables:
     declared_lines: frozenset[str] = frozenset()
     declared_meters: frozenset[str] = frozenset()
     declared_nodes: frozenset[str] = frozenset()
+    reports: ReportTables = field(default_factory=ReportTables)
 
 
-_TOP = ("site", "lines", "meters", "nodes", "mains", "journal", "mqtt", "influxdb")
-_SECRET_KEYS = ("password", "token", "key", "secret", "passphrase", "api_key", "client_key")
-_A_TABLE = "a table"
-AnyTable = TypeVar("AnyTable", bound=Table)
+_TOP = ("site", "lines", "meters", "nodes", "mains", "journal", "mqtt", "influxdb", *OF_REPORTS)
 
 
 def parse_tables(raw: Mapping[str, Any]) -> tuple[Tables, list[Finding]]:
     """The whole site file as TOML gave it -> its tables, and what is wrong with the rest."""
-    findings = [_unknown(key, key, raw[key], _TOP) for key in raw if key not in _TOP]
+    findings = [unknown_key(key, key, raw[key], _TOP) for key in raw if key not in _TOP]
     tables = Tables()
-    tables.site = _table(SiteTable, raw.get("site", {}), "site", findings)
-    tables.lines = _named(LineTable, raw.get("lines", {}), "lines", findings)
-    tables.meters = _named(MeterTable, raw.get("meters", {}), "meters", findings)
-    tables.nodes = _named(NodeTable, raw.get("nodes", {}), "nodes", findings)
-    tables.declared_lines = _keys(raw.get("lines"))
-    tables.declared_meters = _keys(raw.get("meters"))
-    tables.declared_nodes = _keys(raw.get("nodes"))
+    tables.site = read_table(SiteTable, raw.get("site", {}), "site", findings)
+    tables.lines = read_tables(LineTable, raw.get("lines", {}), "lines", findings)
+    tables.meters = read_tables(MeterTable, raw.get("meters", {}), "meters", findings)
+    tables.nodes = read_tables(NodeTable, raw.get("nodes", {}), "nodes", findings)
+    tables.declared_lines = declared(raw.get("lines"))
+    tables.declared_meters = declared(raw.get("meters"))
+    tables.declared_nodes = declared(raw.get("nodes"))
     if "mains" in raw:
-        tables.mains = _table(MainsTable, raw["mains"], "mains", findings)
+        tables.mains = read_table(MainsTable, raw["mains"], "mains", findings)
     if "journal" in raw:
-        tables.journal = _table(JournalTable, raw["journal"], "journal", findings)
+        tables.journal = read_table(JournalTable, raw["journal"], "journal", findings)
     if "mqtt" in raw:
-        tables.mqtt = _table(MqttTable, raw["mqtt"], "mqtt", findings)
+        tables.mqtt = read_table(MqttTable, raw["mqtt"], "mqtt", findings)
     if "influxdb" in raw:
-        tables.influxdb = _table(InfluxTable, raw["influxdb"], "influxdb", findings)
+        tables.influxdb = read_table(InfluxTable, raw["influxdb"], "influxdb", findings)
+    tables.reports = read_reports(raw, findings)
     return tables, findings
-
-
-def _keys(value: object) -> frozenset[str]:
-    return frozenset(value) if isinstance(value, dict) else frozenset()
-
-
-def _named(kind: type[AnyTable], raw: object, where: str, findings: list[Finding]) -> dict[str, AnyTable]:
-    """``[lines.NAME]``, ``[meters.NAME]``, ``[nodes.NAME]``: tables by name."""
-    if not isinstance(raw, dict):
-        findings.append(Finding(where, as_toml(raw), f"tables, as [{where}.NAME]", "write it as a table"))
-        return {}
-    found = {}
-    for name, value in raw.items():
-        path = f"{where}.{name if NAME.fullmatch(name) else as_toml(name)}"
-        if NAME.fullmatch(name) is None:
-            findings.append(Finding(path, as_toml(name), NAME_ALLOWED, "rename it"))
-        table = _table(kind, value, path, findings)
-        if table is not None:
-            found[name] = table
-    return found
-
-
-def _table(kind: type[AnyTable], raw: object, where: str, findings: list[Finding]) -> AnyTable | None:
-    if not isinstance(raw, dict):
-        findings.append(Finding(where, as_toml(raw), _A_TABLE, f"write it as [{where}]"))
-        return None
-    try:
-        return kind.model_validate(raw)
-    except ValidationError as error:
-        # A tuple or a union tells of each of its parts: one finding per key says it all.
-        wrong = {str(one["loc"][0]): one["type"] for one in error.errors(include_url=False, include_input=False)}
-        findings.extend(_finding(kind, raw, where, key, why) for key, why in wrong.items())
-    if kind.pillars.intersection(wrong):
-        return None
-    return kind.model_validate({key: value for key, value in raw.items() if key not in wrong})
-
-
-def _finding(kind: type[Table], raw: Mapping[str, Any], where: str, key: str, why: str) -> Finding:
-    path = f"{where}.{key}"
-    if why == "extra_forbidden":
-        return _unknown(path, key, raw[key], tuple(kind.model_fields))
-    allowed = _allowed(kind, key)
-    if key not in raw:
-        return Finding(path, "nothing", allowed, "add this key")
-    found = as_toml(raw[key])
-    if key.endswith("_file") and isinstance(raw[key], str):
-        found = "something that is no file name (not shown: it may be the secret itself)"
-    return Finding(path, found, allowed, "correct the value")
-
-
-def _allowed(kind: type[Table], key: str) -> str:
-    """What the field's type says of itself; of an optional one, what the type inside says."""
-    field = kind.model_fields[key]
-    inside = (note for part in get_args(field.annotation) for note in getattr(part, "__metadata__", ()))
-    told = next((note.description for note in inside if isinstance(note, FieldInfo)), None)
-    return field.description or told or "see config/reference.toml"
-
-
-def _unknown(path: str, key: str, value: object, known: tuple[str, ...]) -> Finding:
-    if key in _SECRET_KEYS and not isinstance(value, dict):
-        word = next((name for name in known if name == f"{key}_file"), None) or next(
-            (name for name in known if name in ("password_file", "token_file")), f"{key}_file"
-        )
-        todo = f'put the secret into a file of its own (chmod 600) and write {word} = "FILE"'
-        return Finding(path, "a literal secret (not shown)", "no secret in the site file", todo)
-    close = difflib.get_close_matches(key, known, n=1)
-    todo = f"did you mean {close[0]}?" if close else "remove it"
-    return Finding(path, "an unknown key", ", ".join(known), todo)

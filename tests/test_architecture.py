@@ -24,16 +24,19 @@ IMPURE = {
 }  # fmt: skip
 PURE = (
     "agent/budget.py", "agent/clock_discipline.py", "agent/clock_memory.py", "agent/journal/csv_rows.py",
-    "agent/journal/shifts.py", "agent/detect/*.py", "agent/modes.py", "agent/network_tree.py", "agent/outage.py",
+    "agent/journal/shifts.py", "agent/journal/stands.py", "agent/publish/points.py",
+    "agent/detect/*.py", "agent/modes.py", "agent/network_tree.py", "agent/outage.py",
     "agent/overview.py", "agent/plot*.py", "agent/poll/*.py", "agent/report/*.py", "agent/publish/line_protocol.py",
     "agent/publish/topics.py", "agent/records.py", "agent/replay.py", "agent/site_loops.py", "agent/site_network.py",
-    "agent/site_rules.py", "agent/site_schema.py", "agent/site_values.py", "agent/tidied.py", "agent/trace_rows.py",
+    "agent/site_days.py", "agent/site_demand*.py", "agent/site_operations*.py", "agent/site_rules.py",
+    "agent/site_schema*.py", "agent/site_tables.py", "agent/site_values.py", "agent/tidied.py", "agent/trace_rows.py",
     "agent/units.py", "agent/varint.py", "agent/wire.py", "agent/wiring.py", "drivers/*.py", "drivers/modbus/*.py",
     "simulators/feeder.py", "simulators/grid*.py", "simulators/latches.py", "simulators/meter.py",
     "simulators/scenario.py", "simulators/steps.py",
 )  # fmt: skip
 SHELL = {
-    "agent/report/gathering.py", "agent/report/history.py",
+    "agent/report/demand_known.py", "agent/report/gathering.py", "agent/report/history.py",
+    "agent/report/operations_known.py",
     "agent/poll/place.py", "agent/poll/poller.py", "agent/poll/said.py", "drivers/library.py", "drivers/line.py",
     "drivers/outbox.py", "drivers/readers.py", "drivers/transport.py", "drivers/wheel.py",
 }  # fmt: skip
@@ -43,7 +46,7 @@ THIRD_PARTY = {
     "aiomqtt": ("agent/publish/mqtt_connection.py",),
     "influxdb_client": ("agent/publish/influx_post.py",),
     "paho": ("agent/publish/mqtt_connection.py",),
-    "pydantic": ("agent/site_schema.py",),
+    "pydantic": ("agent/site_schema*.py", "agent/site_tables.py"),
     "pymodbus": ("simulators/server.py",),
     "rich": ("agent/cli/*.py",),
     "serial": ("drivers/transport.py",),

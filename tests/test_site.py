@@ -62,6 +62,12 @@ class TestWhatASoundFileBecomes:
         assert (meter.poll_us, meter.watch_us, meter.publish_every_us) == (60_000_000, 500_000, 2_000_000)
         assert (meter.nominal_v, meter.limits) == (231.5, (198.0, 235.4))
 
+    def test_a_second_pair_of_limits_and_a_class_are_for_reports_alone(self, tmp_path: Path) -> None:
+        meter = load(tmp_path, SOUND + 'assess_limits = [204.6, 231]\nclass = "C"\n').meters["incomer"]
+        assert (meter.limits, meter.assess_limits, meter.voltage_class) == (None, (204.6, 231.0), "C")
+        plain = load(tmp_path, SOUND).meters["incomer"]
+        assert (plain.assess_limits, plain.voltage_class) == (None, None)
+
     def test_watch_max_is_as_fast_as_the_line_goes(self, tmp_path: Path) -> None:
         assert load(tmp_path, SOUND + 'watch = "max"\n').meters["incomer"].watch_us is None
 
@@ -326,6 +332,8 @@ class TestOneKey:
             ("limits", "[198.0]", "[198.0]"),
             ("limits", '["a", "b"]', '["a", "b"]'),
             ("limits", "198.0", "198.0"),
+            *(("assess_limits", value, value) for value in ("[231.0, 204.6]", "[204.6]", '"204.6"', "204.6")),
+            *(("class", value, value) for value in ('"E"', '"a"', "1", '["A"]')),
             ("phase_map", '["l1", "l1", "l3"]', '["l1", "l1", "l3"]'),
             ("phase_map", '["l1", "l2"]', '["l1", "l2"]'),
             ("phase_map", '["a", "b", "c"]', '["a", "b", "c"]'),

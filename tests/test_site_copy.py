@@ -37,6 +37,7 @@ def started(good: Site, raw: bytes) -> Site:
     return load(good.file, good.state_dir)
 
 
+@pytest.mark.slow
 def test_the_file_cut_at_any_byte_starts_with_the_copy_or_says_less_and_is_sound(good: Site) -> None:
     raw, copies = SITE.encode(), 0
     for length in range(len(raw)):
@@ -49,6 +50,7 @@ def test_the_file_cut_at_any_byte_starts_with_the_copy_or_says_less_and_is_sound
     assert copies > 0.8 * len(raw)
 
 
+@pytest.mark.slow
 def test_another_file_cut_at_any_byte_starts_with_the_copy_or_is_refused_in_words(good: Site) -> None:
     raw = SITE.replace("dashi", "yongfu").encode()
     refused = 0

@@ -243,6 +243,7 @@ def _feeders(count: int) -> str:
     return "".join((head + below * (n > 0)).format(n=n, up=n - 1) for n in range(count))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", [_chain, _pairs, _feeders])
 def test_work_does_not_grow_with_the_cube_of_a_site(made: Callable[[int], str], tmp_path: Path) -> None:
     def calls(count: int) -> int:

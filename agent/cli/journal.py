@@ -158,11 +158,18 @@ def _print(told: Mapping[str, Any]) -> None:
     typer.echo()
     columns = ("sink", "not sent", "MiB", "hours", "oldest of them (UTC)", "rows/s", "traces not sent", "refused")
     show.table("sinks", columns, [_row(name, sink, told) for name, sink in told["sinks"].items()])
+    _print_remarks(told)
+    if any(sink["dead_letters"] for sink in told["sinks"].values()):
+        typer.echo("what was refused, and why: --refused")
+
+
+def _print_remarks(told: Mapping[str, Any]) -> None:
+    for name, sink in told["sinks"].items():
+        if sink.get("marked"):
+            typer.echo(f"{name}: {sink['marked']} events went out with `durable: false`; again once they are stored")
     for name, sending in told.get("sending", {}).items():
         if why := sending["blocked"] or sending["error"]:
             typer.echo(f"{name}: {why}")
-    if any(sink["dead_letters"] for sink in told["sinks"].values()):
-        typer.echo("what was refused, and why: --refused")
 
 
 def _row(name: str, sink: Mapping[str, Any], told: Mapping[str, Any]) -> show.Row:

@@ -114,7 +114,8 @@ def check_model(
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{file}: found {error}; allowed: a readable meter map in UTF-8; check the path") from None
+        found = getattr(error, "strerror", None) or error
+        raise ModelError(f"{file}: found {found}; allowed: a readable meter map in UTF-8; check the path") from None
     _print(parse_model(text, str(file)), json)
 
 

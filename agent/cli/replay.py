@@ -81,7 +81,8 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        _refuse(f"{file}: found {error}; allowed: a readable CSV in UTF-8; check the path")
+        found = getattr(error, "strerror", None) or error
+        _refuse(f"{file}: found {found}; allowed: a readable CSV in UTF-8; check the path")
 
 
 def _refuse(text: str) -> NoReturn:

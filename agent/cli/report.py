@@ -1,5 +1,8 @@
 """`lamplighter report`: what operations answer for."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,7 +77,20 @@ def _made(site: "Site", text: str) -> "Report":
     if span.from_us >= now_us:
         typer.echo(f"--period: found {text}, which has not begun; allowed: what is over, or goes on", err=True)
         raise typer.Exit(2)
-    return made_of(known(site, span, now_us), span)
+    with _without_collecting():
+        return made_of(known(site, span, now_us), span)
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """A month's millions of numbers make no cycles: to look for them takes a sixth of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _write_tables(made: "Report", to: Path) -> None:

@@ -10,6 +10,16 @@ from agent.cli.options import AsJson, SitePath, StateDir
 from agent.records import NOT_ISOLATION
 
 METER_COLUMNS = ("meter", "supply", "phases", "comms", "mode", "last good (UTC)", "open events")
+DEMAND_COLUMNS = (
+    "limit",
+    "meter",
+    "kW",
+    "holds (UTC)",
+    "block so far",
+    "at its end, as it goes",
+    "may draw until then",
+    "verdict",
+)
 
 
 def status(site: SitePath, json: AsJson = False, state_dir: StateDir = None) -> None:
@@ -47,6 +57,8 @@ def _print(told: Mapping[str, Any]) -> None:
         if line["refresh_s"]:
             learnt = ", ".join(f"{meter} every {seconds:.3g} s" for meter, seconds in line["refresh_s"].items())
             typer.echo(f"line {name}, seen of how often meters renew their values: {learnt}\n")
+    if told.get("demand"):
+        show.table("demand", DEMAND_COLUMNS, [demand_row(limit) for limit in told["demand"]])
     sinks = [(name, _words(facts)) for name, facts in told["sinks"].items()]
     show.table("sinks", ("sink", "progress"), sinks)
     valid = [_valid(certificate) for certificate in told["certificates"]]
@@ -72,6 +84,27 @@ def meter_row(meter: Mapping[str, Any]) -> show.Row:
     last_good = show.moment(meter.get("last_good"))
     events = " ".join(meter["open_events"])
     return meter["meter"], meter["supply"], phases, meter["comms"], meter["mode"], last_good, events
+
+
+def demand_row(told: Mapping[str, Any]) -> show.Row:
+    """A limit and the block that goes on; verdict: as it will be, if power stays as it is."""
+    when = "not within a week"
+    if told["window"] is not None:
+        begin, end = (show.moment(at)[: len("2026-11-23 09:00")] for at in told["window"])
+        when = f"until {end}" if told["holds"] else f"from {begin}"
+    verdict = "violated already" if told["exceeded"] else told["verdict"] if told["forecast_w"] else told["why"]
+    return (
+        told["limit"], told["meter"], f"{told['limit_w'] / 1000:g}", when, _kilo(told["used_wh"], "kWh"),
+        _kilo(told["forecast_w"], "kW"), _kilo(told["may_draw_w"], "kW") if told["holds"] else "-",
+        verdict if told["holds"] or not told["forecast_w"] else "-",
+    )  # fmt: skip
+
+
+def _kilo(bounds: list[float] | None, unit: str) -> str:
+    if bounds is None:
+        return "-"
+    low, high = (f"{one / 1000:,.1f}" for one in bounds)
+    return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
 
 
 def _supply(told: Mapping[str, Any]) -> str:

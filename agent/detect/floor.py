@@ -43,6 +43,14 @@ class Watching:
             raise ValueError(f"{self}: want a jitter of 0 s to one pace, and less than all replies lost")
 
 
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """pace_s: from one look at a meter to the next; floor_s: the shortest event of one level that is surely measured"""
+
+    pace_s: float
+    floor_s: float
+
+
 def share_needed(residual: float, before: float = 1.0) -> float:
     """phi: the part of a window that a sag to `residual` has to fill to pull it below 90 %, all in pu. inf: no part."""
     if residual >= _SAG:
@@ -109,12 +117,23 @@ def surely_seen_s(residual: float, watching: Watching, before: float = 1.0) -> f
     Two looks lie at most pace + jitter apart. So many renewals must show the sag that they bridge it: one is enough
     at a pace of exactly the renewal, but the least jitter makes it two.
     """
-    widest_s = watching.watch_s + watching.jitter_s
-    if watching.refresh_s:
-        # A pace that is a whole number of renewals but for rounding is that number.
-        widest_s = ceil(round(widest_s / watching.refresh_s, 9)) * watching.refresh_s
     needed_s = shortest_visible_s(watching.window_s, residual, before)
-    return max(needed_s, widest_s - watching.window_s + 2 * needed_s)
+    return max(needed_s, _widest_s(watching) - watching.window_s + 2 * needed_s)
+
+
+def surely_measured_s(watching: Watching) -> float:
+    """The shortest event of one level that no alignment keeps from being measured as deep, or as high, as it was: a
+    window that lies wholly in it is read, while no reply is lost."""
+    return watching.window_s + _widest_s(watching)
+
+
+def _widest_s(watching: Watching) -> float:
+    """From one look to the next at most, in whole renewals."""
+    widest_s = watching.watch_s + watching.jitter_s
+    if not watching.refresh_s:
+        return widest_s
+    # A pace that is a whole number of renewals but for rounding is that number.
+    return ceil(round(widest_s / watching.refresh_s, 9)) * watching.refresh_s
 
 
 def floor_words(

@@ -2,11 +2,12 @@
 
 forecast     (energy so far + power now x time left) x 4, at the end of the block
 violated     the block's power was surely above the limit; kept: surely not; undecided: the limit lies in its bounds
-baseline     mean of the same slots of the last 5 like days (a working day or not), each complete
+baseline     mean of the same slots of the last 5 like days, each complete: working days for a working day, others for
+             others, and none on which the limit held: held against days like that, nothing would ever be curtailed
 curtailed    baseline - actual, in Wh; rebound: mean of the 60 min after - baseline, in W
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, isnan, nan
 
@@ -18,7 +19,9 @@ ENERGY = "active_energy_import"
 DEMAND = DEMAND_OF[ENERGY]
 # Of a complete block; silence at its ticks is in its bounds.
 COMPLETE = 0.99
-_LIKE_DAYS = 5
+LIKE_DAYS = 5
+# Among so many days before: further back the season is another.
+BASELINE_DAYS = 31
 _REBOUND_BLOCKS = 4
 _HOUR_US = 3_600_000_000
 
@@ -75,76 +78,123 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Compliance:
-    """One window. worst_w: of its highest block; verdict: `undecided` also where a block is missing or incomplete, and
-    no other was surely above the limit; curtailed_wh, rebound_w: against the baseline, with why there is none"""
+    """One window. verdict: `undecided` also where a block is missing or incomplete, and no other was surely above the
+    limit; violated: blocks that surely were, of so many; worst: the highest that is known; highest_w: what the highest
+    of all, known or not, may have been; used_wh: in all of it; curtailed_wh, rebound_w: against the baseline, with why
+    there is none"""
 
     window: Window
     verdict: Verdict
     violated: int
     of: int
-    worst_w: float | None
+    worst: Block | None
+    highest_w: Bounds
+    used_wh: Bounds
+    coverage: float
     curtailed_wh: Figure
     rebound_w: Figure
 
+    @property
+    def headroom_w(self) -> Bounds:
+        """Between the limit and the highest block; below zero above the limit."""
+        return Bounds(self.window.limit_w, self.window.limit_w) - self.highest_w
 
+    @property
+    def why(self) -> str:
+        """Why it is undecided."""
+        if self.verdict != "undecided":
+            return ""
+        return WITHIN if self.window.limit_w < self.highest_w.high < inf else INCOMPLETE
+
+
+# Why a verdict is undecided, as a page says it.
+WITHIN, INCOMPLETE = "within the bounds", "not all measured"
 Slot = tuple[int, int]  # local day (days since 1970), block of the day
 
 
-def compliance(
-    found: Sequence[Block], window: Window, slot_of: Callable[[int], Slot], is_working: Callable[[int], bool]
-) -> Compliance:
-    """slot_of: start of a block -> its local day and place in it; is_working: of a local day."""
-    within = [block for block in found if window.span.from_us <= block.start_us < window.span.to_us]
+class Past:
+    """The blocks of one meter, and what is usual at a time of day.
+
+    slot_of: start of a block -> its local day and place in it; is_working: of a local day; held_on: local days on which
+    the limit held
+    """
+
+    def __init__(
+        self, found: Iterable[Block], slot_of: Callable[[int], Slot], is_working: Callable[[int], bool],
+        held_on: Collection[int] = (),
+    ) -> None:  # fmt: skip
+        self._by_start = {block.start_us: block for block in found}
+        self._slot_of = slot_of
+        self._is_working = is_working
+        slots = ((slot_of(block.start_us), block.value_w) for block in self._by_start.values() if block.is_complete)
+        self._usual_w = {slot: watts for slot, watts in slots if slot[0] not in held_on}
+
+    def within(self, span: Span) -> list[Block]:
+        """Those that begin in it, in order."""
+        first_us = -(-span.from_us // BLOCK_US) * BLOCK_US
+        found = (self._by_start.get(at_us) for at_us in range(first_us, span.to_us, BLOCK_US))
+        return [block for block in found if block is not None]
+
+    def baseline_w(self, start_us: int) -> float | None:
+        """Of a block; None where fewer than 5 like days are known."""
+        day, place = self._slot_of(start_us)
+        working = self._is_working(day)
+        before = range(day - 1, day - 1 - BASELINE_DAYS, -1)
+        usual = [self._usual_w[one, place] for one in before
+                 if (one, place) in self._usual_w and self._is_working(one) == working][:LIKE_DAYS]  # fmt: skip
+        return sum(usual) / LIKE_DAYS if len(usual) == LIKE_DAYS else None
+
+
+def compliance(past: Past, window: Window) -> Compliance:
+    within = past.within(window.span)
     of = -(-window.span.length_us // BLOCK_US)
     verdicts = [judged(block.demand_w, window.limit_w) for block in within]
-    whole = len(within) == of and all(block.is_complete for block in within)
-    sure: Verdict = "kept" if whole and set(verdicts) == {"kept"} else "undecided"
-    before = _by_slot(found, slot_of)
-    expected = [_baseline(block.start_us, before, slot_of, is_working) for block in within]
+    is_whole = len(within) == of and all(block.is_complete for block in within)
+    sure: Verdict = "kept" if is_whole and set(verdicts) == {"kept"} else "undecided"
+    unseen = inf if len(within) < of else 0.0
     return Compliance(
-        window,
-        "violated" if "violated" in verdicts else sure,
-        verdicts.count("violated"),
-        of,
-        max((block.value_w for block in within), default=None),
-        _curtailed(within, expected, whole),
-        _rebound(found, window, lambda start_us: _baseline(start_us, before, slot_of, is_working)),
-    )
+        window, "violated" if "violated" in verdicts else sure, verdicts.count("violated"), of,
+        max(within, key=lambda block: block.value_w, default=None),
+        Bounds(max((block.demand_w.low for block in within), default=0.0),
+               max((unseen, *(block.demand_w.high for block in within)))),
+        sum((block.demand_w.scaled(1 / 4) for block in within), Bounds(0.0, unseen)),
+        _share(within, of), _curtailed(past, within, of), _rebound(past, window.span.to_us),
+    )  # fmt: skip
 
 
-def _by_slot(found: Iterable[Block], slot_of: Callable[[int], Slot]) -> Mapping[Slot, Block]:
-    return {slot_of(block.start_us): block for block in found if block.is_complete}
+_NOT_COMPLETE = "not all blocks of the window are complete"
+_AFTER_NOT_COMPLETE = "not all blocks of the hour after it are complete"
+_NO_LIKE_DAYS = "there are not five like days without the limit before it"
+# Why there is no baseline, as a page says it.
+WHYS = (_NOT_COMPLETE, _AFTER_NOT_COMPLETE, _NO_LIKE_DAYS)
 
 
-def _baseline(
-    start_us: int, before: Mapping[Slot, Block], slot_of: Callable[[int], Slot], is_working: Callable[[int], bool]
-) -> float | None:
-    """W; None where there are fewer than 5 like days in the 31 before."""
-    day, place = slot_of(start_us)
-    like = [earlier for earlier in range(day - 1, day - 32, -1) if is_working(earlier) == is_working(day)]
-    values = [before[earlier, place].value_w for earlier in like if (earlier, place) in before][:_LIKE_DAYS]
-    return sum(values) / _LIKE_DAYS if len(values) == _LIKE_DAYS else None
+def _curtailed(past: Past, within: Sequence[Block], of: int) -> Figure:
+    coverage = _share(within, of)
+    if len(within) < of or not all(block.is_complete for block in within):
+        return Figure(None, coverage, "Wh", _NOT_COMPLETE)
+    expected = _expected_w(past, within)
+    if expected is None:
+        return Figure(None, coverage, "Wh", _NO_LIKE_DAYS)
+    return Figure((sum(expected) - sum(block.value_w for block in within)) / 4, coverage, "Wh")
 
 
-def _curtailed(within: Sequence[Block], expected: Sequence[float | None], whole: bool) -> Figure:
-    if not whole:
-        return Figure(None, _coverage(within), "Wh", "not all blocks of the window are complete")
-    if None in expected:
-        return Figure(None, _coverage(within), "Wh", "there are not five like days before it")
-    saved = sum((base - block.value_w) / 4 for block, base in zip(within, expected, strict=True) if base is not None)
-    return Figure(saved, _coverage(within), "Wh")
-
-
-def _rebound(found: Iterable[Block], window: Window, baseline: Callable[[int], float | None]) -> Figure:
-    end_us = window.span.to_us
-    after = [block for block in found if end_us <= block.start_us < end_us + _REBOUND_BLOCKS * BLOCK_US]
+def _rebound(past: Past, end_us: int) -> Figure:
+    after = past.within(Span(end_us, end_us + _REBOUND_BLOCKS * BLOCK_US))
+    coverage = _share(after, _REBOUND_BLOCKS)
     if len(after) < _REBOUND_BLOCKS or not all(block.is_complete for block in after):
-        return Figure(None, _coverage(after), "W", "not all blocks of the hour after it are complete")
-    expected = [base for block in after if (base := baseline(block.start_us)) is not None]
-    if len(expected) < len(after):
-        return Figure(None, _coverage(after), "W", "there are not five like days before it")
-    return Figure((sum(block.value_w for block in after) - sum(expected)) / len(after), _coverage(after), "W")
+        return Figure(None, coverage, "W", _AFTER_NOT_COMPLETE)
+    expected = _expected_w(past, after)
+    if expected is None:
+        return Figure(None, coverage, "W", _NO_LIKE_DAYS)
+    return Figure((sum(block.value_w for block in after) - sum(expected)) / len(after), coverage, "W")
 
 
-def _coverage(some: Sequence[Block]) -> float:
-    return sum(block.coverage for block in some) / len(some) if some else 0.0
+def _expected_w(past: Past, some: Iterable[Block]) -> list[float] | None:
+    usual = [past.baseline_w(block.start_us) for block in some]
+    known = [watts for watts in usual if watts is not None]
+    return known if len(known) == len(usual) else None
+
+
+def _share(some: Sequence[Block], of: int) -> float:
+    return sum(block.coverage for block in some) / of if of else 0.0

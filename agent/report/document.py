@@ -5,14 +5,17 @@ Everything a reader may ask is answered here once: whichever form it is printed 
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
-from agent.detect.network import Customers, Network
-from agent.records import Event, Incident, Interval
+from agent.detect.floor import Paced
+from agent.detect.network import Network
+from agent.records import Event, Incident, Interval, VoltageClass
 from agent.report.causes import Hint, hints
 from agent.report.columns import Columns
 from agent.report.demand import Block, blocks
-from agent.report.demand_blocks import REGISTER
+from agent.report.demand_blocks import DEMAND_OF, REGISTER
+from agent.report.demand_part import DemandKnown, DemandPart, demand_parts
 from agent.report.diagnoses import (
     OF_LOAD,
     Load,
@@ -25,10 +28,34 @@ from agent.report.diagnoses import (
     power_factor,
     unbalance,
 )
-from agent.report.figures import NOTHING, Bounds, Figure, Span
-from agent.report.outages import Interruption, Seen, interruptions
-from agent.report.quality import Judged, Limits, LocalClock, OffsetOf, Quality, VoltageClass, composite, quality
-from agent.report.reliability import SUSTAINED_MIN, Asked, Indices, by_day, indices
+from agent.report.figures import Bounds, Figure, Span
+from agent.report.operations import Operations, OperationsKnown, operations, watch_of
+from agent.report.outages import Interruption, Seen
+from agent.report.quality import Judged, Limits, LocalClock, OffsetOf, Quality, quality
+from agent.report.reliability import Indices
+from agent.report.reliability_part import (
+    Asking,
+    Counting,
+    Earlier,
+    ReliabilityPart,
+    counted_by_day,
+    planned_min,
+    reliability_part,
+)
+from agent.report.unseen import (
+    YOUNG_US,
+    Counted,
+    Heard,
+    Silence,
+    Ticks,
+    no_record,
+    nobody_looked,
+    silences,
+    told_of,
+    unexplained,
+)
+from agent.report.voltage_limits import NO_RULES, TenMinuteRules
+from agent.report.voltage_part import TenMinutes, VoltagePart, ten_minutes, voltage_part
 
 _HOUR_US = 3_600_000_000
 # So many hours of a meter's blocks and ten minutes are needed for a diagnosis of its load.
@@ -37,7 +64,8 @@ LEAST_H = 24
 
 @dataclass(frozen=True, slots=True)
 class Metered:
-    """One meter as the report needs it. limits: assessed ones first; rated_a: what its load is held against"""
+    """One meter as the report needs it. rated_a: what its load is held against; rules: for its ten minutes; paced: how
+    its voltages are looked at, None where they are not; latches_sags: it counts them itself"""
 
     name: str
     node: str
@@ -46,6 +74,10 @@ class Metered:
     voltage_class: VoltageClass | None = None
     rated_a: float | None = None
     rated_kva: float | None = None
+    rules: TenMinuteRules = NO_RULES
+    paced: Paced | None = None
+    latches_sags: bool = False
+    counted: Counted = field(default_factory=Counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +94,33 @@ class Known:
     incidents: Collection[Incident]
     made_us: int
     offset_of: OffsetOf
-    sustained_min: float = SUSTAINED_MIN
-    ran_us: Mapping[str, int] = field(default_factory=dict)
+    counting: Counting = field(default_factory=Counting)
+    earlier: Earlier | None = None
+    demand: DemandKnown = field(default_factory=DemandKnown)
+    operations: OperationsKnown = field(default_factory=OperationsKnown)
 
 
 @dataclass(frozen=True, slots=True)
 class MeterPart:
     """One meter. low_customer_min: low-voltage minutes times those who are fed there, where that is known; profile: of
-    each local hour the lowest, mean and highest 10-min mean of the judged channels; load and what follows: None
-    where too little is known; hints: at the cause of low voltage"""
+    each local hour the lowest, mean and highest 10-min mean of the judged channels; tens: ten minutes against limits;
+    load and what follows: None where too little is known; hints: at the cause of low voltage; silences: when nobody
+    knows whether it had supply; unrecorded: when the record has nothing of it"""
 
     meter: Metered
     customers: int | None
     quality: Quality
     low_customer_min: float | None
     profile: Mapping[int, tuple[float, float, float]]
+    tens: TenMinutes
     load: Load | None
     power_factor: PowerFactor | None
     unbalance: Unbalance | None
     loading: Loading | None
     blocks: Sequence[Block]
     hints: Sequence[Hint] = ()
+    silences: Sequence[Silence] = ()
+    unrecorded: Sequence[Silence] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +135,9 @@ class FeederPart:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """coverage: of all minutes of all meters; composite: of the voltage classes; planned: customer-minutes
-    of maintenance; mv: indices of medium-voltage users, of whom each transformer is one; days: SAIDI by local day"""
+    """coverage: of all minutes of all meters; composite: of the voltage classes; voltage: of several meters together;
+    planned: customer-minutes of maintenance; mv: indices of medium-voltage users, of whom each transformer is one;
+    days: SAIDI by local day"""
 
     site: str
     gateway: str
@@ -108,36 +147,55 @@ class Report:
     meters: Sequence[MeterPart]
     feeders: Sequence[FeederPart]
     composite: Figure
+    voltage: VoltagePart
     indices: Indices | None
     mv: Indices | None
     planned: Bounds
     days: Mapping[int, Bounds]
+    reliability: ReliabilityPart
     interruptions: Sequence[Interruption]
     events: Sequence[Event]
     incidents: Sequence[Incident]
+    demand: Sequence[DemandPart] = ()
+    operations: Operations = field(default_factory=Operations)
 
 
 def report(known: Known, period: Span) -> Report:
     """Of what lies in the period, and before it was made."""
     period = Span(period.from_us, max(period.from_us, min(period.to_us, known.made_us)))
-    found = interruptions(_seen(known, period))
-    parts = _with_hints([_meter(one, known, period) for one in known.meters], known.network)
-    nodes = known.network.nodes
+    events, incidents = _of_period(known.events, period), _of_period(known.incidents, period)
+    watch = watch_of(known, incidents, period)
+    known = replace(known, intervals=watch.over(known.intervals))
+    parts = [_meter(one, known, period) for one in known.meters]
+    dark = nobody_looked(part.unrecorded for part in parts)
+    parts = _with_hints([_with_dark(part, dark, known) for part in parts], known.network)
     sums = [part.quality for part in parts]
-    customers = {name: node.customers.total for name, node in nodes.items() if node.customers is not None}
+    asking = _asking(known, period, parts, dark)
+    found, days = counted_by_day(asking)
+    reliable = reliability_part(asking, found, days)
+    voltage = voltage_part(parts, _of_period(known.events, period), known, period)
     return Report(
         known.site, known.gateway, period, known.made_us, _total(sums).coverage, parts,
-        [_feeder(name, parts, found, customers, known, period) for name in _feeders(known)],
-        _composite(parts), _indices(found, sum(customers.values()), known, period), _mv(known, period),
-        sum((one.lost_min.scaled(one.customers) for one in found if one.planned), NOTHING),
-        _days(found, sum(customers.values()), known, period), found,
-        _of_period(known.events, period), _of_period(known.incidents, period),
+        [_feeder(name, parts, reliable) for name in _feeders(known)],
+        voltage.composite.figure, voltage, reliable.unplanned(), reliable.unplanned("medium_voltage"),
+        planned_min(found), days, reliable, found,
+        events, incidents,
+        demand=demand_parts(
+            known.demand, {one.meter.name: one.blocks for one in parts}, period, known.made_us, known.offset_of
+        ),
+        operations=operations(known, events, incidents, period, parts, watch),
     )  # fmt: skip
 
 
-def _seen(known: Known, period: Span) -> Seen:
-    events = _of_period(known.events, period)
-    return Seen(known.network, events, _of_period(known.incidents, period), period.to_us, known.ran_us)
+def _asking(known: Known, period: Span, parts: Sequence[MeterPart], dark: Sequence[Span]) -> Asking:
+    events, incidents = _of_period(known.events, period), _of_period(known.incidents, period)
+    silences = {part.meter.name: part.silences for part in parts if part.silences}
+    seen = Seen(known.network, events, incidents, period.to_us, silences, dark)
+    feeders = {name: _below(name, parts, known.network) for name in _feeders(known)}
+    coverage = {name: _total(_of_feeder(name, parts)).coverage for name in feeders}
+    coverage[""] = _total(part.quality for part in parts).coverage
+    places = {"": frozenset(known.network.nodes)} | feeders
+    return Asking(seen, period, known.counting, places, coverage, known.offset_of, known.earlier)
 
 
 Told = TypeVar("Told", Event, Incident)
@@ -153,7 +211,8 @@ def _of_period(told: Iterable[Told], period: Span) -> list[Told]:
 def _meter(meter: Metered, known: Known, period: Span) -> MeterPart:
     others: dict[str, list[Columns]] = {"interval_10min": [], "demand_15min": []}
     minutes = _minutes(known.intervals(meter.name), others)
-    found = quality(minutes, period, meter.judged, _dark(meter, known), LocalClock(known.offset_of))
+    heard = Heard()
+    found = quality(heard.note(minutes), period, meter.judged, _dark(meter, known), LocalClock(known.offset_of))
     node = known.network.nodes.get(meter.node)
     customers = node.customers.total if node is not None and node.customers is not None else None
     low_min = found.beyond[0].low_min if found.beyond else 0.0
@@ -161,12 +220,17 @@ def _meter(meter: Metered, known: Known, period: Span) -> MeterPart:
     quarters = others["demand_15min"]
     parts = blocks(quarters)
     enough = len(parts) >= 4 * LEAST_H
+    ticks = partial(Ticks, quarters, max((block.value_w for block in parts), default=None), meter.counted)
     return MeterPart(
         meter, customers, found, None if customers is None else customers * low_min,
-        profile(tens, meter.judged.channels, _hour_of(known)), load(parts, _hour_of(known), period) if enough else None,
+        profile(tens, meter.judged.channels, _hour_of(known)),
+        ten_minutes(meter, known, period, others["interval_10min"]),
+        load(parts, _hour_of(known), period) if enough else None,
         _power_factor(quarters) if enough else None,
         unbalance(tens, period, meter.rated_a) if enough and meter.rated_a else None,
         loading(tens, period, meter.rated_kva, _hour_of(known)) if enough and meter.rated_kva else None, parts,
+        silences=silences(_silent(meter, known, period), ticks, period),
+        unrecorded=no_record(heard, ticks, _written(period, known), known.counting.sustained_min),
     )  # fmt: skip
 
 
@@ -191,6 +255,22 @@ def _minutes(told: Iterable[Columns], others: Mapping[str, list[Columns]]) -> It
             others[columns.kind].append(columns)
 
 
+def _silent(meter: Metered, known: Known, period: Span) -> Sequence[Event]:
+    return told_of(_of_period(known.events, period), known.network).get(meter.name, ())
+
+
+def _written(period: Span, known: Known) -> Span:
+    """Of the period what the record can hold."""
+    return Span(period.from_us, max(period.from_us, min(period.to_us, known.made_us - YOUNG_US)))
+
+
+def _with_dark(part: MeterPart, dark: Sequence[Span], known: Known) -> MeterPart:
+    """And with the time in which nobody looked."""
+    told = [*_dark(part.meter, known), *(one.span for one in part.silences)]
+    more = unexplained(part.unrecorded, dark, told, known.counting.sustained_min)
+    return replace(part, silences=(*part.silences, *more))
+
+
 def _dark(meter: Metered, known: Known) -> list[Span]:
     """As long as the meter's own supply may have been gone: no voltage is judged there."""
     gone = [event for event in known.events if event.meter == meter.name and event.kind == "supply_loss"
@@ -210,7 +290,8 @@ def _hour_of(known: Known) -> Callable[[int], int]:
 
 def _power_factor(quarters: Sequence[Columns]) -> PowerFactor | None:
     """Between the first and the last time that all registers were known: an agent may have begun in between."""
-    names = {key for columns in quarters for key in columns.values if key.endswith(REGISTER)}
+    names = {key for columns in quarters for key in columns.values if key.removesuffix(REGISTER) in DEMAND_OF
+             and key.endswith(REGISTER)}  # fmt: skip
     first = next(_with_all(names, quarters), None)
     last = next(_with_all(names, reversed(quarters), backwards=True), None)
     return None if first is None or last is None else power_factor(passed(first, last))
@@ -243,50 +324,20 @@ def _feeders(known: Known) -> Sequence[str]:
     return list(dict.fromkeys(one.feeder for one in known.meters if one.feeder is not None))
 
 
-def _feeder(
-    name: str, parts: Iterable[MeterPart], found: Iterable[Interruption], customers: Mapping[str, int], known: Known,
-    period: Span,
-) -> FeederPart:  # fmt: skip
-    network = known.network
-    below = network.below(name) if name in network.nodes else frozenset(
-        part.meter.node for part in parts if part.meter.feeder == name
-    )  # fmt: skip
-    served = sum(count for node, count in customers.items() if node in below)
-    own = [part.quality for part in parts if part.meter.feeder == name]
-    return FeederPart(
-        name, served, _total(own), _indices([one for one in found if one.place in below], served, known, period)
-    )
+def _below(name: str, parts: Iterable[MeterPart], network: Network) -> frozenset[str]:
+    if name in network.nodes:
+        return network.below(name)
+    return frozenset(part.meter.node for part in parts if part.meter.feeder == name)
 
 
-def _indices(found: Iterable[Interruption], served: int, known: Known, period: Span) -> Indices | None:
-    if not served:
-        return None
-    return indices((one for one in found if not one.planned), Asked(period, served, known.sustained_min))
+def _of_feeder(name: str, parts: Iterable[MeterPart]) -> Sequence[Quality]:
+    return [part.quality for part in parts if part.meter.feeder == name]
 
 
-def _days(found: Iterable[Interruption], served: int, known: Known, period: Span) -> Mapping[int, Bounds]:
-    if not served:
-        return {}
-    asked = Asked(period, served, known.sustained_min)
-    day_of = lambda at_us: (at_us + known.offset_of(at_us)) // (24 * _HOUR_US)  # noqa: E731 - too short for a name
-    return by_day((one for one in found if not one.planned), asked, day_of)
-
-
-def _mv(known: Known, period: Span) -> Indices | None:
-    """Of medium-voltage users: a public transformer is one, and so is whoever has one of his own."""
-    users = [name for name, node in known.network.nodes.items() if node.kind == "transformer"]
-    if not users:
-        return None
-    found = interruptions(_seen(known, period), lambda name: Customers(three_phase=1) if name in users else None)
-    return indices((one for one in found if not one.planned), Asked(period, len(users), known.sustained_min))
-
-
-def _composite(parts: Iterable[MeterPart]) -> Figure:
-    by_class: dict[VoltageClass, Quality] = {}
-    for part in parts:
-        if part.meter.voltage_class is not None:
-            by_class[part.meter.voltage_class] = by_class.get(part.meter.voltage_class, Quality()) + part.quality
-    return composite({name: found.rate() for name, found in by_class.items()})
+def _feeder(name: str, parts: Iterable[MeterPart], reliable: ReliabilityPart) -> FeederPart:
+    area = reliable.area(name)
+    return FeederPart(name, area.served if area else 0, _total(_of_feeder(name, parts)),
+                      area.unplanned if area else None)  # fmt: skip
 
 
 __all__ = ["FeederPart", "Known", "Limits", "MeterPart", "Metered", "Report", "report"]

@@ -1,46 +1,59 @@
 """What a report rests on: the site, the journal's events (the running agent is asked for them), the long record."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
-from functools import partial
+from functools import lru_cache, partial
 from math import sqrt
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from agent.clock import rfc3339
+from agent.detect.floor import Paced
 from agent.journal.view import view
-from agent.records import Event, Incident
+from agent.overview import paces
+from agent.records import MINUTE_US, Event, Incident
 from agent.report.columns import Columns
+from agent.report.demand_known import demand_known
 from agent.report.document import Known, Metered
 from agent.report.figures import Bounds, Span
 from agent.report.history import past
+from agent.report.major_days import LONGEST_DAYS
+from agent.report.operations_known import operations_known, reach_us
 from agent.report.period import offset_us
 from agent.report.quality import Judged, Limits
+from agent.report.reliability_part import Counting, Earlier
+from agent.report.unseen import Counted
+from agent.report.voltage_limits import rules_for
 from agent.site import Meter, Site
 from agent.status.socket import NotRunningError, ask
 from agent.wire import event_from_json, event_to_json, incident_from_json, incident_to_json
-from agent.wiring import channels_of, rules_of
+from agent.wiring import channels_of, counter_steps, latched, rules_of
 
 PAGE = 1000
 # Events that began this long before the period may still have gone on in it, and the five like days of a baseline.
 BEFORE_US = 40 * 86_400_000_000
+# Every meter is asked for the local time of the same half hours.
+_OFFSETS = 1 << 14
 # IEC 60038: low voltage is up to 1000 V.
 _LOW_VOLTAGE_V = 1000.0
 
 
 def known(site: Site, period: Span, made_us: int) -> Known:
     """OSError where the journal or the long record cannot be read; FileNotFoundError where there is none yet."""
-    events, incidents = _told(site, period)
+    events, incidents = _told(site, Span(min(period.from_us - BEFORE_US, reach_us(site, period)), period.to_us))
     zone = ZoneInfo(site.time_zone)
+    paced = paces(site)
     return Known(
         site=site.name, gateway=site.gateway, network=site.network,
-        meters=[_metered(site, meter) for meter in site.meters.values()],
+        meters=[_metered(site, meter, paced.get(name)) for name, meter in site.meters.items()],
         intervals=partial(_intervals, site, period), events=events, incidents=incidents, made_us=made_us,
-        offset_of=partial(offset_us, zone=zone),
+        offset_of=lru_cache(_OFFSETS)(partial(offset_us, zone=zone)), earlier=_earlier(site, period),
+        counting=_counting(site), demand=demand_known(site, period, made_us),
+        operations=operations_known(site, period, BEFORE_US),
     )  # fmt: skip
 
 
-def _metered(site: Site, meter: Meter) -> Metered:
+def _metered(site: Site, meter: Meter, paced: Paced | None) -> Metered:
     rules = rules_of(meter, site.profile)
     node = site.network.nodes.get(meter.node)
     kva = None if node is None else node.rated_kva
@@ -48,9 +61,12 @@ def _metered(site: Site, meter: Meter) -> Metered:
     return Metered(
         meter.name, meter.node, meter.feeder or site.network.feeder_of(meter.node),
         Judged(channels_of(meter.basis, meter.wiring, meter.installation).keys, meter.nominal_v,
-               (Limits(*rules.limits_v),)),
-        "D" if meter.nominal_v < _LOW_VOLTAGE_V else None,
+               tuple(Limits(*pair) for pair in (rules.limits_v, meter.assess_limits) if pair is not None)),
+        meter.voltage_class or ("D" if meter.nominal_v < _LOW_VOLTAGE_V else None),
         None if kva is None else 1000 * kva / (sqrt(3) * line_v), kva,
+        rules_for(site.profile, meter.nominal_v, line_v), paced,
+        any(name.startswith("sag_count") for name in latched(meter.model, meter.wiring)),
+        counted=Counted(meter.powered_by, counter_steps(meter)),
     )  # fmt: skip
 
 
@@ -60,12 +76,29 @@ def _intervals(site: Site, period: Span, meter: str) -> Iterator[Columns]:
             yield from found.of_meter(meter, period)
 
 
-def _told(site: Site, period: Span) -> tuple[list[Event], list[Incident]]:
-    since_us, until_us = period.from_us - BEFORE_US, period.to_us
+def _counting(site: Site) -> Counting:
+    target_us = site.indices.target_saidi_us
+    return Counting(site.indices.sustained_us / MINUTE_US, None if target_us is None else target_us / MINUTE_US)
+
+
+def _earlier(site: Site, period: Span) -> Earlier:
+    """Losses of the years before. Since when they are known: the long record or the oldest of them says."""
+    since_us = period.from_us - LONGEST_DAYS * 86_400_000_000
+    events, incidents = _told(site, Span(since_us, period.from_us - 1), ("supply_loss", "phase_loss"))
+    with past(site.state_dir) as found:
+        known_us = None if found is None else found.since_us()
+    begun = [*(event.start_us for event in events), *([] if known_us is None else [known_us]), period.from_us]
+    return Earlier(events, incidents, min(begun))
+
+
+def _told(site: Site, span: Span, kinds: Sequence[str | None] = (None,)) -> tuple[list[Event], list[Incident]]:
+    """kinds: of events; None for all"""
     try:
-        return paged(partial(ask, site.state_dir, "events"), since_us, until_us)
+        asked = [paged(partial(ask, site.state_dir, "events", kind=kind), span.from_us, span.to_us) for kind in kinds]
     except NotRunningError:
-        return _stored(site, since_us, until_us)
+        return _stored(site, span, kinds)
+    incidents = {one.id: one for _, found in asked for one in found}
+    return [event for found, _ in asked for event in found], list(incidents.values())
 
 
 def paged(question: Any, since_us: int, until_us: int) -> tuple[list[Event], list[Incident]]:
@@ -85,11 +118,12 @@ def paged(question: Any, since_us: int, until_us: int) -> tuple[list[Event], lis
         until_us = min(event.start_us for event in page)
 
 
-def _stored(site: Site, since_us: int, until_us: int) -> tuple[list[Event], list[Incident]]:
+def _stored(site: Site, span: Span, kinds: Sequence[str | None]) -> tuple[list[Event], list[Incident]]:
     with view(site.state_dir) as kept:
-        events = kept.events(limit=1 << 40, since_us=since_us, until_us=until_us)
-        incidents = [one for one in kept.incidents(limit=1 << 40, since_us=since_us) if one.start_us <= until_us]
-    return list(events), incidents
+        asked = partial(kept.events, limit=1 << 40, since_us=span.from_us, until_us=span.to_us)
+        events = [event for kind in kinds for event in asked(kind=kind)]
+        found = kept.incidents(limit=1 << 40, since_us=span.from_us)
+    return events, [one for one in found if one.start_us <= span.to_us]
 
 
 def as_plain(value: Any) -> Any:

@@ -4,11 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from agent.keeps import Keeps
 from agent.records import Event, Incident, Interval, Reading, Trace
-from agent.report.demand_blocks import DemandBlocks
-from agent.report.intervals import Intervals
+from agent.report.demand_blocks import OpenBlock
+from agent.report.meter_intervals import MeterIntervals
 from agent.tidied import tidied_values
-
-Made = tuple[Intervals, Intervals, DemandBlocks]
 
 
 class IntervalMaker:
@@ -27,26 +25,26 @@ class IntervalMaker:
         self._behind = behind
         self._takers = takers
         self._is_sure = is_sure
-        self._made: Mapping[str, Made] = {
-            meter: (Intervals(meter, "interval_1min"), Intervals(meter, "interval_10min"), DemandBlocks(meter))
-            for meter in meters
-        }
+        self._made: Mapping[str, MeterIntervals] = {meter: MeterIntervals(meter) for meter in meters}
 
     def add_reading(self, reading: Reading) -> object:
         added = self._behind.add_reading(reading)
-        if self._is_sure():
-            seen_s = reading.window_s if reading.seen_s is None else reading.seen_s
-            for made in self._made.get(reading.meter, ()):
-                self._tell_all(made.add(reading, seen_s))
+        made = self._made.get(reading.meter)
+        if made is not None and self._is_sure() and not made.put_by(reading):
+            self._tell_all(made.add(reading))
         return added
 
     def tick(self, now_us: int) -> None:
         """What is over, of meters that do not answer."""
         if not self._is_sure():
             return
-        for minute, ten_minutes, _ in self._made.values():
-            self._tell_all(minute.flush(now_us))
-            self._tell_all(ten_minutes.flush(now_us))
+        for made in self._made.values():
+            self._tell_all(made.flush(now_us))
+
+    def open_block(self, meter: str) -> OpenBlock | None:
+        """Of the demand of a meter; None where its start was not seen, or nobody knows when it was."""
+        made = self._made.get(meter)
+        return made.open_block() if made is not None and self._is_sure() else None
 
     def _tell_all(self, intervals: Iterable[Interval]) -> None:
         for one in intervals:

@@ -8,19 +8,20 @@ a phase that nobody wrote down) share their losses: those that overlap are one i
     -------------   ---------------------------------------   ----------------------------------------------------
     supply_loss     all customers of the place                all of them
     phase_loss      those on the phase, and on three phases   those on a phase that nobody wrote down, too
-    silence         nobody                                    all of them, less what a counter proves to have run on
+    silence         nobody                                    all of them, less what a counter proves (`unseen`)
 
 An interruption that no loss surely proves is a possible one: it counts in upper bounds only. Retracted events and those
 in test mode are not there at all; losses in maintenance are planned ones, and kept apart.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from agent.detect.network import Customers, Network
 from agent.records import Event, Incident, Kind
 from agent.report.figures import Bounds, Span, merged, total_us
+from agent.report.unseen import Silence, possible
 
 Group = Literal["l1", "l2", "l3", "three_phase", "unsplit"]
 GROUPS: tuple[Group, ...] = ("l1", "l2", "l3", "three_phase", "unsplit")
@@ -70,14 +71,15 @@ class Seen:
     """All that is known of a period.
 
     events, incidents: the latest revisions of those that touch it; until_us: where it ends, or now if that is earlier
-    ran_us: how much of a silence of a meter its own counter of hours proves that it was supplied
+    silences: of each meter; dark: when nobody looked, for places without a meter
     """
 
     network: Network
     events: Collection[Event]
     incidents: Collection[Incident]
     until_us: int
-    ran_us: Mapping[str, int]
+    silences: Mapping[str, Sequence[Silence]]
+    dark: Sequence[Span] = ()
 
 
 def interruptions(seen: Seen, fed: Fed | None = None) -> tuple[Interruption, ...]:
@@ -148,10 +150,8 @@ def _most_us(losses: Iterable[Loss], possible: tuple[Span, ...]) -> float:
 
 def _losses(seen: Seen) -> dict[str, list[Loss]]:
     found: dict[str, list[Loss]] = {}
-    for event in seen.events:
-        placed, loss = seen.network.meters.get(event.meter or ""), _of_event(event, seen)
-        if loss is not None and placed is not None:
-            found.setdefault(placed.node, []).append(loss)
+    for place, loss in (*_of_meters(seen), *_where_nobody_looked(seen)):
+        found.setdefault(place, []).append(loss)
     for incident in seen.incidents:
         if incident.cause == "supply_loss" and incident.state != "retracted":
             for place in _unmetered(incident, seen.network):
@@ -159,18 +159,31 @@ def _losses(seen: Seen) -> dict[str, list[Loss]]:
     return found
 
 
-def _of_event(event: Event, seen: Seen) -> Loss | None:
-    if event.state == "retracted" or event.mode == "test":
+def _of_meters(seen: Seen) -> Iterator[tuple[str, Loss]]:
+    placed = seen.network.meters
+    for event in seen.events:
+        where, loss = placed.get(event.meter or ""), _of_event(event, seen.until_us)
+        if loss is not None and where is not None:
+            yield where.node, loss
+
+
+def _where_nobody_looked(seen: Seen) -> Iterator[tuple[str, Loss]]:
+    network = seen.network
+    for meter, silences in seen.silences.items():
+        if meter in network.meters:
+            for one in (one for one in silences if one.most_us):
+                yield network.meters[meter].node, Loss(None, one.span, Bounds(0.0, one.most_us))
+    for place in network.nodes if seen.dark else ():
+        if not network.meters_at(place):
+            for span in seen.dark:
+                yield place, Loss(None, span, Bounds(0.0, span.length_us))
+
+
+def _of_event(event: Event, until_us: int) -> Loss | None:
+    if event.kind not in _LOSSES or event.state == "retracted" or event.mode == "test":
         return None
-    planned = event.mode == "maintenance"
-    if event.kind in _LOSSES:
-        sure, possible = spans_of(event, seen.until_us)
-        return Loss(sure, possible, lasted_us(event, seen.until_us), _phases(event), planned)
-    if event.kind == "comms_loss" and event.meter is not None and not planned:
-        _, possible = spans_of(event, seen.until_us)
-        most_us = max(0.0, possible.length_us - seen.ran_us.get(event.id, 0))
-        return Loss(None, possible, Bounds(0.0, most_us)) if most_us else None
-    return None
+    sure, perhaps = spans_of(event, until_us)
+    return Loss(sure, perhaps, lasted_us(event, until_us), _phases(event), event.mode == "maintenance")
 
 
 def _phases(event: Event) -> tuple[str, ...]:
@@ -182,16 +195,16 @@ def spans_of(told: Event | Incident, until_us: int) -> tuple[Span | None, Span]:
     end_us = until_us if told.end_us is None else told.end_us
     last_us = told.end_earliest_us if told.end_earliest_us is not None else min(told.reported_us, end_us)
     sure = Span(told.start_us, last_us) if last_us > told.start_us else None
-    return sure, Span(told.start_earliest_us, max(told.start_earliest_us, end_us))
+    return sure, possible(told, until_us)
 
 
 def lasted_us(told: Event | Incident, until_us: int) -> Bounds:
     """By the boot clock, where the event is over; else as long as it was seen, and as long as it may be."""
-    sure, possible = spans_of(told, until_us)
+    sure, perhaps = spans_of(told, until_us)
     least_us = told.duration_min_s * 1e6 if told.duration_min_s is not None else 0.0
     if told.end_us is None:
-        return Bounds(max(least_us, sure.length_us if sure else 0), max(least_us, possible.length_us))
-    most_us = possible.length_us if told.duration_max_s is None else told.duration_max_s * 1e6
+        return Bounds(max(least_us, sure.length_us if sure else 0), max(least_us, perhaps.length_us))
+    most_us = perhaps.length_us if told.duration_max_s is None else told.duration_max_s * 1e6
     return Bounds(least_us, max(least_us, most_us))
 
 
@@ -212,9 +225,9 @@ def _dies_with(node: str, place: str, network: Network) -> bool:
 
 def _of_incident(incident: Incident, until_us: int) -> Loss:
     """As long as the incident: who of them came back before its end nobody saw."""
-    sure, possible = spans_of(incident, until_us)
+    sure, perhaps = spans_of(incident, until_us)
     length = lasted_us(incident, until_us)
     if incident.restored:
         # A part was restored before the rest: these may have been among the first.
-        return Loss(sure and Span(sure.from_us, sure.from_us + 1), possible, Bounds(0.0, length.high))
-    return Loss(sure, possible, length, incident.phases)
+        return Loss(sure and Span(sure.from_us, sure.from_us + 1), perhaps, Bounds(0.0, length.high))
+    return Loss(sure, perhaps, length, incident.phases)

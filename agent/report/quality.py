@@ -16,13 +16,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from math import isnan
-from typing import Literal
 
 from agent.records import MINUTE_US
 from agent.report.columns import Columns, Numbers
 from agent.report.figures import Bounds, Figure, Span, merged
 
-VoltageClass = Literal["A", "B", "C", "D"]
 # Minutes by voltage, in steps of this part of the nominal one.
 BIN = 0.0025
 
@@ -84,9 +82,12 @@ class Quality:
         """Share of the monitored time within a pair of limits, in %."""
         if not self.monitored_min:
             return Figure(None, 0.0, "%", "nothing was measured")
+        return Figure(self.good_pct(pair), self.coverage, "%")
+
+    def good_pct(self, pair: int = 0) -> float:
+        """The same, of what was monitored: to be asked where something was."""
         beyond = self.beyond[pair]
-        bad_min = beyond.high_min + beyond.low_min
-        return Figure(100 * (1 - bad_min / self.monitored_min), self.coverage, "%")
+        return 100 * (1 - (beyond.high_min + beyond.low_min) / self.monitored_min)
 
     def rate_bounds(self, pair: int = 0) -> Bounds:
         """What it may have been in all of the time, in %: had all that was not seen been bad, or good."""
@@ -98,14 +99,14 @@ class Quality:
         return Bounds(max(0.0, 100 * (good - self.unknown_min / asked_min)), 100 * good)
 
     def __add__(self, other: "Quality") -> "Quality":
-        """Both together, as the minutes of a feeder."""
+        """Both together, as the minutes of a feeder, by the pairs of limits that both have."""
         if not self.beyond or not other.beyond:
             return self if self.beyond else other
         return Quality(
             self.monitored_min + other.monitored_min,
             self.unknown_min + other.unknown_min,
             self.outage_min + other.outage_min,
-            tuple(one + two for one, two in zip(self.beyond, other.beyond, strict=True)),
+            tuple(one + two for one, two in zip(self.beyond, other.beyond, strict=False)),
             _both(self.low_by_day, other.low_by_day),
             _both(self.low_by_hour, other.low_by_hour),
             _both(self.histogram, other.histogram),
@@ -114,7 +115,8 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """How voltages are judged. channels: quantity ids; limits: the first pair decides on low-voltage minutes"""
+    """How voltages are judged. channels: quantity ids; limits: the first pair decides on low-voltage minutes, a second
+    one is for assessment"""
 
     channels: Sequence[str]
     nominal_v: float
@@ -275,18 +277,3 @@ def _count_channels(beyond: Beyond, volts: Mapping[str, float], within: tuple[fl
         if not low_v <= value <= high_v:
             more = (part, 0.0) if value > high_v else (0.0, part)
             beyond.by_channel[key] = _added(beyond.by_channel.get(key), more)
-
-
-def composite(rates: Mapping[VoltageClass, Figure]) -> Figure:
-    """0.5 VA + 0.5 (VB + VC + VD) / 3 (in common use; the standard's text was not seen), in %.
-
-    rates: of each class together. Not available while a class has none.
-    """
-    lacking = [name for name in ("A", "B", "C", "D") if name not in rates or rates[name].value is None]
-    if lacking:
-        return Figure(None, 0.0, "%", f"no meter of class {', '.join(lacking)} was measured")
-    a, b, c, d = (rates[name] for name in ("A", "B", "C", "D"))
-    values = [figure.value for figure in (a, b, c, d)]
-    assert all(isinstance(value, float) for value in values)  # noqa: S101 - rates are single numbers
-    va, vb, vc, vd = (float(value) for value in values if isinstance(value, float))
-    return Figure(0.5 * va + 0.5 * (vb + vc + vd) / 3, min(figure.coverage for figure in (a, b, c, d)), "%")

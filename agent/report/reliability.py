@@ -92,10 +92,15 @@ class _Judged:
         surely = 1.0 if one.surely else 0.0
         self.sustained = Bounds(surely if least > limit_min else 0.0, float(one.times) if most > limit_min else 0.0)
         self.momentary = Bounds(surely if most <= limit_min else 0.0, float(one.times) if least <= limit_min else 0.0)
-        if one.times > 1:  # of several each may have been a short one
-            self.sustained, self.momentary = Bounds(0.0, self.sustained.high), Bounds(0.0, float(one.times))
+        if one.times > 1:  # of several each may have been a short one, but for those that surely lasted by themselves
+            lasting_min = sum(span.length_us for span in one.sure if span.length_us > limit_min * 60e6) / 60e6
+            self.sustained, self.momentary = (
+                Bounds(float(lasting_min > 0), self.sustained.high), Bounds(0.0, float(one.times))
+            )  # fmt: skip
+        else:
+            lasting_min = least
         self.all_min = Bounds(least if one.surely else 0.0, most)
-        self.sustained_min = Bounds(least if self.sustained.low else 0.0, most if self.sustained.high else 0.0)
+        self.sustained_min = Bounds(lasting_min if self.sustained.low else 0.0, most if self.sustained.high else 0.0)
         self.shortest_min = max(least, limit_min) if one.times == 1 else limit_min
 
     @property

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from agent.report import words_demand, words_operations, words_reliability, words_voltage
+
 LANGUAGES = ("en", "zh")
 _ZH: Mapping[str, str] = {
     "Report": "运行报告",
@@ -111,13 +113,22 @@ _ZH: Mapping[str, str] = {
     "Darker bars lie beyond the limits; dashed lines are the limits.": "深色柱为越限；虚线为限值。",
 }
 
+# Parts of the page bring theirs.
+_ALL_ZH: Mapping[str, str] = {
+    **_ZH,
+    **words_demand.ZH,
+    **words_operations.ZH,
+    **words_voltage.ZH,
+    **words_reliability.ZH,
+}
+
 
 class Words:
     """Says a text in one language."""
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self._known = _ZH if language == "zh" else {}
+        self._known = _ALL_ZH if language == "zh" else {}
 
     def __call__(self, text: str) -> str:
         return self._known.get(text, text)

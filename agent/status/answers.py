@@ -8,6 +8,7 @@ from agent import wire
 from agent.clock import rfc3339
 from agent.overview import floors
 from agent.records import Mode
+from agent.status.demand_answer import demand_answer, open_blocks
 from agent.status.journal_answers import journal_answers
 from agent.status.socket import Answer
 from agent.status.upkeep_answer import upkeep_answer
@@ -21,7 +22,7 @@ _MOST = 1000
 
 def answers(app: "App") -> dict[str, Answer]:
     """By question: `status` everything at a glance, `readings` the latest of each meter, `events` and the incidents of
-    the same time, one event with its `trace`, and `journal`; `mode` marks a meter."""
+    the same time, one event with its `trace`, and `journal`; `demand` of open blocks; `mode` marks a meter."""
 
     sight = Sight(app)
 
@@ -39,6 +40,7 @@ def answers(app: "App") -> dict[str, Answer]:
             "sinks": {name: asdict(progress) for name, progress in app.sinks.items()},
             "supply": _supply(app),
             **upkeep_answer(app),
+            "demand": demand_answer(app),
             "alarms": [
                 {"kind": alarm.kind, "since": rfc3339(each.start_us), "words": each.evidence[0]}
                 for alarm in app.alarms.values()
@@ -48,6 +50,9 @@ def answers(app: "App") -> dict[str, Answer]:
                 wire.incident_to_json(each) for each in await app.journal.incidents(limit=_MOST) if each.state == "open"
             ],
         }
+
+    async def demand(_: Mapping[str, Any]) -> object:
+        return {"blocks": list(open_blocks(app))}
 
     async def readings(question: Mapping[str, Any]) -> object:
         meter = question.get("meter")
@@ -83,7 +88,7 @@ def answers(app: "App") -> dict[str, Answer]:
         return _mode(app, question)
 
     return {
-        "status": status, "readings": readings, "events": events, "trace": trace, "mode": mode,
+        "status": status, "demand": demand, "readings": readings, "events": events, "trace": trace, "mode": mode,
         **journal_answers(app),
     }  # fmt: skip
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from agent.journal import export
+from agent.journal import export, first_reports
 from agent.status.socket import Answer
 
 if TYPE_CHECKING:
@@ -28,4 +28,7 @@ def journal_answers(app: "App") -> dict[str, Answer]:
     async def exported(question: Mapping[str, Any]) -> object:
         return asdict(await app.journal.look(export.ExportQuery.asked(question).page))
 
-    return {"journal": journal, "refused": refused, "export": exported}
+    async def firsts(question: Mapping[str, Any]) -> object:
+        return asdict(await app.journal.look(first_reports.Asked.of(question).slice))
+
+    return {"journal": journal, "refused": refused, "export": exported, "first_reports": firsts}

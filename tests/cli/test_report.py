@@ -84,7 +84,10 @@ def test_the_page_is_written_where_it_is_said(lamplighter: CommandLine, site: Pa
 
 def test_tables_for_spreadsheets_have_the_same_numbers(lamplighter: CommandLine, site: Path, tmp_path: Path) -> None:
     done = lamplighter("report", site, "--period", PERIOD, "--csv", tmp_path / "tables")
-    files = ("meters", "indices", "days", "interruptions", "events", "demand")
+    files = (
+        "meters", "indices", "days", "interruptions", "silences", "events", "demand", "generators", "generator_runs",
+        "incidents", "voltage_areas", "assessment", "ten_minutes", "sarfi", "complaints",
+    )  # fmt: skip
     assert (done.code, done.out.splitlines()) == (0, [f"written: {tmp_path / 'tables' / name}.csv" for name in files])
     told = {
         name: list(csv.DictReader((tmp_path / "tables" / f"{name}.csv").read_text().splitlines())) for name in files
@@ -93,7 +96,7 @@ def test_tables_for_spreadsheets_have_the_same_numbers(lamplighter: CommandLine,
     assert (meter["meter"], float(meter["rate_pct"]), float(meter["low_min"]), meter["mean_w"]) == ("tx1", 90, 10, "")
     saidi = next(row for row in told["indices"] if (row["area"], row["index"]) == ("site", "SAIDI"))
     assert (float(saidi["low"]), float(saidi["high"]), saidi["unit"]) == (20, 20, "min")
-    assert told["days"] == [{"day": "2026-11-23", "saidi_low_min": "20.0", "saidi_high_min": "20.0"}]
+    assert told["days"] == [{"day": "2026-11-23", "saidi_low_min": "20.0", "saidi_high_min": "20.0", "major": ""}]
     (lost,) = told["interruptions"]
     assert (lost["place"], lost["customers"], lost["sure"], float(lost["lost_low_min"])) == ("tx1", "100", "true", 20)
     (event,) = told["events"]

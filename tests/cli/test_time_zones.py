@@ -92,7 +92,7 @@ def everything_told(lamplighter: CommandLine, site: Path) -> list[str]:
     return said
 
 
-@pytest.mark.parametrize("zones", [("UTC", "America/St_Johns"), pytest.param(ZONES, marks=pytest.mark.e2e)])
+@pytest.mark.parametrize("zones", [("UTC", "America/St_Johns"), pytest.param(ZONES, marks=pytest.mark.slow)])
 def test_the_machines_time_zone_changes_no_word(lamplighter: CommandLine, site: Path, zones: tuple[str, ...]) -> None:
     told = {}
     for zone in zones:

@@ -12,11 +12,14 @@ from agent.report.diagnoses import Load, Loading, PowerFactor, Unbalance
 from agent.report.document import Metered, MeterPart
 from agent.report.figures import Bounds
 from agent.report.quality import Judged, Limits, Quality
+from agent.report.ten_minutes import Level
+from agent.report.voltage_part import TenMinutes
 from agent.report.words import Words
 
+UNMEASURED = Level(None, None, None, None, 0.0, 0.0, ())
 QUIET = MeterPart(
     Metered("tx1", "tx-1", "F1", Judged(("voltage_l1",), 220.0, (Limits(198.0, 235.4),)), rated_kva=400.0), 100,
-    Quality(), None, {}, None, None, None, None, (),
+    Quality(), None, {}, TenMinutes(UNMEASURED, UNMEASURED, UNMEASURED), None, None, None, None, (),
 )  # fmt: skip
 LOUD = replace(
     QUIET,

@@ -5,7 +5,8 @@ from random import Random
 import pytest
 
 from agent.records import Interval, Reading
-from agent.report.demand_blocks import BLOCK_US, DemandBlocks
+from agent.report.demand_blocks import BLOCK_US, DemandBlocks, OpenBlock
+from agent.report.figures import Bounds
 
 T0 = 1_790_000_100_000_000 // BLOCK_US * BLOCK_US
 
@@ -41,6 +42,17 @@ def test_the_bounds_are_the_registers_read_before_and_after_the_ticks() -> None:
     # At the start it lay between 100 and 103 Wh, at the end between 200 and 204.
     assert (block.min["active_energy_import"], block.max["active_energy_import"]) == (97.0, 104.0)
     assert (block.min["active_power_demand"], block.max["active_power_demand"]) == (388.0, 416.0)
+
+
+def test_hours_and_power_failures_are_kept_as_what_the_register_said_and_are_no_demand() -> None:
+    said = ((0, 100.0), (10, 100.01), (900, 100.25), (910, 100.26))
+    (block,) = fed(*(
+        Reading("m", T0 + end_s * 1_000_000, 10.0, "good", (), {"operating_hours": hours, "power_failures": 3.0})
+        for end_s, hours in said
+    ))  # fmt: skip
+    assert set(block.values) == {"operating_hours_register", "power_failures_register"}
+    assert (block.min["operating_hours_register"], block.max["operating_hours_register"]) == (100.0, 100.01)
+    assert block.values["power_failures_register"] == block.max["power_failures_register"] == 3.0
 
 
 def test_the_true_energy_is_within_the_bounds_whenever_the_register_was_read() -> None:
@@ -102,6 +114,43 @@ def test_a_register_that_is_read_less_often_is_waited_for() -> None:
     rows = [reading(10 * n, 8000 * (10 * n - 5) / 3600 if n % 6 == 0 else None, 8000.0) for n in range(-12, 110)]
     (block,) = fed(*rows)
     assert block.values["active_power_demand"] == pytest.approx(8000.0)
+
+
+def opened(*readings: Reading) -> OpenBlock | None:
+    blocks = DemandBlocks("m")
+    for one in readings:
+        blocks.add(one, one.window_s)
+    return blocks.open()
+
+
+def test_the_block_that_goes_on_is_known_until_its_register_was_read_last() -> None:
+    told = opened(reading(0, 100.0), reading(10, 103.0), reading(300, 150.0, 9000.0))
+    # At the start the register lay between 100 and 103 Wh.
+    assert told == OpenBlock("m", T0, T0 + 290_000_000, T0 + 300_000_000, Bounds(47.0, 50.0), 9000.0)
+
+
+def test_at_the_next_tick_it_is_the_next_block() -> None:
+    told = opened(*steady(8000.0, -60, 920))
+    assert told is not None
+    assert told.start_us == T0 + BLOCK_US
+    assert told.used_wh.low <= 8000 * 15 / 3600 <= told.used_wh.high
+
+
+def test_of_a_block_whose_start_nobody_saw_nothing_is_known() -> None:
+    assert opened(*steady(8000.0, 60, 300)) is None
+    assert opened() is None
+
+
+def test_nor_of_one_in_which_the_register_was_reset() -> None:
+    assert opened(*steady(8000.0, -60, 300, start_wh=5000.0), *steady(8000.0, 300, 400)) is None
+    # Also where it has passed what it said at the start again.
+    assert opened(*steady(8000.0, -60, 60, start_wh=1000.0), *steady(8000.0, 60, 600)) is None
+
+
+def test_power_of_the_block_before_is_none_of_this_one() -> None:
+    told = opened(reading(0, 100.0, 9000.0), reading(10, 103.0))
+    assert told is not None
+    assert told.power_w is None
 
 
 def test_when_the_clock_is_set_back_no_block_is_told_twice() -> None:

@@ -47,6 +47,7 @@ def hours(draw: st.DrawFn) -> list[Interval]:
     return found
 
 
+@pytest.mark.slow
 @given(hours())
 def test_what_comes_back_is_what_went_in(intervals: list[Interval]) -> None:
     assert back(intervals) == intervals

@@ -1,11 +1,34 @@
 """Transfers of those with two supplies, their standby, and what both have in common."""
 
+from collections.abc import Sequence
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.records import Event, Interval, Kind, Mode, State
-from agent.report.figures import Bounds
-from agent.report.key_customers import Readiness, common_sags, gap_of, gaps, readiness
+from agent.records import MINUTE_US, Event, Interval, Kind, Mode, State
+from agent.report.figures import Bounds, Span
+from agent.report.key_customers import (
+    FREQUENCY,
+    NO_VOLTAGE,
+    PERHAPS,
+    UNHEARD,
+    UNHEARD_SINCE,
+    UNTESTED,
+    VOLTAGE,
+    Gap,
+    LastTransfer,
+    Readiness,
+    Wanted,
+    all_gaps,
+    common_of,
+    common_sags,
+    gap_of,
+    gaps,
+    last_transfer,
+    readiness,
+    within,
+)
 
 T0 = 1_790_000_400_000_000
 DAY_US = 86_400_000_000
@@ -58,10 +81,51 @@ def test_a_load_that_is_still_dead_may_be_so_for_ever() -> None:
     assert gap.verdict == "undecided"
 
 
+def changed(load: Event, a: Sequence[Event] = (), b: Sequence[Event] = ()) -> tuple[str, str]:
+    """From which source to which the load went."""
+    (gap,) = gaps([load], [("a", a), ("b", b)], 2.0)
+    return gap.from_source, gap.to_source
+
+
 def test_the_source_that_was_gone_and_the_one_that_took_over_are_named() -> None:
-    sources = [("a", [event("s", (-0.1, 0.1), (30, 31))]), ("b", [event("t", (900, 901), (902, 903))])]
-    (gap,) = gaps([event("1", (0.0, 0.2), (0.9, 1.1))], sources, 2.0)
-    assert (gap.from_source, gap.to_source) == ("a", "b")
+    later = [event("t", (900, 901), (902, 903))]
+    assert changed(event("1", (0.0, 0.2), (0.9, 1.1)), [event("s", (-0.1, 0.1), (30, 31))], later) == ("a", "b")
+
+
+def test_where_a_source_came_back_the_load_went_back_to_it() -> None:
+    away = [event("s", (-3600, -3599), (0.1, 0.9))]
+    assert changed(event("1", (0.0, 0.2), (0.9, 1.1)), away) == ("b", "a")
+
+
+def test_a_source_that_was_gone_long_before_and_stays_away_has_nothing_to_do_with_it() -> None:
+    away = [event("s", (-3600, -3599), (900, 901))]
+    assert changed(event("1", (0.0, 0.2), (0.9, 1.1)), away) == ("", "")
+
+
+def test_a_source_that_went_and_came_within_the_gap_may_have_fed_it_before_and_after() -> None:
+    assert changed(event("1", (0.0, 0.2), (9.0, 9.1)), [event("s", (0.0, 0.2), (5.0, 5.2))]) == ("", "")
+
+
+def test_a_gap_with_both_sources_there_may_be_a_test_of_the_switch() -> None:
+    told = list(all_gaps([event("1", (0, 1), (2, 3)), event("2", (100, 101), (102, 103), mode="test")],
+                         [("a", [event("s", (100, 101), (200, 201))]), ("b", [])], 5.0))  # fmt: skip
+    assert [(gap.steady, gap.mode) for gap in told] == [(True, "normal"), (False, "test")]
+
+
+@pytest.mark.parametrize("kind", ["sag", "phase_loss", "comms_loss"])
+def test_a_gap_that_the_meter_shows_as_something_else_may_have_been_of_any_length(kind: Kind) -> None:
+    lost = [event("s", (-0.1, 0.1), (30, 31))]
+    (gap,) = gaps([event("1", (0.0, 0.2), (0.9, 1.1), kind)], [("a", lost), ("b", [])], 1.0)
+    assert (gap.kind, gap.gap_s, gap.verdict) == (kind, Bounds(0.0, 1.1), "undecided")
+    assert gaps([event("1", (0.0, 0.2), (0.9, 1.1), kind)], [("a", []), ("b", [])], 1.0) == ()
+
+
+def test_what_is_told_of_one_gap_in_several_ways_is_one() -> None:
+    lost = [event("s", (-0.1, 0.1), (30, 31))]
+    load = [event("1", (-0.1, 0.1), (1.4, 1.5), "sag"), event("2", (0.0, 0.2), (0.9, 1.1)),
+            event("3", (0.1, 0.2), (0.5, 0.6), "comms_loss")]  # fmt: skip
+    assert [gap.event for gap in gaps(load, [("a", lost), ("b", [])], 2.0)] == ["2"]
+    assert [gap.event for gap in gaps([load[0], load[2]], [("a", lost), ("b", [])], 2.0)] == ["1"]
 
 
 def test_where_both_sources_were_gone_nobody_took_over() -> None:
@@ -83,29 +147,86 @@ def test_sags_of_both_sources_at_once_are_surely_common_or_perhaps() -> None:
     assert told == [("a1", "b1", True), ("a2", "b2", False)]
 
 
-def minute(**values: float) -> Interval:
-    return Interval("interval_1min", "b", T0, 1.0, 0.0, values)
+def test_sags_of_any_two_of_three_sources_are_common_if_they_began_in_the_period() -> None:
+    def sag(id_: str, at: float) -> list[Event]:
+        return [event(id_, (at, at), (at + 1, at + 1), "sag")]
+
+    sources = [("a", sag("a", 0.0)), ("b", sag("b", 0.5)), ("c", sag("c", 0.9))]
+    found = common_of(sources, Span(T0, T0 + DAY_US))
+    assert [(one.first, one.second) for one in found] == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert common_of(sources, Span(T0 + DAY_US, T0 + 2 * DAY_US)) == ()
+
+
+# -- standbys ---------------------------------------------------------------------------------------------------
+
+WANTED = Wanted(("voltage_l1", "voltage_l2"), LIMITS, 50.0, 35 * 86_400)
+LATELY = LastTransfer(T0 - DAY_US, None)
+
+
+def minute(at_us: int = T0 - MINUTE_US, **values: float) -> Interval:
+    return Interval("interval_1min", "b", at_us, 1.0, 0.0, values)
+
+
+def why(told: Readiness) -> list[str]:
+    return [one.text for one in told.reasons]
 
 
 def test_a_standby_with_voltage_frequency_and_a_recent_test_is_ready() -> None:
-    assert readiness(minute(voltage_l1=220.0, frequency=50.1), LIMITS, 50, T0, T0 + DAY_US) == Readiness(True, ())
+    assert readiness(minute(voltage_l1=220.0, frequency=50.1), WANTED, LATELY, T0) == Readiness(True, ())
 
 
 def test_a_standby_says_why_it_is_not_ready() -> None:
-    told = readiness(minute(voltage_l1=190.0, voltage_l2=221.0, frequency=51.0), LIMITS, 50, T0, T0 + DAY_US)
+    told = readiness(minute(voltage_l1=190.0, voltage_l2=221.0, frequency=51.0), WANTED, LATELY, T0)
     assert told.is_ready is False
-    assert told.reasons == (
+    assert [one.words for one in told.reasons] == [
         "voltage 190.0 to 221.0 V, allowed 198 to 235.4 V",
         "frequency 51.00 Hz, allowed 50 Hz give or take 0.5",
-    )
+    ]
+    assert why(told) == [VOLTAGE, FREQUENCY]
+    assert dict(told.reasons[0].said) == {"lowest": "190.0", "highest": "221.0", "low": "198", "high": "235.4"}
+
+
+def test_voltages_that_are_not_judged_say_nothing_of_it() -> None:
+    assert readiness(minute(voltage_l1=220.0, voltage_l1_l2=381.0), WANTED, LATELY, T0).is_ready
 
 
 def test_a_standby_that_was_not_tested_is_not_known_to_be_ready() -> None:
-    told = readiness(minute(voltage_l1=220.0), LIMITS, 50, T0, T0 + 32 * DAY_US)
-    assert told == Readiness(None, ("no transfer to it was seen in 31 days",))
-    assert readiness(minute(voltage_l1=0.0), LIMITS, 50, None, T0).is_ready is False
+    long_ago = LastTransfer(T0 - 36 * DAY_US, None)
+    assert readiness(minute(voltage_l1=220.0), WANTED, LastTransfer(T0 - 35 * DAY_US, None), T0).is_ready
+    told = readiness(minute(voltage_l1=220.0), WANTED, long_ago, T0)
+    assert (told.is_ready, [one.words for one in told.reasons]) == (None, ["no transfer to it was seen in 35 days"])
+    told = readiness(minute(voltage_l1=0.0), WANTED, LastTransfer(None, None), T0)
+    assert (told.is_ready, why(told)) == (False, [VOLTAGE, UNTESTED])
+
+
+def test_what_may_have_been_a_transfer_to_it_proves_nothing() -> None:
+    told = readiness(minute(voltage_l1=220.0), WANTED, LastTransfer(None, T0 - DAY_US), T0)
+    assert (told.is_ready, why(told)) == (None, [PERHAPS])
 
 
 def test_a_standby_that_nobody_hears_is_unknown() -> None:
-    assert readiness(None, LIMITS, 50, T0, T0).is_ready is None
-    assert readiness(minute(current_l1=3.0), LIMITS, 50, T0, T0).is_ready is None
+    assert why(readiness(None, WANTED, LATELY, T0)) == [UNHEARD]
+    assert why(readiness(minute(current_l1=3.0), WANTED, LATELY, T0)) == [NO_VOLTAGE]
+    old = readiness(minute(T0 - 12 * MINUTE_US, voltage_l1=220.0), WANTED, LATELY, T0)
+    assert (old.is_ready, why(old)) == (None, [UNHEARD_SINCE])
+    assert readiness(minute(T0 - 11 * MINUTE_US, voltage_l1=220.0), WANTED, LATELY, T0).is_ready
+
+
+def test_the_last_transfer_to_a_standby_counts_tests_among_them() -> None:
+    load = [event("1", (0, 1), (2, 3)), event("2", (100, 101), (102, 103), mode="test"),
+            event("3", (200, 201), (202, 203)), event("4", (300, 301), None)]  # fmt: skip
+    sources = [("a", [event("s", (0, 1), (50, 51)), event("t", (100, 101), (150, 151))]), ("b", [])]
+    found = list(all_gaps(load, sources, 5.0))
+    assert last_transfer(found, "b") == LastTransfer(_us(101), _us(201))
+    assert last_transfer(found, "a") == LastTransfer(None, _us(201))
+    # Where a source sagged meanwhile that may have been all there was.
+    sources[1][1].append(event("u", (200, 201), (202, 203), "sag"))
+    assert last_transfer(all_gaps(load, sources, 5.0), "a") == LastTransfer(None, None)
+
+
+def test_gaps_of_a_period_are_those_that_touch_it() -> None:
+    def gap(from_s: float, most_s: float) -> Gap:
+        return Gap("g", Bounds(0.0, most_s), "kept", _us(from_s))
+
+    told = [gap(-10, 5), gap(-10, 20), gap(50, 1), gap(100, 1), gap(-1000, float("inf"))]
+    assert within(told, Span(_us(0), _us(100))) == (told[1], told[2], told[4])

@@ -1,5 +1,6 @@
 """The record of 400 days: what it gives back, and what cannot harm it."""
 
+import gc
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -145,10 +146,48 @@ async def test_a_card_that_takes_nothing_is_said_once_and_what_waits_is_written_
     assert len(kept(state_dir)) == 6
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["a card that takes it", "a card that takes nothing"])
+async def test_what_waits_in_memory_does_not_grow_with_the_hours(tmp_path: Path, there: bool) -> None:
+    """As objects two days of 200 meters are half a gigabyte."""
+    before = intervals()
+    state_dir, now = tmp_path / "state", Time()
+    if there:
+        state_dir.mkdir()
+    async with History.open(state_dir, now) as history:
+        for n in range(180):
+            now.us = MIDNIGHT_US + n * MINUTE_US
+            for one in minutes(1, first=n):
+                history.add(one)
+            await history.tick()
+        # Those since the last write; and those of that write, which its thread lets go of a moment later.
+        assert intervals() - before <= 20
+        state_dir.mkdir(exist_ok=True)
+    assert [one.start_us for one in kept(state_dir)] == [one.start_us for one in minutes(180)]
+
+
+def intervals() -> int:
+    """How many there are."""
+    gc.collect()
+    return sum(isinstance(one, Interval) for one in gc.get_objects())
+
+
+async def test_a_card_that_takes_nothing_for_days_costs_what_is_older_than_two(tmp_path: Path) -> None:
+    state_dir, now = tmp_path / "gone", Time()
+    async with History.open(state_dir, now) as history:
+        for hour in range(60):
+            now.us = MIDNIGHT_US + hour * HOUR_US
+            history.add(interval(start_us=now.us))
+            await history.tick()
+        state_dir.mkdir()
+    first = MIDNIGHT_US // HOUR_US + 59 - 48
+    assert [one.start_us // HOUR_US for one in kept(state_dir)] == list(range(first, first + 49))
+
+
 def test_where_there_is_no_record_nothing_is_kept(tmp_path: Path) -> None:
     assert kept(tmp_path) == []
 
 
+@pytest.mark.slow
 async def test_a_meter_takes_so_many_bytes_a_day(tmp_path: Path) -> None:
     """As docs/reports.md says, for twelve noisy quantities."""
     dice, now = Random(3), Time()  # noqa: S311 - not for secrets

@@ -4,107 +4,31 @@ holds what really was. Two days of it for every day; the month where there is ti
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isclose, sqrt
-from pathlib import Path
+from math import sqrt
 
 import pytest
-import pytest_asyncio
 from report_month import (
     DAY_MIN,
-    FACTORY,
-    FACTORY_LIMIT_W,
     FED,
-    GENERATOR,
-    GENERATOR_RUNS,
-    HOUR_US,
     LIMITS,
     MEASURED,
     MIN_US,
-    PLACES,
     RATED_A,
     RATED_KVA,
     VILLAGE,
     Loss,
-    World,
 )
+from report_told import Told
 
-from agent.records import Event, Interval, Reading
-from agent.report.columns import Columns
-from agent.report.demand import Window, compliance
-from agent.report.document import MeterPart, Report, report
-from agent.report.figures import Bounds, Span
-from agent.report.generators import own_frequency
-from agent.report.history import History, past
-from agent.report.interval_maker import IntervalMaker
-from agent.report.key_customers import common_sags, gaps
+from agent.report.document import MeterPart
+from agent.report.figures import Bounds
 from agent.report.quality import BIN, Quality
 from agent.report.reliability import Indices
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-class Nobody:
-    """Where what the intervals' maker lets through goes."""
-
-    def add_reading(self, reading: Reading) -> None: ...
-
-
-@dataclass(frozen=True)
-class Told:
-    world: World
-    events: Sequence[Event]
-    report: Report
-    columns: dict[str, list[Columns]]
-
-    def part(self, meter: str) -> MeterPart:
-        return next(part for part in self.report.meters if part.meter.name == meter)
-
-    def minutes(self, meter: str) -> list[Interval]:
-        return [one for some in self.columns[meter] if some.kind == "interval_1min" for one in some.rows()]
-
-    def seen(self, meter: str) -> list[tuple[int, float]]:
-        """Minutes that were seen, and which part of them: truth, not what was told."""
-        parts = ((n, self.world.unheard[meter].get(n, 1.0)) for n in range(self.world.minutes))
-        return [(n, part) for n, part in parts if part and not self.world.is_touched(meter, n)]
-
-
-class Clock:
-    us = 0
-
-    def __call__(self) -> int:
-        return self.us
-
-
-@pytest_asyncio.fixture(
-    scope="module", loop_scope="module", params=[2, pytest.param(31, marks=pytest.mark.e2e)], ids=["2 days", "a month"]
-)
-async def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Told:
-    world, state_dir, clock = World(request.param), tmp_path_factory.mktemp("month"), Clock()
-    async with History.open(state_dir, clock) as history:
-        maker = IntervalMaker(Nobody(), PLACES, [history.add], lambda: True)  # type: ignore[arg-type]
-        for reading in world.readings():
-            if reading.time_us - clock.us >= 12 * HOUR_US:
-                clock.us = reading.time_us
-                await history.write()
-            maker.add_reading(reading)
-        maker.tick(world.period.to_us + HOUR_US)
-    return _told(world, state_dir)
-
-
-def _told(world: World, state_dir: Path) -> Told:
-    events = list(world.events())
-    with past(state_dir) as kept:
-        assert kept is not None
-        columns = {meter: list(kept.of_meter(meter, world.period)) for meter in PLACES}
-        made = report(world.known(lambda meter: kept.of_meter(meter, world.period), events), world.period)
-        assert not kept.damaged
-    return Told(world, events, made, columns)
-
 
 # -- voltage ----------------------------------------------------------------------------------------------------
 
 
-async def test_every_minute_of_voltage_is_where_it_was(told: Told) -> None:
+def test_every_minute_of_voltage_is_where_it_was(told: Told) -> None:
     for part in told.report.meters:
         seen = _spared(told, part)
         verdicts = Counter[str]()
@@ -142,7 +66,7 @@ def _verdict(volts: Iterable[float]) -> str:
     return "low" if lowest < LIMITS.low_v else "high" if highest > LIMITS.high_v else "good"
 
 
-async def test_the_rate_of_all_minutes_with_supply_lies_between_the_bounds_seen_or_not(told: Told) -> None:
+def test_the_rate_of_all_minutes_with_supply_lies_between_the_bounds_seen_or_not(told: Told) -> None:
     for part in told.report.meters:
         meter, dark = part.meter.name, _possibly_dark(told, part.meter.name)
         lit = [n for n in range(told.world.minutes) if n not in dark and not told.world.is_touched(meter, n)]
@@ -151,7 +75,7 @@ async def test_the_rate_of_all_minutes_with_supply_lies_between_the_bounds_seen_
         assert bounds.low - 1e-9 <= 100 * good / len(lit) <= bounds.high + 1e-9, meter
 
 
-async def test_the_village_is_low_in_the_evening_and_nobody_else_but_for_a_lost_phase(told: Told) -> None:
+def test_the_village_is_low_in_the_evening_and_nobody_else_but_for_a_lost_phase(told: Told) -> None:
     village = told.part(VILLAGE).quality
     assert set(village.low_by_hour) == {18, 19, 20, 21}
     assert len(village.low_by_day) == told.world.minutes // DAY_MIN
@@ -161,13 +85,13 @@ async def test_the_village_is_low_in_the_evening_and_nobody_else_but_for_a_lost_
     assert set(told.part("m22").quality.beyond[0].by_channel) == {"voltage_l2"}
 
 
-async def test_the_causes_of_low_voltage_are_those_that_were_built_in(told: Told) -> None:
+def test_the_causes_of_low_voltage_are_those_that_were_built_in(told: Told) -> None:
     found = {part.meter.name: part.hints for part in told.report.meters if part.hints}
     assert set(found) == {VILLAGE}  # m22 lost a phase once: an event, no habit
     assert [(hint.cause, hint.where, hint.share) for hint in found[VILLAGE]] == [("peak_hours", "18", 1.0)]
 
 
-async def test_histogram_and_profile_are_of_the_same_minutes(told: Told) -> None:
+def test_histogram_and_profile_are_of_the_same_minutes(told: Told) -> None:
     for part in told.report.meters:
         bins = Counter[int]()
         for n, share in _spared(told, part):
@@ -179,7 +103,7 @@ async def test_histogram_and_profile_are_of_the_same_minutes(told: Told) -> None
     assert 190 < lowest < mean < highest < 203
 
 
-async def test_a_feeder_and_the_site_are_their_meters_together(told: Told) -> None:
+def test_a_feeder_and_the_site_are_their_meters_together(told: Told) -> None:
     for feeder in told.report.feeders:
         own = [part.quality for part in told.report.meters if part.meter.feeder == feeder.name]
         assert feeder.quality.monitored_min == pytest.approx(sum(one.monitored_min for one in own))
@@ -248,7 +172,7 @@ def _within(told: Told, feeder: str | None, mode: str = "normal") -> list[Loss]:
             if loss.mode == mode and feeder in (None, _feeder_of(loss.place))]  # fmt: skip
 
 
-async def test_the_indices_of_the_site_and_of_each_feeder_hold_the_truth(told: Told) -> None:
+def test_the_indices_of_the_site_and_of_each_feeder_hold_the_truth(told: Told) -> None:
     period_min = float(told.world.minutes)
     served = sum(fed.total for fed in FED.values())
     assert told.report.indices is not None
@@ -258,13 +182,13 @@ async def test_the_indices_of_the_site_and_of_each_feeder_hold_the_truth(told: T
         _hold(feeder.indices, _hits(_within(told, feeder.name), HOMES_BY_PLACE), feeder.customers, period_min)
 
 
-async def test_and_those_of_medium_voltage_users_of_whom_each_transformer_is_one(told: Told) -> None:
+def test_and_those_of_medium_voltage_users_of_whom_each_transformer_is_one(told: Told) -> None:
     users = {place: {"three_phase": 1} for place in FED if place.startswith("tx")}
     assert told.report.mv is not None
     _hold(told.report.mv, _hits(_within(told, None), users), len(users), float(told.world.minutes))
 
 
-async def test_the_bounds_are_no_wider_than_what_was_not_seen(told: Told) -> None:
+def test_the_bounds_are_no_wider_than_what_was_not_seen(told: Told) -> None:
     """Ten seconds on either side of both ends of a loss, the silence of one meter, and what five minutes decide."""
     assert told.report.indices is not None
     hits = _hits(_within(told, None), HOMES_BY_PLACE)
@@ -275,13 +199,13 @@ async def test_the_bounds_are_no_wider_than_what_was_not_seen(told: Told) -> Non
     assert found.high - found.low <= slack
 
 
-async def test_maintenance_is_planned(told: Told) -> None:
+def test_maintenance_is_planned(told: Told) -> None:
     truth = sum(hit.customers * hit.minutes for hit in _hits(_within(told, None, "maintenance"), HOMES_BY_PLACE))
     assert truth in told.report.planned
     assert told.report.planned.high < 1.1 * truth
 
 
-async def test_the_days_add_up_to_the_period(told: Told) -> None:
+def test_the_days_add_up_to_the_period(told: Told) -> None:
     assert told.report.indices is not None
     total = sum(told.report.days.values(), Bounds(0.0, 0.0))
     assert (total.low, total.high) == pytest.approx(
@@ -289,7 +213,7 @@ async def test_the_days_add_up_to_the_period(told: Told) -> None:
     )
 
 
-async def test_events_are_all_there_and_hold_their_truth(told: Told) -> None:
+def test_events_are_all_there_and_hold_their_truth(told: Told) -> None:
     kinds = Counter(event.kind for event in told.report.events if event.state != "retracted")
     assert kinds["sag"] == len(told.world.sags)
     spans = {f"sag-{n}": span for n, (_, span) in enumerate(told.world.sags)}
@@ -303,7 +227,7 @@ async def test_events_are_all_there_and_hold_their_truth(told: Told) -> None:
 # -- load -------------------------------------------------------------------------------------------------------
 
 
-async def test_every_block_of_demand_holds_the_energy_that_passed(told: Told) -> None:
+def test_every_block_of_demand_holds_the_energy_that_passed(told: Told) -> None:
     for part in told.report.meters:
         assert len(part.blocks) > 0.85 * told.world.minutes / 15
         for block in part.blocks:
@@ -320,7 +244,7 @@ def _widened(bounds: Bounds) -> Bounds:
     return Bounds(bounds.low * (1 - 1e-6) - 1e-3, bounds.high * (1 + 1e-6) + 1e-3)
 
 
-async def test_mean_peak_base_and_load_factor_follow_from_the_blocks(told: Told) -> None:
+def test_mean_peak_base_and_load_factor_follow_from_the_blocks(told: Told) -> None:
     for part in told.report.meters:
         truth = [_truth_w(told, part, block.start_us) for block in part.blocks]
         assert part.load is not None
@@ -334,7 +258,7 @@ async def test_mean_peak_base_and_load_factor_follow_from_the_blocks(told: Told)
         assert part.load.valley_share == pytest.approx(valley / sum(truth), abs=0.01)
 
 
-async def test_the_power_factor_is_that_of_the_energies(told: Told) -> None:
+def test_the_power_factor_is_that_of_the_energies(told: Told) -> None:
     for part in told.report.meters:
         active, reactive = (energy(part.meter.name, told.world.period.to_us)
                             for energy in (told.world.energy_wh, told.world.energy_varh))  # fmt: skip
@@ -344,7 +268,7 @@ async def test_the_power_factor_is_that_of_the_energies(told: Told) -> None:
         assert abs(part.power_factor.pf - truth) <= 0.01
 
 
-async def test_loading_and_unbalance_are_those_of_the_ten_minutes_that_were_seen(told: Told) -> None:
+def test_loading_and_unbalance_are_those_of_the_ten_minutes_that_were_seen(told: Told) -> None:
     for part in (told.part(meter) for meter in MEASURED):
         weights = Counter[int]()
         for n, share in told.seen(part.meter.name):
@@ -369,44 +293,3 @@ async def test_loading_and_unbalance_are_those_of_the_ten_minutes_that_were_seen
             true = sum(told.world.amperes(part.meter.name, slot)[phase] for slot in loaded) / len(loaded)
             assert found == pytest.approx(true, rel=1e-4)
         assert part.unbalance.worst == pytest.approx(0.2, rel=1e-3)
-
-
-async def test_the_factory_keeps_to_its_limit_on_the_days_on_which_it_did(told: Told) -> None:
-    day_us = DAY_MIN * MIN_US
-    for day in range(told.world.minutes // DAY_MIN):
-        from_us = told.world.period.from_us + day * day_us
-        window = Window(Span(from_us + 19 * HOUR_US, from_us + 21 * HOUR_US), FACTORY_LIMIT_W)
-        found = compliance(told.part(FACTORY).blocks, window, lambda at_us: divmod(at_us, day_us), lambda day: True)
-        truth = "violated" if day % 7 == 3 else "kept"
-        # The first block's bounds hold the fall from 260 kW, where the register was read before it.
-        assert found.verdict in (truth, "undecided"), day
-
-
-# -- customers with two sources, generators ---------------------------------------------------------------------
-
-
-async def test_the_hospital_lost_its_supply_for_eight_seconds_at_each_transfer(told: Told) -> None:
-    def of(meter: str) -> list[Event]:
-        return [event for event in told.events if event.meter == meter]
-
-    true = [loss for loss in told.world.losses if loss.place == "hospital"]
-    found = gaps(of("hospital"), [("A", of("m31")), ("B", of("m24"))], 10.0)
-    assert len(found) == len(true)
-    for gap, loss in zip(found, sorted(true, key=lambda loss: loss.span), strict=True):
-        assert loss.span.length_us / 1e6 in gap.gap_s
-    sources = [(gap.from_source, gap.to_source) for gap in found[:2]]
-    assert sources == [("A", "B")] * 2
-    assert [(one.first, one.second, one.surely) for one in common_sags(of("m31"), of("m24"))] == [
-        ("sag-0", "sag-1", True)
-    ]
-
-
-async def test_the_generator_ran_when_it_did(told: Told) -> None:
-    others = [{one.start_us: one.values["frequency"] for one in told.minutes(meter)} for meter in ("m11", "m12", "m21")]
-    runs = own_frequency(GENERATOR, told.minutes(GENERATOR), others)
-    begin, end = (told.world.instant(n) for n in GENERATOR_RUNS)
-    # Minutes that nobody heard cut a run in two.
-    assert all(begin <= run.span.from_us and run.span.to_us <= end for run in runs)
-    assert sum(run.hours for run in runs) == pytest.approx(3.0, abs=0.4)
-    assert all(isclose(run.apart_hz, 0.4, abs_tol=1e-3) for run in runs)
-    assert not own_frequency("m22", told.minutes("m22"), others)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from agent.records import Interval
 from agent.report.columns import columns_of
 from agent.report.figures import Figure, Span
-from agent.report.quality import Judged, Limits, LocalClock, Quality, composite, quality
+from agent.report.quality import Judged, Limits, LocalClock, Quality, quality
 
 MINUTE = 60_000_000
 T0 = 1_790_000_400_000_000 // (86_400_000_000) * 86_400_000_000
@@ -95,17 +95,11 @@ def test_a_feeder_is_the_minutes_of_its_meters_together() -> None:
     assert (Quality() + one) == one
 
 
-def test_the_composite_is_half_of_class_a_and_half_of_the_mean_of_the_others() -> None:
-    figures = {"A": Figure(100.0, 1.0, "%"), "B": Figure(99.0, 0.99, "%"), "C": Figure(98.0, 1.0, "%"),
-               "D": Figure(97.0, 0.9, "%")}  # fmt: skip
-    # 0.5 * 100 + 0.5 * (99 + 98 + 97) / 3 = 99
-    assert composite(figures) == Figure(99.0, 0.9, "%")  # type: ignore[arg-type]
-
-
-def test_without_a_class_there_is_no_composite_and_it_says_why() -> None:
-    assert composite({"A": Figure(100.0, 1.0, "%"), "D": Figure(None, 0.0, "%", "x")}).why == (
-        "no meter of class B, C, D was measured"
-    )
+def test_meters_with_one_pair_of_limits_and_with_two_have_one_together() -> None:
+    single = Judged(LN, 220.0, (Limits(198.0, 235.4),))
+    one = quality(columns_of([minute(0, 220.0), minute(1, 190.0)]), Span(T0, T0 + 2 * MINUTE), single, (), LOCAL)
+    together = one + judged([minute(0, 199.0), minute(1, 220.0)], 2)
+    assert [beyond.low_min for beyond in together.beyond] == [1]
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(180, 250)), min_size=1, max_size=60))

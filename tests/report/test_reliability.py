@@ -12,6 +12,7 @@ from agent.records import Event, Incident, Kind, Mode, State
 from agent.report.figures import Bounds, Span
 from agent.report.outages import Interruption, Seen, interruptions
 from agent.report.reliability import Asked, Indices, by_day, indices
+from agent.report.unseen import Silence, possible, told_of
 
 MIN = 60_000_000
 T0 = 1_790_000_400_000_000
@@ -56,7 +57,13 @@ def _us(minutes: float) -> int:
 def found(
     *events: Event, incidents: Sequence[Incident] = (), until: float = 43_200, **ran_us: int
 ) -> Sequence[Interruption]:
-    return interruptions(Seen(NETWORK, events, incidents, _us(until), ran_us))
+    """ran_us: of silences by id, how much of them counters prove."""
+    silences: dict[str, list[Silence]] = {}
+    for meter, told in told_of(events, NETWORK).items():
+        for one in told:
+            span = possible(one, _us(until))
+            silences.setdefault(meter, []).append(Silence(span, span.length_us - ran_us.get(one.id, 0), one.id))
+    return interruptions(Seen(NETWORK, events, incidents, _us(until), silences))
 
 
 def of(*events: Event, **more: float) -> Indices:
@@ -113,6 +120,16 @@ def test_caidi_is_the_mean_over_customers() -> None:
     assert near(told.caidi_min, 45, 45)
 
 
+def test_what_surely_lasted_stays_in_the_lower_bound_whatever_silence_lies_around_it() -> None:
+    losses = [event("1", "ma", (20, 20), (40, 40)), event("2", "ma", (60, 60), (63, 63)),
+              event("3", "ma", (80, 80), (95, 95))]  # fmt: skip
+    told = of(*losses, event("s", "ma", (0, 0), (200, 200), kind="comms_loss"))
+    # 100 customers for 20 and for 15 minutes at least, in one interruption at least, and all of 200 minutes at most
+    assert near(told.customer_min, 3500, 20_000)
+    assert near(told.all_customer_min, 3800, 20_000)
+    assert near(told.saifi, 0.4, 1.6)
+
+
 def test_the_loss_of_a_phase_concerns_those_on_it_and_on_three_phases() -> None:
     told = of(event("1", "mb", (0, 0), (10, 10), kind="phase_loss", phases=("l2",)))
     assert near(told.customer_min, (20 + 40) * 10, (20 + 40) * 10)
@@ -144,6 +161,11 @@ def test_hours_that_a_counter_ran_on_in_a_silence_are_subtracted_from_the_upper_
     silence = event("s", "ma", (0, 0), (30, 30), kind="comms_loss")
     assert found(silence, s=20 * MIN)[0].lost_min == Bounds(0, 10)
     assert found(silence, s=30 * MIN) == ()
+
+
+def test_where_nobody_looked_customers_without_a_meter_count_in_the_upper_bound() -> None:
+    told = interruptions(Seen(NETWORK, [], [], _us(100), {}, [Span(_us(10), _us(40))]))
+    assert [(one.place, one.surely, one.lost_min) for one in told] == [("c", False, Bounds(0, 30))]
 
 
 def test_what_was_retracted_or_in_a_test_is_not_there_and_maintenance_is_planned() -> None:

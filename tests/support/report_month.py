@@ -5,7 +5,8 @@ to the microsecond. The agent asks once a minute, loses some replies, and tells 
 true instants. Everything is drawn from one seed.
 
     F1   tx-11 head, tx-12, tx-13, tx-14 a village whose voltage is low in the evening
-    F2   tx-21 a factory that sheds load from 19 to 21 h, tx-22, tx-23, tx-24 (also the hospital's second source)
+    F2   tx-21 a factory that sheds load from 19 to 21 h once a limit holds, but for each seventh day, and makes up for
+         it in the hour after; tx-22, tx-23, tx-24 (also the hospital's second source)
     F3   tx-31 (and the hospital's first), tx-32, tx-33 where a mobile generator runs for three hours, tx-35 unmetered
     hospital   fed by tx-31, else by tx-24
 """
@@ -20,13 +21,26 @@ from zoneinfo import ZoneInfo
 
 from samples import event, incident
 
+from agent.detect.floor import Paced
 from agent.detect.network import Customers, Network, Node, Placed
+from agent.outage import Steps
 from agent.records import Event, Incident, Reading
+from agent.report.closed_loop import FirstReports
 from agent.report.columns import Columns
+from agent.report.demand_part import DemandKnown
 from agent.report.document import Known, Metered
 from agent.report.figures import Span
+from agent.report.operations import OperationsKnown
 from agent.report.period import offset_us, period
 from agent.report.quality import Judged, Limits
+from agent.report.reliability_part import Counting
+from agent.report.ten_minutes import THD
+from agent.report.unseen import Counted
+from agent.report.voltage_limits import rules_for
+from agent.site_days import read_date
+from agent.site_demand import DemandLimit, DemandSite
+from agent.site_operations import KeyCustomer
+from drivers.quantities import VOLTAGES_LL
 
 ZONE = ZoneInfo("Asia/Shanghai")
 MIN_US = 60_000_000
@@ -34,6 +48,8 @@ HOUR_US = 60 * MIN_US
 DAY_MIN = 1440
 LN = ("voltage_l1", "voltage_l2", "voltage_l3")
 LIMITS = Limits(198.0, 235.4)
+# A second pair, of the village alone.
+ASSESSED = Limits(204.6, 229.5)
 RATED_KVA = 400.0
 RATED_A = 577.0
 HOMES = Customers(l1=20, l2=25, l3=30, three_phase=5)
@@ -46,11 +62,23 @@ FED = {node: HOMES for node, _ in PLACES.values()} | {
     "tx-21": Customers(three_phase=1), "hospital": Customers(three_phase=1), "tx-35": Customers(unsplit=40),
 }  # fmt: skip
 VILLAGE, FACTORY, GENERATOR = "m14", "m21", "m33"
-FACTORY_LIMIT_W = 150e3
+# Who is silent for five hours, and counts hours in steps of a hundredth.
+SILENT, HOURS_STEP = "m23", 0.01
+# Of a year; on the first two days far more was lost than is due of it.
+TARGET_MIN = 110.4
+# Local minutes of the day.
+FACTORY_LIMIT_W, SHED_MIN = 150e3, (19 * 60, 21 * 60)
 # Whose currents are read: each quantity of each of half a million readings costs.
 MEASURED = ("m11", FACTORY, VILLAGE)
 # Local minutes of the period in which the mobile generator feeds tx-33 by itself.
 GENERATOR_RUNS = (1000, 1180)
+# How far the third phase of the factory falls from 18 to 22 h: u2 2.4 %.
+FACTORY_DROP_V = 16.0
+RULES = rules_for("gb", 220.0, 381.0)
+# After the loss of a feeder the first of its meters tells of it.
+SEEN_US = 15_000_000
+# Every meter is looked at each second; the shortest event of one level that is surely measured.
+PACED = Paced(1.0, 1.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +99,8 @@ class World:
         whole = period("2026-10", 1_800_000_000_000_000, ZONE)
         self.period = Span(whole.from_us, whole.from_us + days * DAY_MIN * MIN_US)
         self.minutes = days * DAY_MIN
+        # Two weeks without it are what a baseline is made of; of two days it has one of each.
+        self.sheds_from = min(14, days - 1)
         self._dice = Random(seed)  # noqa: S311 - not for secrets
         self.network = Network(_nodes(), [Placed(m, node, node, "line", "self") for m, (node, _) in PLACES.items()])
         self.losses = list(self._losses())
@@ -150,10 +180,22 @@ class World:
         place = int(meter[1:]) if meter[1:].isdigit() else 99
         noise = (self._noise[(7 * n + 13 * place + 1009 * k) % len(self._noise)] for k in range(3))
         volts = tuple(round(usual + one, 2) for one in noise)
+        if meter == FACTORY:
+            volts = (*volts[:2], round(volts[2] - evening * FACTORY_DROP_V, 2))
         if not any(loss.phases for loss in self.losses_of(meter)):
             return volts
         parts = (sqrt(1 - self.without(meter, n, phase)) for phase in ("l1", "l2", "l3"))
         return tuple(round(one * part, 2) for one, part in zip(volts, parts, strict=True))
+
+    def line_volts(self, meter: str, n: int) -> tuple[float, ...]:
+        """Between phases that stand at 120 degrees to each other: their law of cosines."""
+        l1, l2, l3 = self.volts(meter, n)
+        return tuple(sqrt(one * one + other * other + one * other) for one, other in ((l1, l2), (l2, l3), (l3, l1)))
+
+    def thd(self, meter: str, slot: int) -> tuple[float, float, float]:
+        """Of ten minutes, in %: high from 20 to 21 h."""
+        highest = 6.5 if 20 <= self.hour(10 * slot) < 21 else 2.0 + 0.1 * (slot * 7 % 13)
+        return highest - 0.5, highest, highest - 1.0
 
     def hertz(self, meter: str, n: int) -> float:
         """Of the grid, or of the set at tx-33."""
@@ -165,8 +207,9 @@ class World:
         hour = self.hour(10 * slot)
         if meter == FACTORY:
             day = slot // 144
-            shed = 19 <= hour < 21 and day % 7 != 3
-            return 120e3 if shed else 260e3 if 7 <= hour < 23 else 40e3
+            if day >= self.sheds_from and day % 7 != 3 and 19 <= hour < 22:
+                return 120e3 if hour < 21 else 290e3
+            return 260e3 if 7 <= hour < 23 else 40e3
         evening = 210e3 if 18 <= hour < 22 else 60e3 if hour >= 6 else 25e3
         return evening + 100 * (slot * 37 % 50)
 
@@ -185,6 +228,12 @@ class World:
 
     def energy_varh(self, meter: str, at_us: int) -> float:
         return self._passed(meter, "reactive", at_us)
+
+    def hours(self, meter: str, at_us: int) -> float:
+        """For how long it had supply since the period began, in the steps that it shows."""
+        until = Span(self.period.from_us, at_us)
+        lost_us = sum(loss.span.within(until).length_us for loss in self.losses_of(meter) if not loss.phases)
+        return int((until.length_us - lost_us) / HOUR_US / HOURS_STEP) * HOURS_STEP
 
     def _passed(self, meter: str, what: str, at_us: int) -> float:
         """Since the period began. What is lost in an outage does not matter here: it was drawn elsewhere."""
@@ -227,8 +276,13 @@ class World:
         if meter in MEASURED:
             values |= zip(("current_l1", "current_l2", "current_l3"), self.amperes(meter, slot), strict=True)
             values["apparent_power_total"] = self.apparent(meter, slot)
+        if meter == FACTORY:
+            values |= zip(VOLTAGES_LL, self.line_volts(meter, n), strict=True)
+            values |= zip(THD, self.thd(meter, slot), strict=True)
         values["active_energy_import"] = self.energy_wh(meter, read_us)
         values["reactive_energy_import"] = self.energy_varh(meter, read_us)
+        if meter == SILENT:
+            values["operating_hours"] = self.hours(meter, read_us)
         return Reading(meter, self.instant(n + 1), 60.0, "good", (), values, {}, {}, 60.0 * part)
 
     def events(self) -> Iterator[Event]:
@@ -274,16 +328,52 @@ class World:
             node="F3", state="closed", reported_us=told.reported_us, start_us=told.start_us,
             start_earliest_us=told.start_earliest_us, end_us=told.end_us, end_earliest_us=told.end_earliest_us,
             duration_min_s=told.duration_min_s, duration_max_s=told.duration_max_s, events=(), restored=(),
+            dead=("m31", "m32", "m33"), critical=("hospital",),
         )  # fmt: skip
+
+    @property
+    def operations(self) -> OperationsKnown:
+        """The desk knew of the incident when the feeder was surely dead, and where it was ten seconds later."""
+        (loss,) = (one for one in self.losses if one.told == "incident")
+        seen_us, located_us = loss.span.from_us + SEEN_US, loss.span.from_us + SEEN_US + 10_000_000
+        steps = {meter: 0.01 for meter in PLACES if meter != "m22"} | {"m12": 0.1, "m13": None}
+        return OperationsKnown(
+            (KeyCustomer("clinic", "hospital", ("m31", "m24"), 10.0),), {"hospital": 3600.0, "default": 14_400.0},
+            50.0, steps, {"in-1": FirstReports(seen_us, located_us, located_us)},
+        )  # fmt: skip
+
+    @property
+    def limits(self) -> DemandSite:
+        """Of the factory, of all days from when it sheds on; and of a week in which power was short. Registers are read
+        once a minute: that is worth up to 28 kW of a block of 210 kW."""
+        first = read_date("2026-10-01") + (self.sheds_from if self.minutes > 2 * DAY_MIN else 0)
+        evening = (18 * 60, 20 * 60)
+        return DemandSite((
+            DemandLimit("agreed", FACTORY, FACTORY_LIMIT_W, (SHED_MIN,), from_day=first),
+            DemandLimit("order-1", "m12", 170e3, (evening,), from_day=first, until_day=first + 6, ordered=True),
+            DemandLimit("order-2", "m13", 250e3, (evening,), from_day=first, until_day=first + 6, ordered=True),
+        ))  # fmt: skip
 
     def known(self, intervals: Callable[[str], Iterator[Columns]], events: Sequence[Event]) -> Known:
         meters = [
-            Metered(meter, node, feeder, Judged(LN, 220.0, (LIMITS,)), "D", RATED_A, RATED_KVA)
+            Metered(
+                meter,
+                node,
+                feeder,
+                Judged(LN, 220.0, (LIMITS, ASSESSED) if meter == VILLAGE else (LIMITS,)),
+                "D",
+                RATED_A,
+                RATED_KVA,
+                RULES,
+                PACED,
+                counted=Counted("self", Steps(1.0, HOURS_STEP)),
+            )
             for meter, (node, feeder) in PLACES.items()
         ]
         return Known(
             "dashi", "gw-01", self.network, meters, intervals, events, list(self.incidents()),
-            self.period.to_us + HOUR_US, partial(offset_us, zone=ZONE),
+            self.period.to_us + HOUR_US, partial(offset_us, zone=ZONE), demand=DemandKnown(self.limits),
+            counting=Counting(5.0, TARGET_MIN), operations=self.operations,
         )  # fmt: skip
 
 

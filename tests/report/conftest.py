@@ -1,0 +1,16 @@
+"""The simulated month, told once for all files that hold a part of its report against the truth."""
+
+import pytest
+import pytest_asyncio
+from report_month import World
+from report_told import Told, simulated
+
+
+@pytest_asyncio.fixture(
+    scope="session",
+    loop_scope="session",
+    params=[2, pytest.param(31, marks=pytest.mark.slow)],
+    ids=["2 days", "a month"],
+)
+async def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    return await simulated(World(request.param), tmp_path_factory.mktemp("month"))
