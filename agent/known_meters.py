@@ -5,6 +5,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+from agent.private_file import write_private
+
 NAME = "meters.json"
 
 
@@ -21,5 +23,5 @@ def retired_meters(state_dir: Path, meters: Collection[str]) -> tuple[str, ...]:
         known = set()
     if not known.issuperset(meters):
         with suppress(OSError):
-            file.write_text(json.dumps(sorted(known.union(meters))))
+            write_private(file, json.dumps(sorted(known.union(meters))).encode())
     return tuple(sorted(known.difference(meters)))

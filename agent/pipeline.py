@@ -260,7 +260,6 @@ class MeterPipeline:
         seeing = Seeing(self._detector.last_look, self._detector.rules)
         if sample.full and sample.quality == "good":
             self._read_log(sample, seeing)
-        log_.again(self._book.given_back())
         told = log_.ready(seeing, now_us, self._book.knows)
         for move in (move for one in told for move in one.finding.moves):
             log.info("meter.log meter=%s register=%s before=%.10g after=%.10g", self._meter, *move.said)
@@ -308,6 +307,8 @@ class MeterPipeline:
         for event in events:
             self._journal.add_event(tidied_event(event))
         self._keep_book()
+        if self._log.again(self._book.given_back()):
+            self._keep_log(at_boot_us)
         self._keep_traces(self._recorder.told(events, at_boot_us))
         if more and self._log and any(event.state == "closed" or event.revision == 1 for event in events):
             # At once; and, as a register may be old, again when it must hold all of it.
@@ -316,8 +317,7 @@ class MeterPipeline:
         self._board.changed.set()
 
     def _keep_log(self, now_us: int, *, stops: bool = False) -> None:
-        uncertainty_s = self._clock.state.uncertainty_s
-        text = self._log.to_keep(now_us, self._clock.wall_us, stops=stops, uncertainty_s=uncertainty_s)
+        text = self._log.to_keep(now_us, self._clock, stops=stops)
         if text is not None:
             self._journal.keep(self._meter, text)
             if self._kept_by_us is None or abs(self._clock.offset_us - self._kept_by_us) > STEP_US:

@@ -77,6 +77,7 @@ async def _mqtt(app: "App", table: MqttSite) -> dict[str, Child]:
 async def _influxdb(app: "App", table: InfluxSite, stack: AsyncExitStack) -> dict[str, Child]:
     from agent.publish.influx_post import Poster
     from agent.publish.influxdb import InfluxSink
+    from agent.publish.left_open import LeftOpen
     from agent.publish.line_protocol import LineEncoder
     from agent.publish.read_back import ReadBack
     from agent.publish.resolver import Resolver
@@ -97,6 +98,9 @@ async def _influxdb(app: "App", table: InfluxSite, stack: AsyncExitStack) -> dic
         stack.callback(asking.close)
         back = ReadBack(sink.send, asking.ask, app.site.name, app.site.gateway, app.clock.wall_us)
         send, children["influxdb:read_back"] = back.send, back.run
+        if not app.journal.why_nowhere:
+            left = LeftOpen(app.journal, asking.ask, app.site.name, app.site.gateway, app.clock.wall_us)
+            children["influxdb:left_open"] = left.run
         app.missing["influxdb"] = lambda: back.missing
     gate, progress = Gate(app.journal, early=False), Progress()
     app.sinks["influxdb"] = progress

@@ -29,7 +29,9 @@ def load_model(name: str, beside: Path | None = None) -> MeterModel:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}; allowed: a readable file in UTF-8") from error
+        raise ModelError(
+            f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}; allowed: a readable file in UTF-8"
+        ) from error
     return parse_model(text, str(path))
 
 

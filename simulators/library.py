@@ -20,7 +20,8 @@ def load_scenario(source: str | Path) -> Scenario:
         close = get_close_matches(path.stem, names, n=1)
         todo = f"did you mean {close[0]}?" if close else "check the path"
         allowed = f"a readable file, or one of {', '.join(names)}"
-        raise ScenarioError(str(source), "file", str(error), allowed, todo) from None
+        found = str(getattr(error, "strerror", None) or error)
+        raise ScenarioError(str(source), "file", found, allowed, todo) from None
     return parse_scenario(text, str(path))
 
 

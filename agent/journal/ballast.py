@@ -35,7 +35,7 @@ class Ballast:
             if not self._is_there and self._free_bytes() >= BALLAST_BYTES + SPARE_BYTES:
                 self._write()
         except OSError as error:
-            log.debug("journal.no_ballast file=%s error=%s", self._file, error)
+            log.debug("journal.no_ballast file=%s error=%s", self._file, error.strerror or error)
             self._unlink()
 
     def _write(self) -> None:

@@ -1,11 +1,12 @@
 """The journal in figures: what lies in the file, what waits in memory, how far each sink is."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from agent.journal.entries import Batch, JournalStats, Lane, Range
 from agent.journal.kept_rows import kept_rows
 from agent.journal.lanes import Position, unsent
 from agent.journal.reader import Reader
+from agent.journal.stands import Stands
 from agent.journal.tail import Tail
 from agent.journal.writer import Writer
 from agent.records import Record
@@ -15,20 +16,19 @@ _LANES: tuple[Lane, ...] = ("backlog", "live")
 Fetch = Callable[[str, Lane, int], Awaitable[Batch]]
 
 
-async def census(
-    writer: Writer, tail: Tail, positions: Mapping[str, Position], fetch: Fetch, *, epoch: str, cap_mib: int
-) -> JournalStats:
+async def census(writer: Writer, tail: Tail, stands: Stands, fetch: Fetch, *, epoch: str, cap_mib: int) -> JournalStats:
     """OSError while the file cannot be read."""
     figures = await writer.ask(Reader.figures)
     sinks = {
         sink: figures.sink(
             sink,
             position,
-            await _rows(writer, tail, unsent(position, tail.head)),
-            await _oldest_unsent(fetch, sink),
+            await _rows(writer, tail, unsent(position, tail.head)) + len(stands.owed(sink).lacking),
+            await _oldest_unsent(fetch, sink, tail, stands.owed(sink).lacking),
             await _unsent_traces(writer, tail, position),
+            marked=len(stands.owed(sink).seqs) - len(stands.owed(sink).lacking),
         )
-        for sink, position in positions.items()
+        for sink, position in stands.items()
     }
     rows = await _rows(writer, tail, ((figures.oldest or tail.first, tail.head),))
     return figures.stats(
@@ -50,9 +50,9 @@ async def _unsent_traces(writer: Writer, tail: Tail, position: Position) -> int:
     return pending + await writer.ask(lambda reader: reader.unsent_traces(position))
 
 
-async def _oldest_unsent(fetch: Fetch, sink: str) -> Record | None:
+async def _oldest_unsent(fetch: Fetch, sink: str, tail: Tail, lacking: Sequence[int]) -> Record | None:
+    # What is owed lies in the tail until it is durable, and is sent then.
+    found = [*tail.within((lacking[0], lacking[0] + 1), 1)] if lacking else []
     for lane in _LANES:
-        entries = (await fetch(sink, lane, 1)).entries
-        if entries:
-            return entries[0].record
-    return None
+        found += (await fetch(sink, lane, 1)).entries
+    return min(found, key=lambda entry: entry.seq).record if found else None

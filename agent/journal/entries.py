@@ -76,7 +76,8 @@ class Damage:
 class SinkStats:
     """How far one sink is. rows: kept ones that it has not acknowledged (single ones that went out of the middle, and
     parts of traces there, still count); oldest_us: UTC of the oldest of them, None where it has everything; traces:
-    parts of traces it has not acknowledged, which are not counted beyond 1000."""
+    parts of traces it has not acknowledged, which are not counted beyond 1000; marked: events that it has with
+    `durable: false`, and gets once more when they are stored; they are no rows."""
 
     live: int
     backlog: Range
@@ -84,6 +85,7 @@ class SinkStats:
     oldest_us: int | None
     dead_letters: int
     traces: int = 0
+    marked: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,10 @@ class Figures:
             trace_bytes=self.trace_bytes, traces_evicted=self.traces_evicted,
         )  # fmt: skip
 
-    def sink(self, name: str, position: Position, rows: int, oldest: Record | None, traces: int) -> SinkStats:
-        """rows, traces: how many the sink lacks of what is kept; oldest: the first of them."""
+    def sink(
+        self, name: str, position: Position, rows: int, oldest: Record | None, traces: int, *, marked: int = 0
+    ) -> SinkStats:
+        """rows, traces: how many the sink lacks of what is kept; oldest: the first of them; marked: see `SinkStats`."""
         return SinkStats(
             live=position.live,
             backlog=(position.backlog_lo, position.backlog_hi),
@@ -43,6 +45,7 @@ class Figures:
             oldest_us=None if oldest is None else time_us(oldest),
             dead_letters=self.dead.get(name, 0),
             traces=traces,
+            marked=marked,
         )
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from agent.errors import StateHeldError
 from agent.journal.gone import gone
+from agent.private_file import ensure_private
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +140,7 @@ def connect(path: Path, cap_bytes: int, *, check: bool = True) -> sqlite3.Connec
 
 def _connect(path: Path, cap_bytes: int, *, check: bool) -> sqlite3.Connection:
     _refuse_newer(path)
+    ensure_private(path)  # its log gets the same mode
     with ExitStack() as undo:
         db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
         undo.callback(db.close)

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from agent.journal.file import FIRST_PAGE, PAGE_BYTES, create
+from agent.private_file import write_private
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ def lend(path: Path) -> bool:
     page[18:20] = b"\2\2"  # a log beside it counts
     page[28:32] = (size // PAGE_BYTES).to_bytes(4, "big")
     with path.open("r+b") as file:
-        path.with_name(path.name + FIRST_PAGE).write_bytes(file.read(PAGE_BYTES))
+        write_private(path.with_name(path.name + FIRST_PAGE), file.read(PAGE_BYTES))
         file.seek(0)
         file.write(page)
     log.warning("journal.first_page_lent file=%s", path)

@@ -19,7 +19,7 @@ def gone(file: Path) -> str:
     how = "is empty" if file.exists() else "is gone"
     return (
         f"{file.name} {how}, beside {', '.join(beside)} of an earlier life: what it held is lost; events that were "
-        "open in it stay open wherever they were sent, until they are closed there by hand"
+        "open in it stay open wherever they were sent, until they are closed there, by hand or by `influxdb.read_back`"
     )
 
 

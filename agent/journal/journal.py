@@ -21,11 +21,13 @@ from agent.journal.intake import Intake
 from agent.journal.lanes import Position
 from agent.journal.lives import said_again
 from agent.journal.pace import Pace
+from agent.journal.pages import Pages
 from agent.journal.place import Place, take
 from agent.journal.reader import EventQuery, Reader
 from agent.journal.recall import Recall
 from agent.journal.shifts import KEPT as SHIFTS
 from agent.journal.shifts import Shift
+from agent.journal.stands import Owed, Stands
 from agent.journal.tail import Tail
 from agent.journal.writer import CallLater, Writer
 from agent.records import Event, Incident, Interval, Reading, Record, Trace
@@ -65,14 +67,16 @@ class Journal:
         self._shifts = place.store.shifts
         # What is still being taken over from a damaged file is backlog: the live lane does not wait for it.
         lag = 0 if found.salvage_below else lanes.LIVE_LAG
-        self._positions = {sink: lanes.rejoin(found.positions.get(sink, Position()), found.head, lag) for sink in sinks}
+        left = {sink: found.positions.get(sink, Position()) for sink in sinks}
+        self._stands = Stands({sink: lanes.rejoin(position, found.head, lag) for sink, position in left.items()})
         self._now_us = now_us
         self._intake = Intake(self._tail, now_us, lambda gone: self._writer.forsake(gone))
         self._writer = Writer(
-            place.store, place.thread, self._tail, self._positions, self._intake.report_lost, now_us, call_later,
+            place.store, place.thread, self._tail, self._stands.storable, self._intake.report_lost, now_us, call_later,
             found.salvage_below, found.note,
         )  # fmt: skip
         self._pace = Pace(self._writer, group_s, call_later)
+        self._pages = Pages(self._writer, self._tail, self._shifts)
         self._recall = Recall(self._writer, self._tail, self._shifts)
         self._tell_holes(place, sinks)
 
@@ -126,7 +130,7 @@ class Journal:
         """All that was never stored, for the journal that comes after this one; nothing of it stays here."""
         entries, head = tuple(map(self._shifts.entry, self._tail.entries())), self.head
         self._tail.settle(head)
-        return Carried(entries, head, dict(self._positions), self._writer.to_keep, guess_us)
+        return Carried(entries, head, dict(self._stands.storable), self._writer.to_keep, guess_us)
 
     def take_over(self, carried: Carried, by_us: int) -> None:
         """Go on with what a journal in memory left, before anything is added. by_us: what its clock is slow by."""
@@ -136,8 +140,8 @@ class Journal:
         self._open_events = (*carried.open_events(), *self._open_events)
         self._open_incidents = (*carried.open_incidents(), *self._open_incidents)
         self._kept = {**carried.kept, **self._kept}
-        for sink, position in self._positions.items():
-            self._positions[sink] = lanes.rejoin(carried.position(sink, position, base), self.head)
+        for sink, position in self._stands.items():
+            self._stands.move(sink, lanes.rejoin(carried.position(sink, position, base), self.head))
         self.commit_now()
 
     def _tell_holes(self, place: Place, sinks: Collection[str]) -> None:
@@ -249,54 +253,54 @@ class Journal:
             return False
         return True
 
-    async def fetch(self, sink: str, lane: Lane, limit: int, from_seq: int = 0) -> Batch:
-        """The next entries of a lane, durable or not, not before from_seq; parts of traces have theirs, and are in no
-        other.
+    async def fetch(self, sink: str, lane: Lane, limit: int) -> Batch:
+        """The next entries of a lane, durable or not; parts of traces have theirs, and are in no other.
 
         OSError while the file cannot be read. While a start is gentle there is nothing but what is live.
         """
-        traces = lane == "trace"
-        lo, hi = lanes.span(self._positions[sink], lane, self.head)
-        lo = max(lo, from_seq)
+        lo, hi = lanes.span(self._stands[sink], lane, self.head)
         if self._place.store.gentle and lane != "live":
             return Batch((), lo)
-        # Taken before the file is asked: a commit meanwhile moves entries from the tail to where we do not look.
-        recent = tuple(map(self._shifts.entry, self._tail.within((lo, hi), limit, traces=traces)))
-        stored_hi = min(hi, self._tail.first)
-        found: tuple[Entry, ...] = ()
-        if lo < stored_hi:
-            page = await self._writer.ask(lambda reader: reader.read((lo, stored_hi), limit, traces=traces))
-            if lo < self._writer.held_below:
-                return Batch((), self._held(sink, lane, lo))
-            self._writer.condemn(page.damaged)
-            found = page.entries
-        entries = (found + recent)[:limit]
-        return Batch(entries, entries[-1].seq + 1 if entries else hi)
+        batch = await self._pages.page((lo, hi), limit, traces=lane == "trace")
+        return Batch((), self._held(sink, lane, lo)) if batch is None else batch
+
+    async def owed(self, sink: str, limit: int, since_seq: int) -> Batch:
+        """Entries from since_seq on that went out before they were durable, among others. What is being taken over from
+        a damaged file is backlog once more."""
+        batch = await self._pages.page((since_seq, self._stands[sink].live), limit)
+        if batch is None:
+            self._move(sink, lanes.again(self._stands[sink], since_seq))
+        return batch or Batch((), self._stands[sink].live)
 
     def _held(self, sink: str, lane: Lane, lo: int) -> int:
         """Where a lane stands whose rows are not all here yet; the live lane leaves them to the backlog."""
         if lane != "live":
             return lo
-        self._move(sink, lanes.rejoin(self._positions[sink], self._writer.held_below, 0))
-        return self._positions[sink].live
+        self._move(sink, lanes.rejoin(self._stands[sink], self._writer.held_below, 0))
+        return self._stands[sink].live
 
     def advance(self, sink: str, lane: Lane, next_seq: int) -> None:
         """The sink has dealt with everything of this lane below next_seq. Stored with the next commit, or
         within 60 s, never before the rows it covers."""
-        self._move(sink, lanes.advance(self._positions[sink], lane, next_seq))
+        self._move(sink, lanes.advance(self._stands[sink], lane, next_seq))
+
+    def owe(self, sink: str, seqs: Collection[int], *, marked: bool) -> None:
+        """What of the entries that it dealt with it is to get once they are durable. marked: it has them all the
+        same, marked. The stored position stays before them."""
+        if self._stands.owe(sink, Owed(tuple(seqs), marked)):
+            self._writer.within(POSITIONS_S, "positions")
 
     def rejoin(self, sink: str) -> None:
         """The sink is back: what it missed becomes backlog, the live lane goes on from here (see `lanes`)."""
-        self._move(sink, lanes.rejoin(self._positions[sink], self.head))
+        self._move(sink, lanes.rejoin(self._stands[sink], self.head))
 
     def _move(self, sink: str, position: Position) -> None:
-        if position != self._positions[sink]:
-            self._positions[sink] = position
+        if self._stands.move(sink, position):
             self._writer.within(POSITIONS_S, "positions")
 
     def behind(self, sink: str) -> int:
         """How many seqs the sink has not acknowledged."""
-        return sum(hi - lo for lo, hi in lanes.unsent(self._positions[sink], self.head))
+        return self._stands.behind(sink, self.head)
 
     def reject(self, sink: str, entry: Entry, reason: str) -> None:
         """Keep as a dead letter what a sink refuses for good, with its words. The newest 1000 per sink are kept."""
@@ -342,6 +346,5 @@ class Journal:
 
     async def stats(self) -> JournalStats:
         """The journal in figures. OSError while the file cannot be read."""
-        return await census(
-            self._writer, self._tail, self._positions, self.fetch, epoch=self.epoch, cap_mib=self._place.cap_mib
-        )
+        cap_mib = self._place.cap_mib
+        return await census(self._writer, self._tail, self._stands, self.fetch, epoch=self.epoch, cap_mib=cap_mib)

@@ -66,6 +66,19 @@ def clamp(position: Position, head: int) -> Position:
     return Position(min(live, head), min(backlog_lo, head), min(backlog_hi, head), min(position.trace, head))
 
 
+def before(position: Position, seq: int) -> Position:
+    """As if nothing from seq on had been dealt with; parts of traces have a lane of their own."""
+    live, backlog_lo, backlog_hi = position.live, position.backlog_lo, position.backlog_hi
+    return replace(position, live=min(live, seq), backlog_lo=min(backlog_lo, seq), backlog_hi=min(backlog_hi, seq))
+
+
+def again(position: Position, seq: int) -> Position:
+    """All from seq up to the live lane is backlog: it is offered once more."""
+    empty = position.backlog_lo >= position.backlog_hi
+    lo = seq if empty else min(position.backlog_lo, seq)
+    return replace(position, backlog_lo=lo, backlog_hi=max(position.live, lo if empty else position.backlog_hi))
+
+
 def unsent(position: Position, head: int) -> tuple[Range, ...]:
     """The ranges that the sink has not acknowledged, in order; parts of traces within them do not count."""
     ranges = ((position.backlog_lo, position.backlog_hi), (position.live, head))

@@ -14,6 +14,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 
 from agent.errors import StateHeldError
 from agent.journal.file import JournalVersionError
@@ -40,7 +41,7 @@ async def first_place(site: Site, now_us: Callable[[], int], *, sleep: Sleep = a
         raise
     except OSError as error:
         why = _words(error)
-        log.error("state.none dir=%s: %s; polling and publishing from memory until it can be had", site.state_dir, why)
+        log.error("state.none %s; polling and publishing from memory until it can be had", _said(site, why))
         return await nowhere(why, cap_mib=site.journal.cap_mib)
 
 
@@ -68,7 +69,7 @@ async def later_place(site: Site, now_us: Callable[[], int], *, why: str, sleep:
         except OSError as error:
             if _words(error) != why:
                 why = _words(error)
-                log.error("state.none dir=%s: %s", site.state_dir, why)
+                log.error("state.none %s", _said(site, why))
         else:
             log.warning("state.taken dir=%s: what was kept in memory is stored now", site.state_dir)
             return place
@@ -78,6 +79,15 @@ def _taken(site: Site, now_us: Callable[[], int]) -> Awaitable[Place]:
     keeping = site.journal
     taking = partial(take, site.state_dir, site.gateway, cap_mib=keeping.cap_mib, keep_us=keeping.keep_us)
     return taking(now_us=now_us, gentle=is_restless)
+
+
+def without_dir(state_dir: Path, why: str) -> str:
+    """Where the directory is named beside it."""
+    return why.removeprefix(f"{state_dir}: ")
+
+
+def _said(site: Site, why: str) -> str:
+    return f"dir={site.state_dir}: {without_dir(site.state_dir, why)}"
 
 
 def _words(error: OSError) -> str:

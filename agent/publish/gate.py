@@ -9,13 +9,15 @@ after a cut would stay open for ever at whoever was told. So it waits for its co
     takes longer      gets it marked `durable: false`, and    gets what comes after it; the event
                       once more when it is durable            when it is durable
 
-Until then the stored position stays before the event, so that a life that ends meanwhile leaves it to the next one.
+Until then the event is owed: the journal counts what went out as sent, and keeps the stored position before the event,
+so that a life that ends meanwhile leaves it to the next one. A backlog is treated alike: where there is no place to
+store anything it would wait for ever.
 What memory could not hold until the card took it is said to be durable to nobody: whether an event is in the journal
 is looked up before it is said, and a gap record tells of it if not.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -39,7 +41,9 @@ class Durability(Protocol):
     def sheds(self) -> int: ...
 
     async def stored(self, seq: int, timeout_s: float) -> bool: ...
-    async def fetch(self, sink: str, lane: Lane, limit: int, from_seq: int = 0) -> Batch: ...
+    async def fetch(self, sink: str, lane: Lane, limit: int) -> Batch: ...
+    async def owed(self, sink: str, limit: int, since_seq: int) -> Batch: ...
+    def owe(self, sink: str, seqs: Collection[int], *, marked: bool) -> None: ...
     def advance(self, sink: str, lane: Lane, next_seq: int) -> None: ...
     def reject(self, sink: str, entry: Entry, reason: str) -> None: ...
     def rejoin(self, sink: str) -> None: ...
@@ -55,36 +59,31 @@ class Gate:
     def __init__(self, journal: Durability, *, early: bool) -> None:
         self._journal = journal
         self._early = early
-        self._next = 0  # of the live lane: everything below went out, or is owed
         self._owed: list[int] = []  # seqs, in order: passed before they were durable
-        self._passing: tuple[int, ...] = ()  # the same, of the window that is on its way
+        self._passing: dict[Lane, frozenset[int]] = {}  # the same, of the windows that are on their way
         self._confirming = False
-        self._held: int | None = None  # what the backlog waits for
 
     async def fetch(self, sink: str, lane: Lane, limit: int) -> Batch:
         if lane == "trace":
             return await self._journal.fetch(sink, lane, limit)
         sheds = self._journal.sheds
-        if lane == "backlog":
-            batch = self._durable_part(await self._journal.fetch(sink, lane, limit))
-        else:
+        if lane == "live":
             due = await self._due(sink, limit)
             self._confirming = bool(due)
             if due:
                 return Batch(due, due[-1].seq + 1)
-            batch = await self._live(await self._journal.fetch(sink, "live", limit, self._next))
+        batch = await self._passed(lane, await self._journal.fetch(sink, lane, limit))
         # An event that was shed meanwhile looks as if it were stored: the same is asked for once more.
         return batch if sheds == self._journal.sheds else await self.fetch(sink, lane, limit)
 
     def advance(self, sink: str, lane: Lane, next_seq: int) -> None:
-        if lane == "live":
-            if self._confirming:
-                self._owed = [seq for seq in self._owed if seq >= next_seq]
-            else:
-                self._owed += [seq for seq in self._passing if seq < next_seq]
-                self._next = max(self._next, next_seq)
-            self._confirming, self._passing = False, ()
-            next_seq = next(iter(self._owed), self._next)
+        if lane == "live" and self._confirming:
+            self._confirming = False
+            self._owe(sink, {seq for seq in self._owed if seq >= next_seq})
+            return
+        went = {seq for seq in self._passing.pop(lane, frozenset()) if seq < next_seq}
+        if went:
+            self._owe(sink, went.union(self._owed))
         self._journal.advance(sink, lane, next_seq)
 
     def reject(self, sink: str, entry: Entry, reason: str) -> None:
@@ -95,12 +94,11 @@ class Gate:
 
     async def wait(self, after_seq: int, timeout_s: float) -> bool:
         """True as soon as there is something to fetch."""
-        awaited = next(iter(self._owed), self._held)
-        if awaited is None:
+        if not self._owed:
             return await self._journal.wait(after_seq, timeout_s)
         waiting = (
             asyncio.ensure_future(self._journal.wait(after_seq, timeout_s)),
-            asyncio.ensure_future(self._journal.stored(awaited, timeout_s)),
+            asyncio.ensure_future(self._journal.stored(self._owed[0], timeout_s)),
         )
         try:
             done, _ = await asyncio.wait(waiting, return_when="FIRST_COMPLETED")
@@ -114,42 +112,34 @@ class Gate:
         ripe = {seq for seq in self._owed if seq < self._journal.stored_below}
         if not ripe:
             return ()
-        page = await self._journal.fetch(sink, "live", limit, min(ripe))
+        page = await self._journal.owed(sink, limit, min(ripe))
         due = tuple(entry for entry in page.entries if entry.seq in ripe)
-        self._forget({seq for seq in ripe if seq < page.next}.difference(entry.seq for entry in due))
+        gone = {seq for seq in ripe if seq < page.next}.difference(entry.seq for entry in due)
+        if gone:
+            self._owe(sink, set(self._owed) - gone)
         return due
 
-    def _forget(self, gone: Collection[int]) -> None:
-        if gone:
-            self._owed = [seq for seq in self._owed if seq not in gone]
+    def _owe(self, sink: str, seqs: Collection[int]) -> None:
+        self._owed = sorted(seqs)
+        self._journal.owe(sink, self._owed, marked=self._early)
 
-    async def _live(self, batch: Batch) -> Batch:
+    async def _passed(self, lane: Lane, batch: Batch) -> Batch:
+        """As it may go out now."""
         for entry in batch.entries:
             if self._is_volatile(entry):
                 await self._journal.stored(entry.seq, PATIENCE_S)
                 break
-        self._passing = tuple(entry.seq for entry in batch.entries if self._is_volatile(entry))
-        if not self._passing:
+        passing = self._passing[lane] = frozenset(one.seq for one in batch.entries if self._is_volatile(one))
+        if not passing:
             return batch
-        return Batch(_each(batch.entries, self._shown), batch.next)
+        return Batch(tuple(self._shown(batch.entries, passing)), batch.next)
 
-    def _shown(self, entry: Entry) -> Entry | None:
-        if entry.seq not in self._passing:
-            return entry
-        return replace(entry, durable=False) if self._early else None
-
-    def _durable_part(self, batch: Batch) -> Batch:
-        """A backlog waits: what is old has no hurry."""
-        self._held = None
-        for n, entry in enumerate(batch.entries):
-            if self._is_volatile(entry):
-                self._held = entry.seq
-                return Batch(batch.entries[:n], entry.seq)
-        return batch
+    def _shown(self, entries: Sequence[Entry], passing: Collection[int]) -> Iterator[Entry]:
+        for entry in entries:
+            if entry.seq not in passing:
+                yield entry
+            elif self._early:
+                yield replace(entry, durable=False)
 
     def _is_volatile(self, entry: Entry) -> bool:
         return entry.seq >= self._journal.stored_below and isinstance(entry.record, Event | Incident)
-
-
-def _each(entries: Sequence[Entry], shown: Callable[[Entry], Entry | None]) -> tuple[Entry, ...]:
-    return tuple(one for one in map(shown, entries) if one is not None)

@@ -20,20 +20,20 @@ from drivers.quantities import PHASES, VOLTAGES_LL, VOLTAGES_LN
 
 ABSENT = "none"  # what a tag says that has nothing to say: InfluxDB knows no empty tag
 Instant = int
-_NUMBERS = (
+NUMBERS = (
     "revision", "duration_min_s", "duration_max_s", "duration_s", "reference_v", "residual_v", "residual_pct",
     "peak_v", "peak_pct", "accuracy_pct", "window_s", "watch_s", "i_before", "i_during", "sag_energy_s",
     "unbalance_pct", "unbalance_nema_pct", "change_pct",
 )  # fmt: skip
 _INSTANTS = ("reported_us", "start_us", "start_earliest_us", "end_us", "end_earliest_us")
-_TEXTS = (
+TEXTS = (
     "id", "state", "scope", "basis", "line", "mode", "parent", "voltage_basis", "reference", "profile",
     "config", "direction", "unbalance_method", "meter_serial",
 )  # fmt: skip
-_LISTS = ("path", "evidence", "supersedes", "because", "channels", "phases")
-_INCIDENT_NUMBERS = ("revision", "confidence", "duration_min_s", "duration_max_s", "reclosed")
-_INCIDENT_TEXTS = ("id", "state", "cause", "node", "device")
-_INCIDENT_LISTS = (
+LISTS = ("path", "evidence", "supersedes", "because", "channels", "phases")
+INCIDENT_NUMBERS = ("revision", "confidence", "duration_min_s", "duration_max_s", "reclosed")
+INCIDENT_TEXTS = ("id", "state", "cause", "node", "device")
+INCIDENT_LISTS = (
     "path", "phases", "dead", "alive", "unknown", "restored", "events", "nested", "critical", "alarms",
 )  # fmt: skip
 
@@ -159,8 +159,8 @@ def _event_fields(event: Event) -> list[str]:
     fields = _numbers(_event_numbers(event))
     fields += [_instant(key, getattr(event, key)) for key in _INSTANTS]
     # Texts are written when empty, too: a revision that takes something back must overwrite it.
-    fields += [_text(key, getattr(event, key) or "") for key in _TEXTS]
-    fields += [_text(key, ",".join(getattr(event, key))) for key in _LISTS]
+    fields += [_text(key, getattr(event, key) or "") for key in TEXTS]
+    fields += [_text(key, ",".join(getattr(event, key))) for key in LISTS]
     fields += [_text(f"class_{key}", event.classes.get(key, "")) for key in CLASSES]
     fields.append(_truth("clock_synced", event.clock.synced))
     fields.append(_truth("open_at_start", event.open_at_start))
@@ -169,7 +169,7 @@ def _event_fields(event: Event) -> list[str]:
 
 def _event_numbers(event: Event) -> dict[str, float | None]:
     """All that an event can have, those it has not among them."""
-    numbers: dict[str, float | None] = {key: getattr(event, key) for key in _NUMBERS}
+    numbers: dict[str, float | None] = {key: getattr(event, key) for key in NUMBERS}
     judged = VOLTAGES_LL if event.voltage_basis == "ll" else VOLTAGES_LN
     channels = (*(judged if event.voltage_basis else ()), *event.extreme_by_channel)
     numbers |= {f"extreme_{channel}": event.extreme_by_channel.get(channel) for channel in channels}
@@ -181,8 +181,8 @@ def _event_numbers(event: Event) -> dict[str, float | None]:
 def _incident_fields(incident: Incident) -> list[str]:
     fields = _numbers(_incident_numbers(incident))
     fields += [_instant(key, getattr(incident, key)) for key in _INSTANTS]
-    fields += [_text(key, getattr(incident, key)) for key in _INCIDENT_TEXTS]
-    fields += [_text(key, ",".join(getattr(incident, key))) for key in _INCIDENT_LISTS]
+    fields += [_text(key, getattr(incident, key)) for key in INCIDENT_TEXTS]
+    fields += [_text(key, ",".join(getattr(incident, key))) for key in INCIDENT_LISTS]
     fields.append(_text("words", " ".join(incident.words)))
     fields.append(_truth("locked_out", incident.locked_out))
     fields.append(_truth("clock_synced", incident.clock.synced))
@@ -190,7 +190,7 @@ def _incident_fields(incident: Incident) -> list[str]:
 
 
 def _incident_numbers(incident: Incident) -> dict[str, float | None]:
-    numbers: dict[str, float | None] = {key: getattr(incident, key) for key in _INCIDENT_NUMBERS}
+    numbers: dict[str, float | None] = {key: getattr(incident, key) for key in INCIDENT_NUMBERS}
     counted = {"customers": incident.customers, "most": incident.most}
     counted |= {f"customers_{phase}": incident.by_phase.get(phase) for phase in PHASES}
     for key, bounds in counted.items():

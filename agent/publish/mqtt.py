@@ -230,6 +230,8 @@ class MqttSink:
             shown = {meter: essence(status) for meter, status in now.items()}
             self._opened(connection)
             await connection.wait(self._feed.changed, refresh_at_s - _now_s())
+            # What happens changes many of them within a moment, and its events go first.
+            await asyncio.wait((connection.over,), timeout=self._timing.gather_s)
 
     def _opened(self, connection: Connection) -> None:
         if self._connection is None and not connection.over.done():

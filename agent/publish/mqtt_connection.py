@@ -14,8 +14,9 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.errors import SinkError
-from agent.publish.mqtt_packets import PUBLISH, Inlet, Unacknowledged
+from agent.publish.mqtt_packets import PUBLISH, Inlet
 from agent.publish.mqtt_rules import Timing, ping_s
+from agent.publish.mqtt_window import Window
 from agent.publish.resolver import Resolver
 from agent.publish.tls import Seen, client_context, explain
 from agent.publish.topics import Message
@@ -25,7 +26,7 @@ from agent.site import MqttSite
 _UNSPECIFIED = 0x80
 # Messages that may wait for their PUBACK, entries or statuses: both together no more than brokers in the field take.
 # MQTT 5.0, 3.2.2.3.3: a broker may take fewer, and ends a connection that sends more; mosquitto says 20.
-_FLIGHT = 50
+_MOST = 100
 _PROTOCOLS = {"3.1.1": aiomqtt.ProtocolVersion.V311, "5": aiomqtt.ProtocolVersion.V5}
 
 
@@ -141,8 +142,8 @@ def _registering(paho: Any) -> Callable[[Any, Any, Any], None]:
 class Connection:
     """What is published on one connection, and what came back.
 
-    aiomqtt and paho open it, keep it alive and end it. Messages go out as packets of our own, many in one piece, and
-    are awaited together; their PUBACKs are taken out of what paho reads (see `mqtt_packets`).
+    aiomqtt and paho open it, keep it alive and end it. Messages go out as packets of our own, many in one piece, as
+    acknowledgements come in (see `mqtt_window`); those are taken out of what paho reads (see `mqtt_packets`).
     """
 
     def __init__(self, client: aiomqtt.Client, diary: "_Diary", puback_s: float, most: int, *, v5: bool) -> None:
@@ -150,12 +151,11 @@ class Connection:
         self._client = client
         self._diary = diary
         self._puback_s = puback_s
-        # Entries and statuses may be on their way at the same time, half as many of each.
-        self._flight = max(1, most // 2)
-        self._runways = asyncio.Semaphore(min(2, most))
-        self._unacknowledged = Unacknowledged(v5=v5)
+        loop = asyncio.get_running_loop()
+        self._now_s = loop.time
+        self._window = Window(most, self._send, loop.call_later, loop.time, v5=v5)
         if isinstance(client._client._sock, Inlet):
-            client._client._sock.listen(self._unacknowledged.acknowledged, self.end)
+            client._client._sock.listen(self._window.acknowledged, self.end)
         self._watcher = asyncio.create_task(self._watch(), name="mqtt:watch")
 
     def why(self) -> str:
@@ -164,21 +164,21 @@ class Connection:
 
     async def publish(self, messages: Sequence[Message], deadline_s: float | None = None) -> list[int | None]:
         """The PUBACK reason code of each message (0 with 3.1.1), None for those that were not acknowledged."""
-        codes: list[int | None] = []
-        while len(codes) < len(messages) and None not in codes:
-            window = messages[len(codes) : len(codes) + self._flight]
-            async with self._runways:
-                codes += await self._fly(window, deadline_s or self._puback_s)
-        return codes + [None] * (len(messages) - len(codes))
-
-    async def _fly(self, messages: Sequence[Message], within_s: float) -> list[int | None]:
+        within_s = deadline_s or self._puback_s
         full: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        flight, packets = self._unacknowledged.take_off(messages, partial(_settle, full))
+        stream = self._window.open(messages, partial(_settle, full))
+        try:
+            while not full.done() and not self.over.done():
+                left_s = stream.moved_s + within_s - self._now_s()
+                if left_s <= 0:
+                    self.end(f"no acknowledgement within {within_s:g} s")
+                await asyncio.wait((full, self.over), timeout=max(0.0, left_s), return_when="FIRST_COMPLETED")
+        finally:
+            self._window.close(stream)
+        return stream.codes
+
+    def _send(self, packets: bytes) -> None:
         self._client._client._packet_queue(PUBLISH, packets, 0, 1)
-        await asyncio.wait((full, self.over), timeout=within_s, return_when="FIRST_COMPLETED")
-        if flight.missing:
-            self.end(f"no acknowledgement within {within_s:g} s")
-        return flight.codes
 
     async def wait(self, changed: asyncio.Event, timeout_s: float) -> None:
         """Until something changed, time is up or the connection is over."""
@@ -232,13 +232,13 @@ class _Diary(logging.Logger):
 
 def _many_may_fly(client: aiomqtt.Client) -> Callable[[], int]:
     """How many messages may wait for their PUBACK, once the client is connected: what this broker takes."""
-    told = [2 * _FLIGHT]
+    told = [_MOST]
     paho: Any = client._client
     let_in = paho.on_connect
 
     def on_connect(paho: Any, userdata: Any, flags: Any, code: Any, properties: Any = None) -> None:
         # MQTT 5.0, 3.2.2.3.3: without it, 65535.
-        told.append(min(2 * _FLIGHT, getattr(properties, "ReceiveMaximum", 2 * _FLIGHT)))
+        told.append(min(_MOST, getattr(properties, "ReceiveMaximum", _MOST)))
         let_in(paho, userdata, flags, code, properties)
 
     paho.on_connect = on_connect

@@ -5,9 +5,7 @@ paho keeps the connection, its keep-alive and its end. For a message it makes ob
 reads three pieces from the socket: 65 µs of CPU for both (x86-64), where these two need 3.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import cycle, islice
+from collections.abc import Callable
 from typing import Protocol
 
 from agent.publish.topics import Message
@@ -40,44 +38,6 @@ def publish_packet(message: Message, mid: int, *, v5: bool) -> bytes:
     # MQTT 5.0, 3.3.2.3: the length of the properties, of which there are none.
     head = b"%b%b%b" % (len(topic).to_bytes(2, "big"), topic, mid.to_bytes(2, "big") + b"\0" * v5)
     return b"%c%b%b%b" % (PUBLISH | message.retain, varint(len(head) + len(message.payload)), head, message.payload)
-
-
-@dataclass(slots=True)
-class Flight:
-    """Messages that are on their way together. codes: the reason each was acknowledged with, None as long as it was
-    not; landed: called when the last of them was."""
-
-    landed: Callable[[], object]
-    codes: list[int | None]
-    missing: int
-
-
-class Unacknowledged:
-    """Which message each packet identifier of a connection stands for, until its PUBACK. The connection's only user of
-    packet identifiers."""
-
-    def __init__(self, *, v5: bool) -> None:
-        self._v5 = v5
-        self._pending: dict[int, tuple[Flight, int]] = {}
-        self._mids = cycle(range(1, 65536))
-
-    def take_off(self, messages: Sequence[Message], landed: Callable[[], object]) -> tuple[Flight, bytes]:
-        """The flight, and its packets as they go out."""
-        flight = Flight(landed, [None] * len(messages), len(messages))
-        mids = list(islice((mid for mid in self._mids if mid not in self._pending), len(messages)))
-        for index, mid in enumerate(mids):
-            self._pending[mid] = flight, index
-        v5 = self._v5
-        return flight, b"".join([publish_packet(one, mid, v5=v5) for one, mid in zip(messages, mids, strict=True)])
-
-    def acknowledged(self, mid: int, code: int) -> None:
-        flight, index = self._pending.pop(mid, (None, 0))
-        if flight is None:
-            return
-        flight.codes[index] = code
-        flight.missing -= 1
-        if not flight.missing:
-            flight.landed()
 
 
 class Inlet:

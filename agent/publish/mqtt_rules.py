@@ -1,6 +1,6 @@
 """What an entry becomes on MQTT, what a broker's answer means for it, and how long to wait for one. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from agent.journal.entries import Entry
 from agent.publish.forwarder import ACCEPT, Verdict
@@ -13,6 +13,7 @@ from agent.publish.topics import (
     trace_message,
 )
 from agent.records import Event, Incident, Interval, MeterStatus, Reading, Trace
+from agent.replaced import replaced
 
 # CONNACK codes that another attempt in a second will not change.
 # MQTT 5.0, table 3-1; paho translates the codes of 3.1.1 to these.
@@ -40,12 +41,14 @@ class Timing:
     """Every wait of the sink, in seconds.
 
     open_s:    for the TCP connection, for the TLS handshake and for CONNACK, each
-    puback_s:  a window of messages that is not acknowledged by then means a dead connection
+    puback_s:  the oldest message on its way waits no longer, counted from when the one before it was acknowledged: then
+               the connection is dead
     alive_s:   keep-alive: after one and a half of it at most we notice a frozen broker, and a broker our loss
     refresh_s: how often all that is retained is said again
     refused_s: pause after a refusal that only hands can change
     stable_s:  a connection that lasted so long was a good one: the back-off starts anew
     goodbye_s: for `offline` and DISCONNECT together
+    gather_s:  from the first status that changed to when all that have are published
     """
 
     open_s: float = 3.0
@@ -55,6 +58,7 @@ class Timing:
     refused_s: float = 60.0
     stable_s: float = 5.0
     goodbye_s: float = 2.0
+    gather_s: float = 0.25
 
 
 def encode(prefix: str, entry: Entry, session: str = "") -> Message | Verdict:
@@ -110,4 +114,4 @@ def ping_s(alive_s: int) -> float:
 
 def essence(status: MeterStatus) -> MeterStatus:
     """What makes a status another one: a later good reply alone does not."""
-    return replace(status, last_good_us=None)
+    return replaced(status, last_good_us=None)

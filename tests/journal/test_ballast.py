@@ -78,6 +78,7 @@ async def fill(journal: Journal, groups: int) -> None:
         await journal.add_event(event(id=f"ev-{group}"))
 
 
+@pytest.mark.slow
 async def test_below_our_cap_the_ballast_goes_and_the_oldest_readings_make_room_for_events(tmp_path: Path) -> None:
     timers = Timers()
     async with opened(tmp_path, timers) as journal:
@@ -96,6 +97,7 @@ async def test_below_our_cap_the_ballast_goes_and_the_oldest_readings_make_room_
         assert (await journal.stats()).error == ""
 
 
+@pytest.mark.slow
 async def test_while_nothing_fits_it_does_not_doom_more_and_more(tmp_path: Path) -> None:
     timers = Timers()
     async with opened(tmp_path, timers) as journal:
@@ -141,6 +143,7 @@ def fill_card(card: Path) -> Path:
     return filler
 
 
+@pytest.mark.slow
 async def test_on_a_card_without_a_free_byte_events_are_kept_and_normal_is_back_within_5_s_of_room(
     small_card: Path,
 ) -> None:

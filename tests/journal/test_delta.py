@@ -41,6 +41,7 @@ def bits_of(found: Reading) -> Any:
     return (found.meter, found.time_us, found.window_s, found.quality, found.flags, parts)
 
 
+@pytest.mark.slow
 @given(st.lists(READINGS, max_size=12))
 def test_readings_come_back_bit_for_bit(readings: list[Reading]) -> None:
     assert list(map(bits_of, decode_readings(encode_readings(readings)))) == list(map(bits_of, readings))

@@ -87,6 +87,7 @@ async def test_what_is_asked_for_comes_and_nothing_else(tmp_path: Path, query: E
     assert ExportQuery.asked(json.loads(json.dumps(query.told()))) == query
 
 
+@pytest.mark.slow
 async def test_no_page_holds_more_than_its_share_and_none_leaves_anything_out(tmp_path: Path) -> None:
     """Traces lie dense in one place, readings in another."""
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+import pytest
 from samples import MIDNIGHT_US, event, reading
 from timers import Timers
 
@@ -59,6 +60,7 @@ async def test_a_backlog_waits_and_what_is_live_does_not(tmp_path: Path) -> None
         assert await seqs(journal, "backlog") == list(range(1, 11))
 
 
+@pytest.mark.slow
 async def test_a_file_is_not_checked_and_damage_is_dealt_with_where_it_is_read(tmp_path: Path) -> None:
     await filled(tmp_path / "whole", 3000)
     cut_off(tmp_path / "whole")

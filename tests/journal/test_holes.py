@@ -177,6 +177,7 @@ def test_a_file_that_never_said_what_made_room_is_taken_as_it_is(tmp_path: Path)
     assert found.holes.to_tell([]) == ((31, 41),)
 
 
+@pytest.mark.slow
 def test_a_look_ends_after_the_youngest_rows(tmp_path: Path) -> None:
     store = Store(tmp_path / FILE_NAME, "aa", "gw-01", 512 << 20)
     store.start(MIDNIGHT_US)

@@ -68,6 +68,7 @@ async def test_what_waits_is_stored_at_once_and_what_follows_within_a_second(tmp
         assert await committed(journal) == 3
 
 
+@pytest.mark.slow
 async def test_a_hundred_meters_that_chatter_for_a_minute_cost_a_commit_a_second(tmp_path: Path) -> None:
     timers = Timers()
     async with opened(tmp_path, timers) as journal:

@@ -90,6 +90,7 @@ async def test_the_latest_revision_of_each_is_asked_for_whether_it_is_durable_or
         assert kept.incidents(since_us=MIDNIGHT_US + 10) == (second,)
 
 
+@pytest.mark.slow
 async def test_the_open_ones_are_the_last_to_go_from_a_full_file(tmp_path: Path) -> None:
     async with opened(tmp_path, cap_mib=1) as journal:
         await journal.add_incident(incident(id="open"))

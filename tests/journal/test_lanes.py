@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.journal.entries import Lane
-from agent.journal.lanes import LIVE_LAG, Position, advance, clamp, rejoin, span, unsent
+from agent.journal.lanes import LIVE_LAG, Position, advance, again, before, clamp, rejoin, span, unsent
 
 
 def test_a_sink_that_was_away_is_live_again_at_the_head_and_what_it_missed_is_backlog() -> None:
@@ -34,6 +34,17 @@ def test_positions_never_go_back() -> None:
 
 def test_a_position_is_not_stored_beyond_the_rows_that_are() -> None:
     assert clamp(Position(live=70, backlog_lo=20, backlog_hi=60, trace=70), head=50) == Position(50, 20, 50, 50)
+
+
+def test_a_position_before_a_seq_leaves_all_from_there_on_and_the_trace_lane_where_it_is() -> None:
+    assert before(Position(live=70, backlog_lo=20, backlog_hi=60, trace=70), 50) == Position(50, 20, 50, 70)
+    assert before(Position(live=70, backlog_lo=30, backlog_hi=60, trace=70), 10) == Position(10, 10, 10, 70)
+
+
+def test_what_is_offered_again_is_backlog_up_to_the_live_lane() -> None:
+    assert again(Position(live=70, trace=5), 40) == Position(70, 40, 70, 5)
+    assert again(Position(live=70, backlog_lo=20, backlog_hi=60), 40) == Position(70, 20, 70)
+    assert again(Position(live=70, backlog_lo=50, backlog_hi=60), 40) == Position(70, 40, 70)
 
 
 def test_the_trace_lane_moves_by_itself_and_never_back() -> None:

@@ -93,6 +93,28 @@ async def test_all_of_it_is_stored_once_there_is_a_place(tmp_path: Path) -> None
         assert len(seen.readings(None, 10)) == 2
 
 
+async def test_what_was_passed_on_counts_as_sent_and_what_is_owed_is_left_to_the_next_place() -> None:
+    async with in_memory("mqtt", "influxdb") as journal:
+        journal.add_reading(reading(0))
+        journal.add_event(event(id="during"))
+        for number in range(300):
+            journal.add_reading(reading(number))
+        for sink in ("mqtt", "influxdb"):
+            journal.advance(sink, "live", journal.head)
+            journal.owe(sink, [2], marked=sink == "mqtt")
+        mqtt, influxdb = (await journal.stats()).sinks.values()
+        assert (mqtt.rows, mqtt.marked, mqtt.oldest_us) == (0, 1, None)
+        assert (influxdb.rows, influxdb.marked, influxdb.oldest_us) == (1, 0, event().reported_us)
+        assert (journal.behind("mqtt"), journal.behind("influxdb")) == (1, 1), "neither has it for good"
+        head = journal.head
+        for number in range(300):
+            journal.add_reading(reading(number))
+        journal.rejoin("mqtt")
+        assert (await seqs(journal, "backlog"))[0] == head, "nothing that went out goes out again"
+        assert [entry.seq for entry in (await journal.owed("mqtt", 1, 2)).entries] == [2]
+        assert journal.carry().positions["mqtt"].live == 2
+
+
 async def test_nothing_is_left_behind_that_could_be_called_lost(caplog: pytest.LogCaptureFixture) -> None:
     async with in_memory() as journal:
         journal.add_event(event())

@@ -125,6 +125,7 @@ async def test_no_more_than_two_damaged_files_are_kept(tmp_path: Path) -> None:
     assert [name[-5:] for name in moved_aside(tmp_path)] == ["0002Z", "0003Z"]
 
 
+@pytest.mark.slow
 async def test_a_torn_tail_of_the_log_is_normal(tmp_path: Path) -> None:
     acknowledged = await killed_with_a_log(tmp_path)
     wal = tmp_path / f"{FILE_NAME}-wal"
@@ -257,6 +258,7 @@ async def test_a_file_that_breaks_while_in_use_is_replaced_and_the_loss_is_said(
         assert "moved" in (await journal.stats()).note
 
 
+@pytest.mark.slow
 async def test_the_oldest_sent_readings_make_room_without_a_word(tmp_path: Path) -> None:
     async with opened(tmp_path, cap_mib=1) as journal:
         await overfill(journal, advancing=True)
@@ -267,6 +269,7 @@ async def test_the_oldest_sent_readings_make_room_without_a_word(tmp_path: Path)
     assert (tmp_path / FILE_NAME).stat().st_size <= 1 << 20
 
 
+@pytest.mark.slow
 async def test_unsent_readings_are_evicted_with_gap_records_that_reach_the_sinks_and_events_stay(
     tmp_path: Path,
 ) -> None:

@@ -40,6 +40,8 @@ async def test_without_a_directory_there_is_a_place_in_memory_and_the_log_says_w
     place = await first_place(site, now_us)
     assert "does not exist; create it" in place.why
     assert f"state.none dir={site.state_dir}" in caplog.text
+    assert caplog.messages[-1].count(str(site.state_dir)) == 1, "the parent's path is a shorter one"
+    assert place.why.count(str(site.state_dir)) == 1
     place.leave()
 
 
@@ -152,6 +154,7 @@ async def test_the_sixth_start_after_five_short_lives_is_gentle(site: Site, tmp_
     assert found == [False] * 5 + [True] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 def test_a_directory_of_another_owner_is_none_until_it_is_given_over(site: Site) -> None:
     # Once all is imported: the interpreter may lie where nobody else can read.

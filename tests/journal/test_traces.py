@@ -210,6 +210,7 @@ def noise(part: int) -> Trace:
     return trace(part, rows=pack(rows, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [True, False], ids=["sent", "unsent"])
 async def test_traces_keep_to_their_share_and_what_went_is_counted(tmp_path: Path, sent: bool) -> None:
     async with opened(tmp_path, cap_mib=1) as journal:

@@ -64,6 +64,7 @@ def test_what_is_no_base64_is_said() -> None:
     assert certificates_in("nothing of that kind") == []
 
 
+@pytest.mark.slow
 def test_whatever_is_wrong_with_it_it_is_a_value_error(tmp_path: Path) -> None:
     """A server hands over what it likes."""
     sound, dice = certs.der_of(certs.authority(tmp_path).cert), Random(5)  # noqa: S311 - drawn for a test

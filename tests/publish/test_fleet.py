@@ -181,6 +181,7 @@ def test_a_good_connection_is_left_alone_by_that_word_and_one_that_may_not_write
     virtual_time.run(life())
 
 
+@pytest.mark.slow
 def test_five_hundred_gateways_come_back_over_a_minute_and_no_second_sees_more_than_a_tenth_of_them() -> None:
     async def life() -> tuple[Counter[int], Counter[int]]:
         broker = Broker()
@@ -295,6 +296,7 @@ def test_a_window_that_is_larger_than_the_limit_is_cut_to_it() -> None:
     assert max(tally.late_s) < 0.05
 
 
+@pytest.mark.slow
 def test_by_default_more_than_two_thousand_rows_a_second_go_out_and_no_more_than_five() -> None:
     tally = replayed(rows=50_000, limit=REPLAY_LIMIT, within_s=20.0)
     assert sum(tally.old.values()) == 50_000

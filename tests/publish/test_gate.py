@@ -1,7 +1,7 @@
 """An event waits for its commit for a moment; a broker then gets it marked, a database gets what comes after it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 
 import virtual_time
@@ -11,6 +11,7 @@ from agent.errors import SinkError
 from agent.journal import lanes
 from agent.journal.entries import Batch, Entry, Lane
 from agent.journal.lanes import Position
+from agent.journal.stands import Owed, Stands
 from agent.publish.forwarder import ACCEPT, Verdict, forward
 from agent.publish.gate import PATIENCE_S, Gate
 from agent.records import Record
@@ -21,12 +22,21 @@ class Card:
 
     def __init__(self) -> None:
         self.records: list[Record] = []
-        self.position = Position()
+        self.stands = Stands({"sink": Position()})
         self.stored_below = 1
         self.sheds = 0
         self.gone: set[int] = set()
         self.dead: list[int] = []
         self._news = asyncio.Condition()
+
+    @property
+    def position(self) -> Position:
+        """As it would be stored."""
+        return self.stands.storable["sink"]
+
+    @property
+    def behind(self) -> int:
+        return self.stands.behind("sink", self.head)
 
     @property
     def head(self) -> int:
@@ -63,20 +73,28 @@ class Card:
                 await self._news.wait_for(true)
         return true()
 
-    async def fetch(self, _sink: str, lane: Lane, limit: int, from_seq: int = 0) -> Batch:
-        lo, hi = lanes.span(self.position, lane, self.head)
-        seqs = [] if lane == "trace" else [seq for seq in range(max(lo, from_seq), hi) if seq not in self.gone]
+    async def fetch(self, sink: str, lane: Lane, limit: int) -> Batch:
+        return self._page(*lanes.span(self.stands[sink], lane, self.head), 0 if lane == "trace" else limit)
+
+    async def owed(self, sink: str, limit: int, since_seq: int) -> Batch:
+        return self._page(since_seq, self.stands[sink].live, limit)
+
+    def _page(self, lo: int, hi: int, limit: int) -> Batch:
+        seqs = [seq for seq in range(lo, hi) if seq not in self.gone]
         entries = tuple(Entry(seq, self.records[seq - 1]) for seq in seqs[:limit])
         return Batch(entries, entries[-1].seq + 1 if entries else hi)
 
-    def advance(self, _sink: str, lane: Lane, next_seq: int) -> None:
-        self.position = lanes.advance(self.position, lane, next_seq)
+    def owe(self, sink: str, seqs: Collection[int], *, marked: bool) -> None:
+        self.stands.owe(sink, Owed(tuple(seqs), marked))
+
+    def advance(self, sink: str, lane: Lane, next_seq: int) -> None:
+        self.stands.move(sink, lanes.advance(self.stands[sink], lane, next_seq))
 
     def reject(self, _sink: str, entry: Entry, _reason: str) -> None:
         self.dead.append(entry.seq)
 
-    def rejoin(self, _sink: str) -> None:
-        self.position = lanes.rejoin(self.position, self.head, 2)
+    def rejoin(self, sink: str) -> None:
+        self.stands.move(sink, lanes.rejoin(self.stands[sink], self.head, 2))
 
 
 class Sink:
@@ -211,6 +229,31 @@ def test_a_backlog_waits_for_what_is_not_durable() -> None:
     assert {seq for seq, _ in sink.came} == set(range(1, 8))
     assert all(durable for _, durable in sink.came)
     assert lanes.unsent(card.position, card.head) == ()
+
+
+async def unstored(card: Card) -> None:
+    """There is no place to store anything."""
+    await card.add(event(), *(reading(number) for number in range(10)))
+    await asyncio.sleep(1)
+    await card.add(reading(11), event(id="ev-2"), reading(12))
+
+
+def test_what_went_out_counts_as_sent_though_nothing_is_ever_stored() -> None:
+    for early in (True, False):
+        card = played(unstored, Sink(), early=early)
+        owed = card.stands.owed("sink")
+        assert owed.seqs == (1, 13)
+        assert owed.lacking == (() if early else (1, 13)), "a broker has them, marked"
+        assert card.behind == 2
+        assert lanes.unsent(card.position, 15) == ((1, 15),), "a life that ends now leaves all of it to the next one"
+
+
+def test_a_backlog_goes_out_though_nothing_is_ever_stored() -> None:
+    for early, lacking in ((True, set()), (False, {1, 13})):
+        sink = Sink(SinkError("down"))
+        card = played(unstored, sink, early=early)
+        assert {seq for seq, _ in sink.came} == set(range(1, 15)) - lacking
+        assert card.behind == 2
 
 
 async def shed_later(card: Card) -> None:

@@ -165,6 +165,25 @@ async def test_a_backlog_goes_out_at_more_than_2000_messages_a_second(tmp_path: 
     assert took_s < 3
 
 
+@pytest.mark.alone
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+async def test_a_proxy_that_acknowledges_late_does_not_make_each_packet_wait_for_it(
+    broker: servers.Server, protocol: str
+) -> None:
+    """The broker holds back all PUBACKs but the first for 40 ms: 220 messages a second where each flight of ten waits
+    for that."""
+    slow = mqtt_wire.wire(broker.port, eager=False)
+    async with slow as wire, running(make(wire.port, PATIENT, protocol=protocol)) as sink:
+        await up(sink)
+        began_s, accepted = time.monotonic(), 0
+        for window in range(20):
+            batch = entries(*(reading(100 * window + number) for number in range(100)))
+            accepted += sum(one.action == "accept" for one in await sink.send(batch))
+        took_s = time.monotonic() - began_s
+    assert accepted == 2000
+    assert took_s < 4
+
+
 @pytest.fixture
 def dark_cable() -> Iterator[Cable]:
     why_not = why_no_cable()

@@ -1,7 +1,7 @@
 """What goes out and comes in as MQTT packets. What a packet is, paho tells; the stream is cut at every place."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from agent.publish.mqtt_packets import Inlet, Unacknowledged, publish_packet
+from agent.publish.mqtt_packets import Inlet, publish_packet
 from agent.publish.topics import Message
 
 PINGRESP = b"\xd0\x00"
@@ -119,35 +119,6 @@ def test_bytes_that_tls_holds_are_pending() -> None:
     wire = Wire([])
     wire.pending = lambda: 12  # type: ignore[attr-defined]
     assert (Inlet(wire, print).pending(), Inlet(Wire([]), print).pending()) == (12, 0)
-
-
-def landing() -> tuple[list[str], Callable[[], None]]:
-    landed: list[str] = []
-    return landed, lambda: landed.append("landed")
-
-
-def test_each_acknowledgement_counts_for_its_own_message_in_any_order() -> None:
-    flights, (landed, on_landed) = Unacknowledged(v5=True), landing()
-    flight, _ = flights.take_off([Message("a", b""), Message("b", b""), Message("c", b"")], on_landed)
-    flights.acknowledged(3, 0)
-    flights.acknowledged(1, 0x87)
-    flights.acknowledged(1, 0)  # said twice
-    flights.acknowledged(77, 0)  # of nobody's
-    assert (flight.codes, flight.missing, landed) == ([0x87, None, 0], 1, [])
-    flights.acknowledged(2, 0x10)
-    assert (flight.codes, landed) == ([0x87, 0x10, 0], ["landed"])
-
-
-def test_an_identifier_is_not_given_again_while_its_message_is_unacknowledged() -> None:
-    flights, (landed, on_landed) = Unacknowledged(v5=False), landing()
-    slow, _ = flights.take_off([Message("slow", b"")], on_landed)
-    for _ in range(65535):
-        flight, packet = flights.take_off([Message("a", b"")], on_landed)
-        flights.acknowledged(int.from_bytes(packet[-2:], "big"), 0)
-        assert flight.codes == [0]
-    assert slow.codes == [None]
-    flights.acknowledged(1, 0)
-    assert (slow.codes, len(landed)) == ([0], 65536)
 
 
 def test_a_packet_that_nobody_asked_for_ends_the_connection_with_words() -> None:

@@ -197,6 +197,7 @@ async def test_an_alarm_stands_through_hours_that_are_whole_and_answers_that_fai
     assert (world.back.missing, world.back.trouble) == ("", "")
 
 
+@pytest.mark.slow
 async def test_the_hours_that_lack_rows_are_bounded_and_the_others_counted(caplog: pytest.LogCaptureFixture) -> None:
     world = Scripted(there(0), more=30)
     await world.back.send(world.rows[:400])

@@ -8,7 +8,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from socket import socket
+from socket import IPPROTO_TCP, TCP_QUICKACK, socket
 
 from serving import serving
 
@@ -41,10 +41,12 @@ class Fault:
 @dataclass
 class MqttWire:
     """plan: the faults of the next connections; those after them have none. published: PUBLISHes that were refused or
-    passed on; refused: of these the first."""
+    passed on; refused: of these the first. eager: its kernel tells the broker at once that a packet has come; if not,
+    40 ms late, as a proxy's does, and a broker without TCP_NODELAY holds back all PUBACKs but the first so long."""
 
     target: int
     port: int = 0
+    eager: bool = True
     plan: list[Fault] = field(default_factory=list)
     connections: int = 0
     published: int = 0
@@ -90,7 +92,7 @@ class MqttWire:
         self.writers.append(far_writer)
         ways = (
             asyncio.create_task(self._up(fault, reader, far_writer, writer)),
-            asyncio.create_task(self._down(fault, far_reader, writer)),
+            asyncio.create_task(self._down(fault, far_reader, writer, far_writer.get_extra_info("socket"))),
         )
         try:
             await asyncio.wait(ways, return_when="FIRST_COMPLETED")
@@ -118,10 +120,12 @@ class MqttWire:
         # What was passed on has to be read before the reset: a broker may drop what it has not read yet.
         await asyncio.sleep(0.005)
 
-    async def _down(self, fault: Fault, far: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
+    async def _down(self, fault: Fault, far: asyncio.StreamReader, near: asyncio.StreamWriter, far_end: socket) -> None:
         passed = 0
         while fault.down is None or passed < fault.down:
             data = await packet(far)
+            if self.eager:
+                far_end.setsockopt(IPPROTO_TCP, TCP_QUICKACK, 1)  # the kernel forgets it
             passed += 1
             if data[0] >> 4 == PUBACK and self.dice.random() < fault.swallow:
                 self.swallowed += 1
@@ -132,9 +136,11 @@ class MqttWire:
 
 
 @asynccontextmanager
-async def wire(target: int, listener: socket | None = None, seed: int = 1) -> AsyncIterator[MqttWire]:
+async def wire(
+    target: int, listener: socket | None = None, seed: int = 1, *, eager: bool = True
+) -> AsyncIterator[MqttWire]:
     """listener: where the agent is to connect, if not on this machine's loopback."""
-    made = MqttWire(target, dice=random.Random(seed))  # noqa: S311 - no secret
+    made = MqttWire(target, eager=eager, dice=random.Random(seed))  # noqa: S311 - no secret
     async with serving(made.serve, listener) as made.port:
         try:
             yield made

@@ -134,6 +134,8 @@ class Faults:
         for meter in some:
             setattr(meter, how, 2.0 if how == "late_s" else True)
         await self._for(5.0, 60.0)
+        if how != "silent":
+            await self._until(lambda: sum(meter.asked for meter in some) > asked)
         for meter in some:
             meter.heal()
         self.met[name] += how == "silent" or sum(meter.asked for meter in some) > asked
