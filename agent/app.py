@@ -1,9 +1,10 @@
 """The composition root: a site becomes objects, objects become tasks. The only file that knows all others."""
 
 import asyncio
+import gc
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ from agent.journal import starts
 from agent.journal.carried import Carried
 from agent.journal.journal import Journal
 from agent.journal.place import Place
-from agent.journal.state_place import first_place, later_place
+from agent.journal.state_place import first_place, later_place, without_dir
 from agent.meter_plates import MeterPlate
 from agent.overview import line_budgets
 from agent.pipeline import MeterPipeline
@@ -168,7 +169,8 @@ async def _live(run: _Run, begin: _After) -> _After | None:
         run.notify.ready(pulse.status)
         if run.ready is not None:
             run.ready(app)
-        came = await _stopped(run, place.why)
+        with _not_searched_again():
+            came = await _stopped(run, place.why)
         await _cancelled(polling)
         if came is None:
             run.notify.stopping()
@@ -177,6 +179,18 @@ async def _live(run: _Run, begin: _After) -> _After | None:
     if came is None and not place.why:
         starts.forget(site.state_dir)
     return None if came is None else _After(came, *left)
+
+
+@contextmanager
+def _not_searched_again() -> Iterator[None]:
+    """What there is now stays to the end: the collector of cycles leaves it out. With 100 meters each of its full turns
+    held up all lines for 70 ms, some seven times a minute."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 async def _stopped(run: _Run, why: str) -> Place | None:
@@ -193,11 +207,11 @@ async def _stopped(run: _Run, why: str) -> Place | None:
 
 def _troubles(app: App) -> Troubles:
     """What only hands can put right, by the kind of event that tells it."""
-    descriptors, site_file = Descriptors(), SiteFile(app.site)
-    app.upkeep = Upkeep(app.clock, app.certificates, partial(device_beneath, app.site.state_dir))
+    descriptors, site_file, state_dir = Descriptors(), SiteFile(app.site), app.site.state_dir
+    app.upkeep = Upkeep(app.clock, app.certificates, partial(device_beneath, state_dir))
     return {
         "sink_blocked": lambda: {name: blocked() for name, blocked in app.blocked.items()},
-        "state_dir_missing": lambda: {str(app.site.state_dir): app.journal.why_nowhere},
+        "state_dir_missing": lambda: {str(state_dir): without_dir(state_dir, app.journal.why_nowhere)},
         "rows_missing": lambda: {name: missing() for name, missing in app.missing.items()},
         "certificate_expiry": app.upkeep.expiring,
         "card_worn": app.upkeep.worn,

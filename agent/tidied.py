@@ -4,9 +4,9 @@ Counters stay as they are: an energy of 12 345 678.9 kWh has more than 7 digits,
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from agent.records import Event, Reading
+from agent.replaced import replaced
 from drivers.quantities import CATALOGUE
 
 _COUNTERS = frozenset(quantity.id for quantity in CATALOGUE.values() if quantity.counter)
@@ -38,7 +38,7 @@ def tidied_reading(reading: Reading) -> Reading:
 
 
 def tidied_event(event: Event) -> Event:
-    return replace(
+    return replaced(
         event,
         reference_v=_tidy(event.reference_v),
         residual_v=_tidy(event.residual_v),

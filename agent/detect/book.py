@@ -28,6 +28,7 @@ from agent.detect.resume import Resumed, across, crossed_of, last_sign_us, orpha
 from agent.detect.sizes import classed, deepest_v, sized
 from agent.detect.two_clocks import Before
 from agent.records import ClockState, Event, Kind, Reading, State
+from agent.replaced import replaced
 
 __all__ = ["Book", "MeterFacts", "Resumed", "WallClock", "id_maker", "orphans"]
 
@@ -134,7 +135,7 @@ class Book:
         """Another meter answers."""
         wall_us = self._clock.wall_us
         blank = opened(self._facts, swap.change, self._next_id(), wall_us, self._clock.state)
-        return changed(replace(blank, mode=self.mode), swap, wall_us(reported_boot_us), wall_us)
+        return changed(replaced(blank, mode=self.mode), swap, wall_us(reported_boot_us), wall_us)
 
     def settle(self, now_boot_us: int) -> tuple[Event, ...]:
         """Revisions that come of nothing having happened. Cheap while there is no chatter."""
@@ -218,7 +219,7 @@ class Book:
     def _revised(self, change: Change, reported_boot_us: int, watch_s: float | None = None) -> Event:
         name = (change.detector, change.key)
         before = self._first(change, watch_s) if change.action == "open" else self._open[name]
-        event = replace(
+        event = replaced(
             before,
             revision=before.revision + 1,
             state=_STATES[change.action],
@@ -252,9 +253,9 @@ class Book:
         """The next revision of an event, open or over, of which no detector said anything."""
         known = self._memory.get(event.id)
         changes |= {"revision": event.revision + 1, "reported_us": self._clock.wall_us(reported_boot_us)}
-        event = replace(event, **changes)
+        event = replaced(event, **changes)
         if known is not None:
-            event = self._told(replace(known.event, **changes), known.span)
+            event = self._told(replaced(known.event, **changes), known.span)
         self._children.put(event)
         self._open |= {name: event for name, each in self._open.items() if each.id == event.id}
         return event
@@ -271,7 +272,7 @@ class Book:
     def _named(self, event: Event, phases: frozenset[str]) -> Event:
         rules = self._facts.rules
         channels = tuple(rules.channels[i] for i, phase in enumerate(rules.phases) if phase in phases)
-        return replace(event, phases=tuple(sorted(phases)), channels=channels)
+        return replaced(event, phases=tuple(sorted(phases)), channels=channels)
 
     def _logged(self, told: Told, reported_boot_us: int) -> list[Event]:
         """An event that only the meter itself saw. Its counters name their phases, and no window."""
@@ -280,7 +281,7 @@ class Book:
         span = span if told.over_us is None else span.ended(told.over_us, finding.since_us)
         change = Change(action="open", detector="log", key=0, kind=finding.kind, span=span)
         named = finding.phases or (frozenset(rules.phases) if finding.kind == "supply_loss" else frozenset())
-        event = replace(
+        event = replaced(
             judged(self._first(change, None), change, self._facts, memory.parent(finding)),
             revision=1,
             state="closed",
@@ -303,17 +304,17 @@ class Book:
         """The event before its first revision: what never changes. One that takes over takes over the start."""
         wall_us = self._clock.wall_us if change.detector == "log" else self._polled_us
         event = opened(self._facts, change, self._next_id(), wall_us, self._clock.state)
-        event = replace(event, mode=self.mode, watch_s=event.watch_s if watch_s is None else watch_s)
+        event = replaced(event, mode=self.mode, watch_s=event.watch_s if watch_s is None else watch_s)
         reboot, until_us = None if change.detector == "log" else self._reboot, self._other_boot.until_us
         if reboot is not None and until_us is not None and change.span.start_earliest_boot_us < until_us:
             self._across[event.id] = reboot
-            event = replace(event, clock=less_sure(event.clock, reboot.then))
+            event = replaced(event, clock=less_sure(event.clock, reboot.then))
         if change.detector != "voltage":
             return event
         parent = None if change.parent is None else self._open["voltage", change.parent].id
         event = judged(event, change, self._facts, parent)
-        replaced = [self._open["voltage", key] for key in change.supersedes]
-        for old in sorted(replaced, key=lambda one: one.start_us, reverse=True):  # the earliest start stays
+        earlier = [self._open["voltage", key] for key in change.supersedes]
+        for old in sorted(earlier, key=lambda one: one.start_us, reverse=True):  # the earliest start stays
             known = self._memory.get(old.id)
             same = known is None or known.span.start_boot_us == change.span.start_boot_us
             event = taking_over(event, old, same_start=same)
@@ -328,9 +329,9 @@ class Book:
         if away is None:
             return sized(event, change, self._facts.rules)
         # The pause that a restart makes is told in words of its own: the detector cannot know when it began.
-        said = replace(event, evidence=tuple(words for words in event.evidence if not is_away(words)))
+        said = replaced(event, evidence=tuple(words for words in event.evidence if not is_away(words)))
         event = sized(said, replace(change, unseen_us=0), self._facts.rules)
-        return replace(event, evidence=(*event.evidence, away.words(self._clock.wall_us, self._clock.state)))
+        return replaced(event, evidence=(*event.evidence, away.words(self._clock.wall_us, self._clock.state)))
 
     def _ended(self, event: Event, span: Span, watched_us: int | None = None) -> Event:
         wall_us, now = self._clock.wall_us if event.basis == "meter_log" else self._polled_us, self._clock.state

@@ -16,10 +16,11 @@ as it is when the event ends: at the start of the run it may not have been set y
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from agent.detect.changes import Span
 from agent.records import ClockState, Event
+from agent.replaced import replaced
 
 _AWAY = "the agent restarted inside it"
 _BY_WALL = "times across the restart rest on the wall clock"
@@ -111,7 +112,7 @@ def ended(
         if longest_s is not None and not across.exact:
             longest_s = across.longest_s(event, end_us, wall_us, now)
     shortest_s = shortest_us / 1e6
-    return replace(
+    return replaced(
         event,
         end_us=end_us,
         end_earliest_us=min(end_us, wall_us(span.end_earliest_boot_us)),
@@ -122,7 +123,7 @@ def ended(
 
 def endless(event: Event) -> Event:
     """Its end is not known, or no longer."""
-    return replace(event, end_us=None, end_earliest_us=None, duration_min_s=None, duration_max_s=None)
+    return replaced(event, end_us=None, end_earliest_us=None, duration_min_s=None, duration_max_s=None)
 
 
 def less_sure(one: ClockState, other: ClockState) -> ClockState:
@@ -142,4 +143,4 @@ def abandoned(orphan: Event, now_us: int, why: str = _GONE) -> Event:
     Retracting it was rejected: the beginning was measured. Leaving it open was, too: nobody would ever close it.
     """
     evidence = (*orphan.evidence, why)
-    return replace(orphan, state="closed", revision=orphan.revision + 1, reported_us=now_us, evidence=evidence)
+    return replaced(orphan, state="closed", revision=orphan.revision + 1, reported_us=now_us, evidence=evidence)

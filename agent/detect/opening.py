@@ -1,7 +1,7 @@
 """An event before its first revision: what never changes of it. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 
 from agent.detect.accuracy import Accuracy
@@ -11,6 +11,7 @@ from agent.detect.slow import SLOW_TABLE
 from agent.detect.table import TABLE
 from agent.detect.thresholds import Rules
 from agent.records import ClockState, Event, Kind, Mode
+from agent.replaced import replaced
 
 # What is judged look by look, by the reference; and what minute by minute, with the kinds whose place it takes.
 BY_LOOK: frozenset[Kind] = frozenset(row.kind for row in TABLE)
@@ -81,7 +82,7 @@ def opened(facts: MeterFacts, change: Change, id_: str, wall_us: Callable[[int],
 def judged(event: Event, change: Change, facts: MeterFacts, parent: str | None) -> Event:
     """What only voltage events have. Silence has no customers either: unknown is not an outage."""
     rules = facts.rules
-    return replace(
+    return replaced(
         event,
         parent=parent,
         voltage_basis=rules.basis,
@@ -96,10 +97,10 @@ def judged(event: Event, change: Change, facts: MeterFacts, parent: str | None) 
 def taking_over(event: Event, old: Event, *, same_start: bool) -> Event:
     """One that turned out to be this takes its start along, and how it was watched then; but for one of several phases
     that parted after a restart, of which only other bounds are known."""
-    event = replace(event, supersedes=(*event.supersedes, old.id), clock=less_sure(event.clock, old.clock))
+    event = replaced(event, supersedes=(*event.supersedes, old.id), clock=less_sure(event.clock, old.clock))
     if not same_start:
         return event
-    return replace(
+    return replaced(
         event,
         start_us=old.start_us,
         start_earliest_us=old.start_earliest_us,

@@ -11,6 +11,7 @@ from agent.detect.side import is_reason
 from agent.detect.thresholds import Rules
 from agent.detect.words import evidence
 from agent.records import Event, Kind
+from agent.replaced import replaced
 
 _RISES: frozenset[Kind] = frozenset({"swell", "overvoltage"})
 # Their voltages are not known, or say nothing of the supply; and what they were told with stays as it was.
@@ -25,11 +26,11 @@ def sized(event: Event, change: Change, rules: Rules) -> Event:
     if change.evidence or change.kind not in _OWN_WORDS:
         # Currents from before a restart are not gathered anew: what they said stays true.
         side = () if change.side else tuple(words for words in event.evidence if is_reason(words))
-        event = replace(event, evidence=(*evidence(change, rules), *side))
+        event = replaced(event, evidence=(*evidence(change, rules), *side))
     if change.detector != "voltage":
-        return replace(event, because=change.because)
+        return replaced(event, because=change.because)
     volts = dict(zip(rules.channels, change.extremes, strict=True))
-    event = replace(
+    event = replaced(
         event,
         extreme_by_channel={channel: value for channel, value in volts.items() if value is not None},
         channels=tuple(rules.channels[i] for i in change.crossed),
@@ -41,9 +42,9 @@ def sized(event: Event, change: Change, rules: Rules) -> Event:
 def _figured(event: Event, change: Change) -> Event:
     figure = change.figure
     if figure is not None and change.kind == "rapid_change":
-        return replace(event, change_pct=figure.percent)
+        return replaced(event, change_pct=figure.percent)
     if figure is not None:
-        return replace(
+        return replaced(
             event, unbalance_pct=figure.percent, unbalance_method=figure.name, unbalance_nema_pct=figure.nema
         )
     if change.kind in _UNSIZED:
@@ -51,21 +52,21 @@ def _figured(event: Event, change: Change) -> Event:
     reference_v = event.reference_v or 1.0
     if change.kind in _RISES or change.kind == "neutral_fault":
         peak_v = max(event.extreme_by_channel.values())
-        event = replace(event, peak_v=peak_v, peak_pct=100 * peak_v / reference_v)
+        event = replaced(event, peak_v=peak_v, peak_pct=100 * peak_v / reference_v)
     if change.kind in _RISES:
         return event
     residual_v = min(event.extreme_by_channel.values())
-    return replace(event, residual_v=residual_v, residual_pct=100 * residual_v / reference_v)
+    return replaced(event, residual_v=residual_v, residual_pct=100 * residual_v / reference_v)
 
 
 def _sided(event: Event, change: Change) -> Event:
     """A change that knows nothing of it takes nothing back."""
     if change.sag_energy_s is not None:
-        event = replace(event, sag_energy_s=change.sag_energy_s)
+        event = replaced(event, sag_energy_s=change.sag_energy_s)
     if change.side is None:
         return event
     side = change.side
-    return replace(event, i_before=side.i_before, i_during=side.i_during, direction=side.direction)
+    return replaced(event, i_before=side.i_before, i_during=side.i_during, direction=side.direction)
 
 
 def classed(event: Event, change: Change, rules: Rules, frequency_hz: float, accuracy: Accuracy) -> Event:
@@ -75,9 +76,9 @@ def classed(event: Event, change: Change, rules: Rules, frequency_hz: float, acc
         return event
     if change.sag_energy_s is not None and (locus := locus_of(facts)) is not None:
         # No refresh was skipped, so the window that shows the least bounds the duration, too: power-quality.md 9.6.
-        event = replace(event, duration_min_s=max(event.duration_min_s or 0.0, locus.shortest_possible_s))
+        event = replaced(event, duration_min_s=max(event.duration_min_s or 0.0, locus.shortest_possible_s))
     named = classes(facts)
-    return replace(event, classes=named, evidence=event.evidence + (accuracy.words if named else ()))
+    return replaced(event, classes=named, evidence=event.evidence + (accuracy.words if named else ()))
 
 
 def deepest_v(event: Event, change: Change, rules: Rules, frequency_hz: float, accuracy: Accuracy) -> dict[str, float]:

@@ -7,6 +7,7 @@ from agent.detect.changes import Action, Change, Figure, Span
 from agent.detect.table import Indices, Row, View
 from agent.detect.watched import Watched, part_proven
 from agent.records import Kind
+from agent.replaced import replaced
 
 Extremes = tuple[float | None, ...]
 Instants = tuple[int | None, ...]
@@ -82,7 +83,7 @@ def carried(track: Track, row: Row, view: View) -> Track:
     """The track after a look at which the event has not ended."""
     crossed = tuple(sorted({*track.crossed, *row.begins(row, view)}))
     proves = row.still_bad(view, crossed)
-    return replace(
+    return replaced(
         track,
         last_bad_us=view.bound_us if proves else track.last_bad_us,
         watched=_shown(track, row, view) if proves else track.watched,
