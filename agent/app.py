@@ -25,11 +25,11 @@ from agent.pipelines import start_pipelines
 from agent.poll.poller import LinePoller
 from agent.publish.forwarder import Progress
 from agent.records import Kind, Miss, Sample
-from agent.report.history import History
-from agent.report.interval_maker import IntervalMaker
+from agent.report.record.history import History
+from agent.report.record.interval_maker import IntervalMaker
 from agent.sinks import start_sinks
 from agent.site import Meter, Site
-from agent.site_copy import SiteFile, keep_apart
+from agent.sitefile.copy import SiteFile, keep_apart
 from agent.status import answers, socket
 from agent.status.alarm import Alarm
 from agent.status.board import Board

@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 from agent.errors import Finding, SiteError
 from agent.modes import Planned
 from agent.records import Mode
-from agent.site_values import as_toml
+from agent.sitefile.values import as_toml
 from drivers.toml_text import read_toml
 
 if TYPE_CHECKING:

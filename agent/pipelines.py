@@ -15,7 +15,7 @@ from agent.meter_plates import MeterPlate
 from agent.pipeline import MeterPipeline
 from agent.poll.window import Window
 from agent.records import Event, Incident
-from agent.report.interval_maker import IntervalMaker
+from agent.report.record.interval_maker import IntervalMaker
 from agent.site import Meter
 from agent.units import watch_decoder
 from agent.wiring import NOISE_A, channels_of, log_of, polled, rules_of

@@ -302,7 +302,7 @@ LENGTH_US: Mapping[IntervalKind, int] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """What is known of one meter between two ticks of UTC. Made by `agent.report.intervals` and `.demand_blocks`.
+    """What is known of one meter between two ticks of UTC. `agent.report.record` makes it.
 
     start_us: the tick it begins with; its kind says how long it is
     coverage: 0..1, how much of it was seen; flagged: 0..1, how much of that was questionable or marked

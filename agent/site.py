@@ -11,9 +11,9 @@ from typing import Literal
 from agent.detect.network import Network
 from agent.records import Reference, VoltageBasis, VoltageClass
 from agent.secret import Secret
-from agent.site_demand import DemandSite
-from agent.site_indices import IndicesSite
-from agent.site_operations import OperationsSite
+from agent.sitefile.demand import DemandSite
+from agent.sitefile.indices import IndicesSite
+from agent.sitefile.operations import OperationsSite
 from drivers.codec import Installation
 from drivers.line import LineConfig
 from drivers.model import MeterModel
@@ -160,6 +160,6 @@ class Site:
 def load_site(path: Path, state_dir: Path | None = None, *, raw: bytes | None = None) -> Site:
     """Read and check a site file; `state_dir` overrides its own, `raw` what the file says. SiteError with every finding
     at once."""
-    from agent.site_file import read_site
+    from agent.sitefile.reading import read_site
 
     return read_site(path, state_dir, raw)

@@ -1,7 +1,8 @@
 """What is made of a wall clock, look by look."""
 
 import pytest
-from hypothesis import given, settings
+from drawn import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.clock_discipline import BUILT_US, OVER_US, Anchor, Discipline, Look
@@ -94,7 +95,7 @@ def test_a_memory_survives_as_text_and_rubbish_is_none() -> None:
     assert [understood(text) for text in (None, "", "[]", "{", '{"x": 1}', '{"earlier": 5}')] == [Memory()] * 6
 
 
-@settings(max_examples=200)
+@drawn(200)
 @given(st.lists(st.tuples(st.integers(0, 10**11), st.integers(1, 10**11), st.integers(-(10**13), 10**13)), max_size=5))
 def test_boots_that_were_never_set_keep_their_order_and_lie_within_their_bounds(
     boots: list[tuple[int, int, int]],

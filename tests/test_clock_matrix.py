@@ -56,7 +56,9 @@ async def lived(
 
 
 @pytest.mark.parametrize("how", ["step", "slew", "reboot before sync"])
-@pytest.mark.parametrize("synced", SYNCED_S)
+@pytest.mark.parametrize(
+    "synced", [one if one == "10 min" else pytest.param(one, marks=pytest.mark.slow) for one in SYNCED_S]
+)
 @pytest.mark.parametrize("wrong", WRONG_S)
 async def test_the_matrix(tmp_path: Path, wrong: str, synced: str, how: str) -> None:
     synced_s = SYNCED_S[synced]

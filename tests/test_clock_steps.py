@@ -4,7 +4,8 @@ and no interval becomes longer or shorter."""
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from hypothesis import given, settings
+from drawn import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 from samples import MIDNIGHT_US, event
 
@@ -117,7 +118,7 @@ JUMPS = st.one_of(st.integers(-7_200, 7_200).map(lambda s: s * S), st.integers(-
 ACTS = st.lists(st.tuples(JUMPS, st.integers(1, 40), st.booleans(), st.sampled_from([230.0, 200.0])), max_size=25)
 
 
-@settings(max_examples=150, deadline=None)
+@drawn(150)
 @given(st.sampled_from([None, True]), ACTS)
 def test_no_two_readings_share_a_timestamp_and_no_interval_is_stretched(
     synced: bool | None, acts: list[tuple[int, int, bool, float]]

@@ -11,7 +11,7 @@ import pytest
 
 from agent.mode_calendar import calendar_of
 from agent.site import load_site
-from agent.site_schema import (
+from agent.sitefile.schema import (
     InfluxTable,
     JournalTable,
     LineTable,
@@ -21,8 +21,8 @@ from agent.site_schema import (
     NodeTable,
     SiteTable,
 )
-from agent.site_schema_reports import DemandTable, IndicesTable, KeyCustomerTable, WorkdaysTable
-from agent.site_tables import Table, fields_of
+from agent.sitefile.schema_reports import DemandTable, IndicesTable, KeyCustomerTable, WorkdaysTable
+from agent.sitefile.tables import Table, fields_of
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 KINDS: dict[str, type[Table]] = {

@@ -101,7 +101,7 @@ async def told(tmp_path: Path, taken: Callable[[int], int], phase_us: int, sag: 
 
 
 WAYS = [stepped, held, smeared]
-PHASES = [0, *(pytest.param(us, marks=pytest.mark.e2e) for us in (500_000, 900_000))]
+PHASES = [0, *(pytest.param(us, marks=pytest.mark.slow) for us in (500_000, 900_000))]
 SAGS = [range(-700_000, 600_000), range(-100_000, 100_000), range(600_000, 2 * S)]
 
 

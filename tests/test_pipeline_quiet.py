@@ -116,6 +116,7 @@ def near(figures: object) -> object:
     return pytest.approx(figures, rel=1e-9)
 
 
+@pytest.mark.slow
 @given(SCRIPTS, st.sampled_from(["gb", "iec", "ieee"]))
 @example([*FIRST, Step(), Step(lacking=True), *LAST], "gb")
 @example([*FIRST, Step(), Step(good=False), *LAST], "gb")

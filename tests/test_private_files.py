@@ -14,8 +14,8 @@ from timers import Timers
 from agent.journal.file import FILE_NAME, PAGE_BYTES
 from agent.journal.journal import Journal
 from agent.known_meters import retired_meters
-from agent.report.history import FILE_NAME as HISTORY
-from agent.report.history import History
+from agent.report.record.history import FILE_NAME as HISTORY
+from agent.report.record.history import History
 
 
 @pytest.fixture(autouse=True)

@@ -71,7 +71,8 @@ def test_the_interruption_threshold_decides(profile: str, more: dict[str, float]
     assert found == ([] if begin_s is None else [pytest.approx(begin_s)])
 
 
-@pytest.mark.parametrize("window_s", [0.1, *(pytest.param(window_s, marks=pytest.mark.e2e) for window_s in (0.2, 0.4))])
+@pytest.mark.slow
+@pytest.mark.parametrize("window_s", [0.1, 0.2, 0.4])
 @pytest.mark.parametrize("every_s", [0.1, 0.3])
 def test_at_every_alignment_the_bounds_of_a_polled_view_contain_the_truth(window_s: float, every_s: float) -> None:
     assert bounded_views(_recording(), window_s, every_s) == round(window_s * 100) * round(every_s * 100)

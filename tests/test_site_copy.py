@@ -11,7 +11,7 @@ from small_site import DASHI
 
 from agent.errors import SiteError
 from agent.site import Site, load_site
-from agent.site_copy import NAME, SiteFile, is_torn, keep, load_for
+from agent.sitefile.copy import NAME, SiteFile, is_torn, keep, load_for
 
 SITE = f"""{DASHI}limits = [198.0, 235.4]
 [meters.n]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from site_findings import findings, load
 
-from agent.site_days import Days, Workdays, read_date
-from agent.site_demand import DemandLimit
+from agent.sitefile.days import Days, Workdays, read_date
+from agent.sitefile.demand import DemandLimit
 
 SITE = """
 [site]

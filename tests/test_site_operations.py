@@ -6,7 +6,7 @@ import pytest
 from site_findings import findings, load
 
 from agent.errors import Finding
-from agent.site_operations import KeyCustomer
+from agent.sitefile.operations import KeyCustomer
 
 SITE = """
 [site]

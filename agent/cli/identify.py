@@ -111,7 +111,7 @@ def _line(serial: str | None, tcp: str | None, rtu_over_tcp: str | None, setting
 
 
 def _endpoint(option: str, text: str, port: int | None) -> tuple[str, int]:
-    from agent.site_values import endpoint
+    from agent.sitefile.values import endpoint
 
     try:
         return endpoint(text, port)

@@ -82,7 +82,7 @@ def _until(text: str, time_zone: str) -> int:
 
 
 def _for(text: str) -> int:
-    from agent.site_values import duration_us
+    from agent.sitefile.values import duration_us
 
     try:
         return duration_us(text)

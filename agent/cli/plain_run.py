@@ -56,8 +56,8 @@ def by_service(environ: Mapping[str, str], state_dir: Path | None) -> bool:
 
 def run_apart(asked: Run) -> None:
     """Like `agent.cli.run.run`, but the site file is read by a child, while this process imports the rest."""
-    from agent.site_apart import site_read_apart
-    from agent.site_copy import load_for
+    from agent.sitefile.apart import site_read_apart
+    from agent.sitefile.copy import load_for
 
     load = load_for(service=by_service(os.environ, asked.state_dir))
     with site_read_apart(asked.site, asked.state_dir, load) as site_read:

@@ -40,8 +40,8 @@ def report(
 
     Examples: lamplighter report site.toml --period month; lamplighter report site.toml --period 2026-11-01..2026-11-15
     """
-    from agent.report.page import page
-    from agent.report.words import LANGUAGES, Words
+    from agent.report.drawn.page import page
+    from agent.report.drawn.words import LANGUAGES, Words
     from agent.site import load_site
 
     show.refuse_unknown("--language", language, LANGUAGES)
@@ -97,7 +97,7 @@ def _write_tables(made: "Report", to: Path) -> None:
     from csv import writer
 
     from agent.clock import rfc3339
-    from agent.report.tables import tables
+    from agent.report.spreadsheet.tables import tables
 
     to.mkdir(exist_ok=True)
     for table in tables(made, rfc3339):

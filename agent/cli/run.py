@@ -27,7 +27,7 @@ def run(
     """
     from agent.cli.agent_process import run_agent_process
     from agent.cli.plain_run import by_service
-    from agent.site_copy import load_for
+    from agent.sitefile.copy import load_for
 
     load = load_for(service=by_service(os.environ, state_dir))
     run_agent_process(load(site, state_dir), log_level)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from typing import Any
 
-from agent.report.demand_blocks import UNITS
+from agent.report.record.demand_blocks import UNITS
 from drivers.quantities import CATALOGUE
 
 Told = Mapping[str, Any]

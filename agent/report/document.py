@@ -1,4 +1,4 @@
-"""A report: what is known of a period becomes its figures, as they are read. Pure; `agent.report.page` draws it.
+"""A report: what is known of a period becomes its figures, as they are read. Pure; `agent.report.drawn.page` draws it.
 
 Everything a reader may ask is answered here once: whichever form it is printed in, the numbers are these.
 """
@@ -11,12 +11,8 @@ from typing import TypeVar
 from agent.detect.floor import Paced
 from agent.detect.network import Network
 from agent.records import Event, Incident, Interval, VoltageClass
-from agent.report.causes import Hint, hints
-from agent.report.columns import Columns
-from agent.report.demand import Block, blocks
-from agent.report.demand_blocks import DEMAND_OF, REGISTER
-from agent.report.demand_part import DemandKnown, DemandPart, demand_parts
-from agent.report.diagnoses import (
+from agent.report.demand.compliance import Block, blocks
+from agent.report.demand.diagnoses import (
     OF_LOAD,
     Load,
     Loading,
@@ -28,12 +24,14 @@ from agent.report.diagnoses import (
     power_factor,
     unbalance,
 )
+from agent.report.demand.part import DemandKnown, DemandPart, demand_parts
 from agent.report.figures import Bounds, Figure, Span
-from agent.report.operations import Operations, OperationsKnown, operations, watch_of
-from agent.report.outages import Interruption, Seen
-from agent.report.quality import Judged, Limits, LocalClock, OffsetOf, Quality, quality
-from agent.report.reliability import Indices
-from agent.report.reliability_part import (
+from agent.report.operations.part import Operations, OperationsKnown, operations, watch_of
+from agent.report.record.columns import Columns
+from agent.report.record.demand_blocks import DEMAND_OF, REGISTER
+from agent.report.reliability.indices import Indices
+from agent.report.reliability.outages import Interruption, Seen
+from agent.report.reliability.part import (
     Asking,
     Counting,
     Earlier,
@@ -42,7 +40,7 @@ from agent.report.reliability_part import (
     planned_min,
     reliability_part,
 )
-from agent.report.unseen import (
+from agent.report.reliability.unseen import (
     YOUNG_US,
     Counted,
     Heard,
@@ -54,8 +52,10 @@ from agent.report.unseen import (
     told_of,
     unexplained,
 )
-from agent.report.voltage_limits import NO_RULES, TenMinuteRules
-from agent.report.voltage_part import TenMinutes, VoltagePart, ten_minutes, voltage_part
+from agent.report.voltage.causes import Hint, hints
+from agent.report.voltage.limits import NO_RULES, TenMinuteRules
+from agent.report.voltage.part import TenMinutes, VoltagePart, ten_minutes, voltage_part
+from agent.report.voltage.quality import Judged, Limits, LocalClock, OffsetOf, Quality, quality
 
 _HOUR_US = 3_600_000_000
 # So many hours of a meter's blocks and ten minutes are needed for a diagnosis of its load.

@@ -12,18 +12,18 @@ from agent.detect.floor import Paced
 from agent.journal.view import view
 from agent.overview import paces
 from agent.records import MINUTE_US, Event, Incident
-from agent.report.columns import Columns
-from agent.report.demand_known import demand_known
+from agent.report.demand.known import demand_known
 from agent.report.document import Known, Metered
 from agent.report.figures import Bounds, Span
-from agent.report.history import past
-from agent.report.major_days import LONGEST_DAYS
-from agent.report.operations_known import operations_known, reach_us
+from agent.report.operations.known import operations_known, reach_us
 from agent.report.period import offset_us
-from agent.report.quality import Judged, Limits
-from agent.report.reliability_part import Counting, Earlier
-from agent.report.unseen import Counted
-from agent.report.voltage_limits import rules_for
+from agent.report.record.columns import Columns
+from agent.report.record.history import past
+from agent.report.reliability.major_days import LONGEST_DAYS
+from agent.report.reliability.part import Counting, Earlier
+from agent.report.reliability.unseen import Counted
+from agent.report.voltage.limits import rules_for
+from agent.report.voltage.quality import Judged, Limits
 from agent.site import Meter, Site
 from agent.status.socket import NotRunningError, ask
 from agent.wire import event_from_json, event_to_json, incident_from_json, incident_to_json

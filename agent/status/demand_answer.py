@@ -8,9 +8,9 @@ from agent.clock import rfc3339
 
 if TYPE_CHECKING:
     from agent.app import App
-    from agent.report.demand_blocks import OpenBlock
+    from agent.report.demand.outlook import Outlook
     from agent.report.figures import Bounds
-    from agent.report.outlook import Outlook
+    from agent.report.record.demand_blocks import OpenBlock
 
 
 def demand_answer(app: "App") -> list[dict[str, object]]:
@@ -20,7 +20,7 @@ def demand_answer(app: "App") -> list[dict[str, object]]:
     # Only sites with limits pay for what computes them, and for the tables of time zones.
     from zoneinfo import ZoneInfo
 
-    from agent.report.outlook import outlook
+    from agent.report.demand.outlook import outlook
     from agent.report.period import offset_us
 
     now_us, offset_of = app.clock.wall_us(), partial(offset_us, zone=ZoneInfo(app.site.time_zone))

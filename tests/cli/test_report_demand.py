@@ -10,7 +10,7 @@ from samples import MIDNIGHT_US
 
 from agent.journal.journal import Journal
 from agent.records import Interval
-from agent.report.history import History
+from agent.report.record.history import History
 
 SITE = """
 [site]

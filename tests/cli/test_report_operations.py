@@ -13,7 +13,7 @@ from running import agent, eventually
 from samples import MIDNIGHT_US, event, incident, interval
 
 from agent.journal.journal import Journal
-from agent.report.history import History
+from agent.report.record.history import History
 from agent.status.socket import NotRunningError, ask
 
 SITE = """

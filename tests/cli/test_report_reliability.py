@@ -11,7 +11,7 @@ from samples import MIDNIGHT_US, event, interval
 
 from agent.journal.journal import Journal
 from agent.records import Event
-from agent.report.history import History
+from agent.report.record.history import History
 
 SITE = """
 [site]

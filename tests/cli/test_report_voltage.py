@@ -8,7 +8,7 @@ from command_line import CommandLine
 from samples import MIDNIGHT_US, interval
 
 from agent.journal.journal import Journal
-from agent.report.history import History
+from agent.report.record.history import History
 
 SITE = """
 [site]

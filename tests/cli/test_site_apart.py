@@ -29,7 +29,7 @@ SAME = """
 import sys
 from pathlib import Path
 from agent.site import load_site
-from agent.site_apart import site_read_apart
+from agent.sitefile.apart import site_read_apart
 path = Path(sys.argv[1])
 with site_read_apart(path, Path("/elsewhere")) as site_read:
     site = site_read()

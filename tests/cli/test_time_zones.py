@@ -24,7 +24,7 @@ from agent.clock import parse_rfc3339, rfc3339
 from agent.journal.csv_rows import RowMaker
 from agent.journal.journal import Journal
 from agent.mode_calendar import instant_us
-from agent.site_values import read_zone
+from agent.sitefile.values import read_zone
 from agent.wire import reading_to_json
 
 S = 1_000_000

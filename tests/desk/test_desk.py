@@ -1,5 +1,6 @@
 """The desk: what is held back, what is inferred, what is joined; storms, restarts, and silence that proves nothing."""
 
+import gc
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from drawn import part
 
 from agent.clock import Clock, SyncSource
 from agent.desk.desk import Desk
+from agent.detect.network import Network
 from agent.detect.supply_evidence import Seen
 from agent.detect.tracking import Bounds
 from agent.records import Event
@@ -264,6 +266,7 @@ def test_an_inferred_loss_ends_when_the_meter_answers_with_voltage(tmp_path: Pat
     assert back.end_earliest_us <= loss.end_earliest_us <= back.end_us <= loss.end_us
 
 
+@pytest.mark.slow
 def test_an_inferred_loss_whose_cause_is_over_closes_when_the_meter_does_not_return(tmp_path: Path) -> None:
     rig = started(village(tmp_path))
     rig.dies("head")
@@ -470,6 +473,7 @@ def test_test_and_maintenance_vote_nowhere(tmp_path: Path) -> None:
     assert rig.status("oak").supply == "unknown"
 
 
+@pytest.mark.slow
 def test_an_incident_from_the_first_meter_to_the_last_in_band(tmp_path: Path) -> None:
     rig = started(village(tmp_path, model="schneider-pm5000"))
     start_s = rig.at_s
@@ -581,6 +585,7 @@ def test_evaluations_leave_most_of_the_time_to_polling(tmp_path: Path) -> None:
     assert later == [pytest.approx(0.09)]
 
 
+@pytest.mark.slow
 def test_reclosing_is_one_incident_and_ends_in_lockout(tmp_path: Path) -> None:
     rig = started(village(tmp_path, model="schneider-pm5000"))
     for dead_s, live_s in ((2, 0.5), (12, 0.5), (200, 0)):
@@ -619,6 +624,30 @@ def test_a_loss_that_is_over_at_once_is_an_incident_too(tmp_path: Path) -> None:
     rig.pass_(10)
     assert {(one.node, one.state) for one in rig.kept.incidents} == {("tx-17", "open")}
     assert rig.kept.incidents[-1].customers == (0, 0)
+
+
+@pytest.mark.slow
+def test_networks_that_incidents_lying_in_each_other_asked_for_go_with_them(tmp_path: Path) -> None:
+    rig = started(village(tmp_path, model="schneider-pm5000"))
+    counts = [networks()]
+    for first in ("oak", "elm", "ash"):
+        rig.dies(first)
+        rig.pass_(200)
+        for name in {"head", "oak", "elm", "ash"} - {first}:
+            rig.dies(name)
+        rig.pass_(10)
+        counts.append(networks())
+        for name in ("head", "oak", "elm", "ash"):
+            rig.lives(name)
+        rig.pass_(700)
+        assert rig.kept.incidents[-1].state == "closed"
+    before, *during = counts
+    assert during == [before + 1] * 3
+
+
+def networks() -> int:
+    gc.collect()
+    return sum(isinstance(one, Network) for one in gc.get_objects())
 
 
 def test_voltage_below_a_dead_place_is_an_alarm_and_no_proof_of_the_place_being_alive(tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ def test_a_dark_time_in_which_all_lived_is_no_incident(tmp_path: Path) -> None:
     assert not rig.desk.after_dark.waits
 
 
+@pytest.mark.slow
 def test_one_that_is_silent_keeps_it_open_and_closes_it_later(tmp_path: Path) -> None:
     rig = back_after_the_dark(tmp_path)
     rig.falls_silent("ash")
@@ -141,6 +142,7 @@ def test_what_was_collected_before_a_restart_is_told_after_it(tmp_path: Path) ->
     assert sorted((one.node, one.most) for one in again.kept.incidents) == [("s-ash", (50, 50)), ("s-oak", (40, 40))]
 
 
+@pytest.mark.slow
 def test_who_speaks_after_a_restart_changes_the_open_incident_of_the_dark_time(tmp_path: Path) -> None:
     rig = back_after_the_dark(tmp_path)
     rig.falls_silent("ash")
@@ -238,6 +240,7 @@ def dead_for_ten_minutes(rig: Rig, **values: float) -> None:
     rig.lives("head")
 
 
+@pytest.mark.slow
 def test_an_energy_that_ran_on_takes_the_loss_back_and_its_customers_with_it(tmp_path: Path) -> None:
     rig = back_after_the_dark(tmp_path, "eastron-sdm630")
     dead_for_ten_minutes(rig, active_energy_import=1e6, active_power_total=3000.0)
@@ -252,6 +255,7 @@ def test_an_energy_that_ran_on_takes_the_loss_back_and_its_customers_with_it(tmp
     assert told.id not in last(rig).events
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counted_wh", [0.0, 10.0, 150.0])
 def test_an_energy_that_stood_still_or_hardly_moved_takes_nothing_back(tmp_path: Path, counted_wh: float) -> None:
     """150 Wh are 18 s at 30 kW, and less if the load swung: they prove nothing of ten minutes."""
@@ -265,6 +269,7 @@ def test_an_energy_that_stood_still_or_hardly_moved_takes_nothing_back(tmp_path:
     assert last(rig).most == (120, 120)
 
 
+@pytest.mark.slow
 def test_hours_speak_for_a_self_powered_meter_only(tmp_path: Path) -> None:
     rig = back_after_the_dark(tmp_path, "carlo-gavazzi-em24")
     dead_for_ten_minutes(rig, operating_hours=100.0)
@@ -282,6 +287,7 @@ def test_an_hour_counter_of_a_meter_on_an_auxiliary_supply_says_nothing_of_the_n
     assert len(standing(rig, "oak")) == 1
 
 
+@pytest.mark.slow
 def test_what_is_counted_long_after_the_return_proves_nothing(tmp_path: Path) -> None:
     rig = back_after_the_dark(tmp_path, "eastron-sdm630")
     dead_for_ten_minutes(rig, active_energy_import=1e6, active_power_total=3000.0)

@@ -52,6 +52,7 @@ def test_the_rounding_of_a_clock_makes_no_revision(tmp_path: Path) -> None:
     assert len(rig.kept.incidents) == told
 
 
+@pytest.mark.slow
 def test_a_wall_clock_that_is_set_moves_neither_start_nor_durations(tmp_path: Path) -> None:
     rig = dead_village(tmp_path)
     first = rig.kept.incidents[-1]
@@ -95,6 +96,7 @@ def test_after_a_restart_who_is_never_heard_is_unknown_and_not_back(tmp_path: Pa
     assert (last.restored, last.customers, last.state) == ((), (120, 120), "open")
 
 
+@pytest.mark.slow
 def test_a_restart_after_the_return_keeps_the_incident_and_its_events(tmp_path: Path) -> None:
     rig = dead_village(tmp_path)
     for name in ALL:
@@ -133,7 +135,7 @@ def test_reclosings_are_counted_on_and_not_anew_after_a_restart(tmp_path: Path) 
     assert other.kept.incidents[-1].reclosed == 3
 
 
-@pytest.mark.e2e
+@pytest.mark.slow
 def test_one_that_never_answers_is_unknown_for_a_day_and_never_back(tmp_path: Path) -> None:
     rig = dead_village(tmp_path)
     rig.falls_silent("oak")
@@ -157,7 +159,7 @@ def test_one_that_never_answers_is_unknown_for_a_day_and_never_back(tmp_path: Pa
     assert "24 h in which some were never heard" in last.words[2]
 
 
-@pytest.mark.e2e
+@pytest.mark.slow
 def test_a_meter_that_flaps_all_day_names_a_few_of_its_events(tmp_path: Path) -> None:
     rig = started(tmp_path)
     start_us = 0

@@ -59,7 +59,7 @@ SHIFTS = [
 
 
 @pytest.mark.parametrize(
-    ("name", "shift"), [one if one[1] > 0 else pytest.param(*one, marks=pytest.mark.e2e) for one in SHIFTS]
+    ("name", "shift"), [one if one[1] > 0 else pytest.param(*one, marks=pytest.mark.slow) for one in SHIFTS]
 )
 def test_an_image_one_register_off_is_named(name: str, shift: int) -> None:
     found = verdict(shifted(simulated(name), shift))

@@ -20,7 +20,7 @@ from fuzz_toml import CORPUS, ROOT
 from fuzzing import Findings, fuzzed, key_of
 from http_fuzz import fuzzed_answers
 
-from agent.site_file import read_site
+from agent.sitefile.reading import read_site
 from drivers.model import parse_model
 
 INPUTS = {"inlet": 20_000, "rtu": 6_000, "tcp": 12_000, "influx": 20_000, "site": 600, "map": 1_500}
@@ -59,8 +59,8 @@ BROKEN = {
     "a full buffer is thrown away": ("rtu", "drivers/modbus/rtu_master.py", " - MAX_FRAME, now_us", ", now_us"),
     "any length will do": ("tcp", "drivers/modbus/tcp.py", " != end - at:", " < -1:"),
     "any depth of brackets is read": ("influx", "agent/publish/influx_rules.py", "RecursionError)", "KeyError)"),
-    "a site with a wrong unit is judged on": ("site", "agent/site_schema.py", '{"line", "unit",', '{"line",'),
-    "a date is printed like a text": ("site", "agent/site_values.py", ", default=str", ""),
+    "a site with a wrong unit is judged on": ("site", "agent/sitefile/schema.py", '{"line", "unit",', '{"line",'),
+    "a date is printed like a text": ("site", "agent/sitefile/values.py", ", default=str", ""),
     "a key has any number of parts": ("map", "drivers/toml_text.py", "_MOST_DOTS = 500", "_MOST_DOTS = 9999"),
 }  # fmt: skip
 FEED = """
@@ -106,10 +106,16 @@ def test_a_broken_reader_is_caught(fault: str, copy: Path) -> None:
     ("name", "feed", "words"),
     [
         ("tcp", lambda data: {0: "x"}[len(data) % 7], "KeyError"),
-        ("map", lambda data: str(sum(n * n for n in range(250 * (1024 + len(data))))), "ms per KiB"),
-        ("tcp", lambda data: str(sum(n * n for n in range(300_000)) if len(data) == 17 else 0), "ms per KiB"),
+        pytest.param(
+            "map", lambda data: str(sum(n * n for n in range(250 * (1024 + len(data))))), "ms per KiB",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "tcp", lambda data: str(sum(n * n for n in range(300_000)) if len(data) == 17 else 0), "ms per KiB",
+            marks=pytest.mark.slow,
+        ),
     ],
-)
+)  # fmt: skip
 def test_what_is_raised_and_what_takes_long_is_found(
     name: str, feed: Callable[[bytes], str], words: str, tmp_path: Path
 ) -> None:
@@ -129,6 +135,7 @@ def test_who_took_long_in_a_batch_is_named(tmp_path: Path) -> None:
     assert found.slowest_ms > 2
 
 
+@pytest.mark.slow
 def test_what_took_long_some_times_and_not_again_is_no_finding(tmp_path: Path) -> None:
     fed = Counter[bytes]()
 

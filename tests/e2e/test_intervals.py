@@ -14,7 +14,7 @@ from small_rig import SmallRig
 
 from agent.records import MINUTE_US
 from agent.report.figures import Span
-from agent.report.history import past
+from agent.report.record.history import past
 
 pytestmark = pytest.mark.e2e
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)

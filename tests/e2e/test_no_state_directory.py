@@ -50,12 +50,15 @@ def test_polling_goes_on_without_a_state_directory_and_all_is_stored_once_it_com
         (alarm,) = eventually("an alarm", lambda: of_kind(listener, "gw-01/event", "state_dir_missing"))
         assert (alarm["state"], alarm["durable"], alarm["scope"]) == ("open", False, "gateway")
         assert "create it" in alarm["evidence"][0]
+        assert alarm["evidence"][0].count(str(rig.state / "data" / "state")) == 1
         told = asked(rig, "status")
         assert [one["kind"] for one in told["alarms"]] == ["state_dir_missing"]
         assert "state_dir_missing since" in command("status", rig.site).stdout
         rig.volts(160.0)
         sag = eventually("a sag", lambda: of_kind(listener, "/m/event", "sag"))[0]
         assert sag["durable"] is False
+        eventually("what went out counts as sent", lambda: _all_sent(rig))
+        assert "events went out with `durable: false`" in command("journal", rig.site).stdout
         (rig.state / "data").mkdir(parents=True)
         eventually("it is taken", lambda: "state.taken" in running.log, 20)
         eventually("the sag, stored", lambda: any("durable" not in one for one in of_kind(listener, "/m/event", "sag")))
@@ -70,6 +73,12 @@ def test_polling_goes_on_without_a_state_directory_and_all_is_stored_once_it_com
     found = asked(rig, "events")["events"]
     assert {(one["kind"], one["state"]) for one in found} >= {("sag", "closed"), ("state_dir_missing", "closed")}
     assert retained(rig.broker.port, "lamplighter/dashi/gw-01/state")["state"] == "offline"
+
+
+def _all_sent(rig: SmallRig) -> bool:
+    """But for what is on its way; the database has not the two events."""
+    sinks = asked(rig, "journal")["sinks"]
+    return bool(sinks["mqtt"]["marked"] >= 2 and sinks["mqtt"]["rows"] <= 2 and 2 <= sinks["influxdb"]["rows"] <= 4)
 
 
 def _closed(listener: Listener) -> bool:

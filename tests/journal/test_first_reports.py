@@ -9,8 +9,8 @@ from agent.journal.first_reports import SLICE, Asked, Report
 from agent.journal.journal import Journal
 from agent.journal.view import view
 from agent.records import Event, Incident
-from agent.report.closed_loop import FirstReports
-from agent.report.operations_known import _stored, firsts
+from agent.report.operations.closed_loop import FirstReports
+from agent.report.operations.known import _stored, firsts
 
 S = 1_000_000
 FIRST = incident(revision=1, reported_us=MIDNIGHT_US + 20 * S, node="tx-17", events=("ev-1", "ev-2"))

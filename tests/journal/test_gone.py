@@ -8,13 +8,14 @@ import pytest
 from samples import MIDNIGHT_US, event, reading
 from timers import Timers
 
-from agent import known_meters, site_copy
+from agent import known_meters
 from agent.journal import gone
 from agent.journal.ballast import BALLAST_NAME
 from agent.journal.entries import Damage
 from agent.journal.file import FILE_NAME
 from agent.journal.journal import Journal
 from agent.journal.lives import ANY, LIVES, Ended, ended
+from agent.sitefile import copy as site_copy
 
 
 @asynccontextmanager

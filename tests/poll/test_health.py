@@ -73,6 +73,7 @@ def saved(left_us: int) -> Budget:
     return budget
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(1, SECOND), st.integers(0, 600_000)), min_size=50, max_size=400))
 def test_in_no_minute_is_more_spent_than_five_percent(turns: list[tuple[int, int]]):
     """turns: (how long the line worked for the living, what a probe asks for after it)."""

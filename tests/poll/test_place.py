@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+import pytest
 import virtual_time
 from asked_lines import AskedLine
 
@@ -70,6 +71,7 @@ async def polled(device: Device, for_s: float) -> list[Sample]:
     return samples
 
 
+@pytest.mark.slow
 def test_a_meter_model_elsewhere_is_found_and_read_there() -> None:
     for model, start in ((203, 40122), (213, 40122), (213, 40070)):
         device = Device(model, start)

@@ -64,6 +64,7 @@ def test_it_is_read_once_after_the_start_behind_the_first_full_set():
     assert len(line.plates) == 2
 
 
+@pytest.mark.slow
 def test_it_comes_every_hour_and_costs_no_watch():
     rig = Rig(line := PlateLine(), [named(1)])
     assert len(told(rig, 2.5 * 3600)) == 3

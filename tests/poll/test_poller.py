@@ -39,6 +39,7 @@ def test_a_sample_carries_when_it_was_asked_and_when_it_came():
     assert watch.received_boot_us - watch.sent_boot_us == 70_000
 
 
+@pytest.mark.slow
 def test_one_dead_unit_does_not_slow_the_living():
     alive = Rig(FakeLine(cost_s=0.04), [unit(n, 0.5) for n in range(1, 9)])
     virtual_time.run(alive.run(300))

@@ -289,6 +289,7 @@ def test_attention_wakes_a_line_that_sleeps():
     assert len(during) >= 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("watch_s", [1.0, 0.0], ids=["watched every second", "flat out"])
 def test_thirty_two_units_on_one_line_while_something_happens_at_one(watch_s: float):
     """30 ms an exchange, as on RTU at 19200 baud: the one is seen more often, each of the others every two seconds."""
@@ -415,6 +416,7 @@ def lines_said(caplog: pytest.LogCaptureFixture, line: FakeLine, meters: int, fo
     return [record.getMessage() for record in caplog.records]
 
 
+@pytest.mark.slow
 def test_a_line_that_is_down_is_asked_ten_times_a_second_however_many_meters_it_has_and_all_are_asked_once_it_is_back():
     line = FakeLine(down=True, cost_s=0.001)
     rig = Rig(line, [unit(number, poll_s=60.0) for number in range(1, 101)])

@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from agent.report import advice
-from agent.report.advice import sentences
-from agent.report.causes import Hint
-from agent.report.diagnoses import Load, Loading, PowerFactor, Unbalance
+from agent.report.demand.diagnoses import Load, Loading, PowerFactor, Unbalance
 from agent.report.document import Metered, MeterPart
+from agent.report.drawn import advice
+from agent.report.drawn.advice import sentences
+from agent.report.drawn.words import Words
 from agent.report.figures import Bounds
-from agent.report.quality import Judged, Limits, Quality
-from agent.report.ten_minutes import Level
-from agent.report.voltage_part import TenMinutes
-from agent.report.words import Words
+from agent.report.voltage.causes import Hint
+from agent.report.voltage.part import TenMinutes
+from agent.report.voltage.quality import Judged, Limits, Quality
+from agent.report.voltage.ten_minutes import Level
 
 UNMEASURED = Level(None, None, None, None, 0.0, 0.0, ())
 QUIET = MeterPart(

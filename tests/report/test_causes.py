@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from agent.report.causes import Hint, hints
-from agent.report.quality import Beyond, Quality
+from agent.report.voltage.causes import Hint, hints
+from agent.report.voltage.quality import Beyond, Quality
 
 
 def low(minutes: float, hours: dict[int, float], **channels: float) -> Quality:

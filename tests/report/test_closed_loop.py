@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from agent.records import MINUTE_US, Incident, Interval
-from agent.report.closed_loop import NOT_KEPT, FirstReports, Loop, Target, loop, ten_good_minutes
 from agent.report.figures import Bounds
+from agent.report.operations.closed_loop import NOT_KEPT, FirstReports, Loop, Target, loop, ten_good_minutes
 
 T0 = 1_790_000_400_000_000
 OPEN = Incident(

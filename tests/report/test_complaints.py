@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from agent.report.complaints import TOO_SHORT, Fed, risk
-from agent.report.quality import Beyond, Quality
+from agent.report.voltage.complaints import TOO_SHORT, Fed, risk
+from agent.report.voltage.quality import Beyond, Quality
 
 
 def fed(name: str, customers: int | None, low_by_day: Mapping[int, float]) -> Fed:

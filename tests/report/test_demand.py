@@ -8,10 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.records import Interval
-from agent.report.columns import columns_of
-from agent.report.demand import INCOMPLETE, WITHIN, Block, Compliance, Past, Window, blocks, compliance, forecast_w
-from agent.report.demand_blocks import BLOCK_US
+from agent.report.demand.compliance import (
+    INCOMPLETE,
+    WITHIN,
+    Block,
+    Compliance,
+    Past,
+    Window,
+    blocks,
+    compliance,
+    forecast_w,
+)
 from agent.report.figures import Bounds, Figure, Span, judged
+from agent.report.record.columns import columns_of
+from agent.report.record.demand_blocks import BLOCK_US
 
 DAY_US = 96 * BLOCK_US
 T0 = 20_000 * DAY_US  # day 20 000 since 1970

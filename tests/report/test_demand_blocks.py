@@ -5,8 +5,8 @@ from random import Random
 import pytest
 
 from agent.records import Interval, Reading
-from agent.report.demand_blocks import BLOCK_US, DemandBlocks, OpenBlock
 from agent.report.figures import Bounds
+from agent.report.record.demand_blocks import BLOCK_US, DemandBlocks, OpenBlock
 
 T0 = 1_790_000_100_000_000 // BLOCK_US * BLOCK_US
 

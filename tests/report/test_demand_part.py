@@ -16,22 +16,22 @@ import pytest
 from agent.clock import rfc3339
 from agent.detect.network import Network
 from agent.records import Interval
-from agent.report.charts_demand import worst_day
-from agent.report.columns import Columns, columns_of
-from agent.report.demand_blocks import BLOCK_US, OpenBlock
-from agent.report.demand_part import NO_WINDOW, NOTHING_MEASURED, DemandKnown, DemandPart
+from agent.report.demand.outlook import NO_AGENT
+from agent.report.demand.part import NO_WINDOW, NOTHING_MEASURED, DemandKnown, DemandPart
 from agent.report.document import Known, Metered, Report, report
+from agent.report.drawn.charts_demand import worst_day
+from agent.report.drawn.page import page
+from agent.report.drawn.sections.demand import bounds
+from agent.report.drawn.words import Words
 from agent.report.figures import Bounds, Figure, Span
 from agent.report.gathering import as_plain
-from agent.report.outlook import NO_AGENT
-from agent.report.page import page
 from agent.report.period import offset_us, period
-from agent.report.quality import Judged, Limits
-from agent.report.sections.demand import bounds
-from agent.report.tables import tables
-from agent.report.words import Words
-from agent.site_days import Days, Workdays, read_date, read_dates
-from agent.site_demand import DemandLimit, DemandSite
+from agent.report.record.columns import Columns, columns_of
+from agent.report.record.demand_blocks import BLOCK_US, OpenBlock
+from agent.report.spreadsheet.tables import tables
+from agent.report.voltage.quality import Judged, Limits
+from agent.sitefile.days import Days, Workdays, read_date, read_dates
+from agent.sitefile.demand import DemandLimit, DemandSite
 
 ZONE = "Asia/Shanghai"
 # A Monday.

@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.report.demand_windows import held_on, slots, utc_us, windows_of
+from agent.report.demand.windows import held_on, slots, utc_us, windows_of
 from agent.report.figures import Span
 from agent.report.period import offset_us, period
-from agent.site_days import Days, Workdays, read_date, read_dates, read_days, read_window
-from agent.site_demand import DemandLimit
+from agent.sitefile.days import Days, Workdays, read_date, read_dates, read_days, read_window
+from agent.sitefile.demand import DemandLimit
 
 SHANGHAI, BERLIN = (partial(offset_us, zone=ZoneInfo(name)) for name in ("Asia/Shanghai", "Europe/Berlin"))
 NOON = ((540, 720),)

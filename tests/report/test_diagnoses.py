@@ -6,10 +6,10 @@ from math import sqrt
 import pytest
 
 from agent.records import Interval
-from agent.report.demand import Block
-from agent.report.demand_blocks import BLOCK_US
-from agent.report.diagnoses import load, loading, passed, power_factor, unbalance
+from agent.report.demand.compliance import Block
+from agent.report.demand.diagnoses import load, loading, passed, power_factor, unbalance
 from agent.report.figures import Bounds, Span
+from agent.report.record.demand_blocks import BLOCK_US
 
 T0 = 20_000 * 96 * BLOCK_US
 HOUR_US = 4 * BLOCK_US

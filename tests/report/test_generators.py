@@ -7,7 +7,7 @@ import pytest
 
 from agent.records import MINUTE_US
 from agent.report.figures import Bounds
-from agent.report.generators import Compared, Run, compared
+from agent.report.operations.generators import Compared, Run, compared
 
 T0 = 1_790_000_400_000_000
 

@@ -3,7 +3,7 @@
 from samples import MIDNIGHT_US, event, incident, reading, trace
 
 from agent.records import Event, Incident, Interval, Reading, Trace
-from agent.report.interval_maker import IntervalMaker
+from agent.report.record.interval_maker import IntervalMaker
 
 
 class Kept:

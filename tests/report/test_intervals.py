@@ -7,7 +7,7 @@ import pytest
 
 from agent.detect.unbalance import iec_u2
 from agent.records import Interval, IntervalKind, Quality, Reading
-from agent.report.intervals import Intervals
+from agent.report.record.intervals import Intervals
 
 MINUTE = 60_000_000
 T0 = 1_790_000_400_000_000  # a whole ten minutes

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.records import MINUTE_US, Event, Interval, Kind, Mode, State
 from agent.report.figures import Bounds, Span
-from agent.report.key_customers import (
+from agent.report.operations.key_customers import (
     FREQUENCY,
     NO_VOLTAGE,
     PERHAPS,

@@ -12,7 +12,7 @@ from samples import MIDNIGHT_US, interval
 
 from agent.records import Interval
 from agent.report.figures import Span
-from agent.report.history import FILE_NAME, HOUR_US, History, Past, past
+from agent.report.record.history import FILE_NAME, HOUR_US, History, Past, past
 
 ALL = Span(0, 1 << 62)
 MINUTE_US = 60_000_000

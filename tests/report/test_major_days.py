@@ -5,8 +5,8 @@ from math import exp, log, sqrt
 import pytest
 
 from agent.report.figures import Bounds, Span
-from agent.report.major_days import TOO_FEW, TOO_SHORT, major_days
-from agent.report.targets import NOT_SINCE, against
+from agent.report.reliability.major_days import TOO_FEW, TOO_SHORT, major_days
+from agent.report.reliability.targets import NOT_SINCE, against
 
 DAY_US = 86_400_000_000
 

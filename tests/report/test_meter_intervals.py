@@ -6,9 +6,9 @@ from random import Random
 import pytest
 
 from agent.records import Interval, Quality, Reading
-from agent.report.demand_blocks import DemandBlocks
-from agent.report.intervals import Intervals
-from agent.report.meter_intervals import MeterIntervals
+from agent.report.record.demand_blocks import DemandBlocks
+from agent.report.record.intervals import Intervals
+from agent.report.record.meter_intervals import MeterIntervals
 
 MINUTE = 60_000_000
 T0 = 1_790_000_100_000_000 // (30 * MINUTE) * 30 * MINUTE

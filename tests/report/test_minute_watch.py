@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from agent.records import MINUTE_US, Interval
-from agent.report.columns import Columns, columns_of
 from agent.report.figures import Span
-from agent.report.minute_watch import VERIFIED_WITHIN_H, MinuteWatch
-from agent.report.quality import Judged, Limits
+from agent.report.operations.minute_watch import VERIFIED_WITHIN_H, MinuteWatch
+from agent.report.record.columns import Columns, columns_of
+from agent.report.voltage.quality import Judged, Limits
 
 T0 = 1_790_000_400_000_000
 HOUR_US = 60 * MINUTE_US

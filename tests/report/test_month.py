@@ -22,8 +22,8 @@ from report_told import Told
 
 from agent.report.document import MeterPart
 from agent.report.figures import Bounds
-from agent.report.quality import BIN, Quality
-from agent.report.reliability import Indices
+from agent.report.reliability.indices import Indices
+from agent.report.voltage.quality import BIN, Quality
 
 # -- voltage ----------------------------------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ import pytest
 from report_month import DAY_MIN, HOUR_US, MIN_US
 from report_told import Told
 
-from agent.report.demand import Compliance
-from agent.report.demand_part import DemandPart
+from agent.report.demand.compliance import Compliance
+from agent.report.demand.part import DemandPart
 from agent.report.figures import Bounds, Span
 
 QUARTER_US = 15 * MIN_US

@@ -5,9 +5,9 @@ from math import isclose
 from report_month import GENERATOR, GENERATOR_RUNS, LIMITS, MIN_US, SEEN_US
 from report_told import Told
 
-from agent.report.closed_loop import VERIFY_MIN
 from agent.report.figures import Bounds
-from agent.report.operations import COARSE, NO_FREQUENCY, NO_STEP, GeneratorPart, KeyPart
+from agent.report.operations.closed_loop import VERIFY_MIN
+from agent.report.operations.part import COARSE, NO_FREQUENCY, NO_STEP, GeneratorPart, KeyPart
 
 
 def hospital(told: Told) -> KeyPart:

@@ -7,7 +7,7 @@ from report_month import FED, MIN_US, SILENT, TARGET_MIN, Loss
 from report_told import Told
 
 from agent.report.figures import Bounds
-from agent.report.reliability_part import Area, Users
+from agent.report.reliability.part import Area, Users
 
 
 def feeder_at(node: str) -> str:

@@ -9,9 +9,9 @@ import pytest
 from report_month import ASSESSED, DAY_MIN, FACTORY, FED, LIMITS, MIN_US, PACED, PLACES, VILLAGE
 from report_told import Told
 
-from agent.report.complaints import TOO_SHORT
 from agent.report.figures import Bounds
-from agent.report.ten_minutes import NO_LINES, NO_THD, NO_WEEK, Ruled
+from agent.report.voltage.complaints import TOO_SHORT
+from agent.report.voltage.ten_minutes import NO_LINES, NO_THD, NO_WEEK, Ruled
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 FLAGS = ("sag", "swell", "supply_loss", "phase_loss")

@@ -14,20 +14,20 @@ from samples import event, incident
 from agent.detect.floor import Paced
 from agent.detect.network import Customers, Network, Node, Placed
 from agent.records import Event, Incident, Interval
-from agent.report import tables_operations
-from agent.report.closed_loop import NOT_KEPT, FirstReports
-from agent.report.columns import Columns, columns_of
 from agent.report.document import Known, Metered, Report, report
+from agent.report.drawn.page import page
+from agent.report.drawn.sections.told import lengths
+from agent.report.drawn.words import Words
 from agent.report.figures import Bounds
 from agent.report.gathering import as_plain
-from agent.report.operations import ALONE, DISAGREE, OperationsKnown
-from agent.report.page import page
+from agent.report.operations.closed_loop import NOT_KEPT, FirstReports
+from agent.report.operations.part import ALONE, DISAGREE, OperationsKnown
 from agent.report.period import offset_us, period
-from agent.report.quality import Judged, Limits
-from agent.report.sections.told import lengths
-from agent.report.tables import tables
-from agent.report.words import Words
-from agent.site_operations import KeyCustomer
+from agent.report.record.columns import Columns, columns_of
+from agent.report.spreadsheet import operations as tables_operations
+from agent.report.spreadsheet.tables import tables
+from agent.report.voltage.quality import Judged, Limits
+from agent.sitefile.operations import KeyCustomer
 
 ZONE = "Asia/Shanghai"
 MIN = 60_000_000
@@ -277,9 +277,11 @@ def test_all_of_it_is_said_in_chinese() -> None:
 
 
 def _texts() -> set[str]:
-    from agent.report import key_customers, operations, words_operations
-    from agent.report.sections import closed_loop
-    from agent.report.sections import key_customers as section
+    from agent.report.drawn import words_operations
+    from agent.report.drawn.sections import closed_loop
+    from agent.report.drawn.sections import key_customers as section
+    from agent.report.operations import key_customers
+    from agent.report.operations import part as operations
 
     heads = [head for heads in (*section.HEADS, closed_loop.HEAD, closed_loop.CLASS_HEAD) for head in heads]
     own = [value for name, value in vars(words_operations).items() if name.isupper() and isinstance(value, str)]

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.report.demand_blocks import BLOCK_US, OpenBlock
+from agent.report.demand.outlook import NO_AGENT, NO_BLOCK, NO_POWER, STALE, Outlook, outlook
 from agent.report.figures import Bounds, Span
-from agent.report.outlook import NO_AGENT, NO_BLOCK, NO_POWER, STALE, Outlook, outlook
 from agent.report.period import offset_us, period
-from agent.site_days import Workdays, read_days
-from agent.site_demand import DemandLimit
+from agent.report.record.demand_blocks import BLOCK_US, OpenBlock
+from agent.sitefile.days import Workdays, read_days
+from agent.sitefile.demand import DemandLimit
 
 ZONE = ZoneInfo("Asia/Shanghai")
 MIN = 60_000_000

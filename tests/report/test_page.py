@@ -12,14 +12,14 @@ from samples import event
 
 from agent.detect.network import Customers, Network, Node, Placed
 from agent.records import Event, Incident, Interval
-from agent.report.columns import Columns, columns_of
 from agent.report.document import Known, Metered, Report, report
+from agent.report.drawn.page import page
+from agent.report.drawn.words import Words
 from agent.report.figures import Bounds
 from agent.report.gathering import as_plain
-from agent.report.page import page
 from agent.report.period import offset_us, period
-from agent.report.quality import Judged, Limits
-from agent.report.words import Words
+from agent.report.record.columns import Columns, columns_of
+from agent.report.voltage.quality import Judged, Limits
 
 ZONE = "Asia/Shanghai"
 MIN = 60_000_000

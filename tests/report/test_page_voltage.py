@@ -12,18 +12,18 @@ from agent.clock import rfc3339
 from agent.detect.floor import Paced
 from agent.detect.network import Customers, Network, Node, Placed
 from agent.records import Event, Interval
-from agent.report import charts
-from agent.report.columns import Columns, columns_of
 from agent.report.document import Known, Metered, Report, report
+from agent.report.drawn import charts
+from agent.report.drawn.page import page
+from agent.report.drawn.sheet import Sheet
+from agent.report.drawn.words import Words
 from agent.report.figures import Span
 from agent.report.gathering import as_plain
-from agent.report.page import page
 from agent.report.period import offset_us
-from agent.report.quality import Judged, Limits
-from agent.report.sheet import Sheet
-from agent.report.tables import tables
-from agent.report.voltage_limits import rules_for
-from agent.report.words import Words
+from agent.report.record.columns import Columns, columns_of
+from agent.report.spreadsheet.tables import tables
+from agent.report.voltage.limits import rules_for
+from agent.report.voltage.quality import Judged, Limits
 
 ZONE = "Asia/Shanghai"
 MIN = 60_000_000

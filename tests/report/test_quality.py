@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.records import Interval
-from agent.report.columns import columns_of
 from agent.report.figures import Figure, Span
-from agent.report.quality import Judged, Limits, LocalClock, Quality, quality
+from agent.report.record.columns import columns_of
+from agent.report.voltage.quality import Judged, Limits, LocalClock, Quality, quality
 
 MINUTE = 60_000_000
 T0 = 1_790_000_400_000_000 // (86_400_000_000) * 86_400_000_000

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from agent.detect.network import Customers, Network, Node, Placed
 from agent.records import Event, Incident, Kind, Mode, State
 from agent.report.figures import Bounds, Span
-from agent.report.outages import Interruption, Seen, interruptions
-from agent.report.reliability import Asked, Indices, by_day, indices
-from agent.report.unseen import Silence, possible, told_of
+from agent.report.reliability.indices import Asked, Indices, by_day, indices
+from agent.report.reliability.outages import Interruption, Seen, interruptions
+from agent.report.reliability.unseen import Silence, possible, told_of
 
 MIN = 60_000_000
 T0 = 1_790_000_400_000_000

@@ -11,11 +11,11 @@ import pytest
 from agent.detect.network import Customers, Network, Node, Placed
 from agent.records import Event, Incident, Mode
 from agent.report.figures import Bounds, Span
-from agent.report.major_days import TOO_SHORT
-from agent.report.outages import Seen
-from agent.report.reliability_part import Asking, Counting, Earlier, ReliabilityPart, counted_by_day, reliability_part
-from agent.report.targets import NOT_SINCE
-from agent.report.unseen import Silence
+from agent.report.reliability.major_days import TOO_SHORT
+from agent.report.reliability.outages import Seen
+from agent.report.reliability.part import Asking, Counting, Earlier, ReliabilityPart, counted_by_day, reliability_part
+from agent.report.reliability.targets import NOT_SINCE
+from agent.report.reliability.unseen import Silence
 
 MIN = 60_000_000
 DAY_US = 1440 * MIN

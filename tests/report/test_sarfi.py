@@ -8,7 +8,7 @@ from samples import MIDNIGHT_US, event
 from agent.detect.floor import Paced, Watching, surely_measured_s
 from agent.records import Event
 from agent.report.figures import NOTHING, Bounds
-from agent.report.sarfi import NOT_WATCHED, Sarfi, Watched, sarfi
+from agent.report.voltage.sarfi import NOT_WATCHED, Sarfi, Watched, sarfi
 
 # 200 ms windows, always fresh, looked at every second: a window that lies wholly inside is read from 1.2 s on.
 EVERY_SECOND = Paced(1.0, 1.2)

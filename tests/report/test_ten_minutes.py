@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.records import Interval
-from agent.report.columns import Columns, columns_of
 from agent.report.figures import Bounds, Span
-from agent.report.ten_minutes import (
+from agent.report.record.columns import Columns, columns_of
+from agent.report.voltage.limits import rules_for
+from agent.report.voltage.ten_minutes import (
     NO_LINES,
     NO_WEEK,
     NOT_MEASURED,
@@ -20,7 +21,6 @@ from agent.report.ten_minutes import (
     of_unbalance,
     time_of,
 )
-from agent.report.voltage_limits import rules_for
 
 TEN = 600_000_000
 DAY = 144 * TEN

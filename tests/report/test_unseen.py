@@ -8,9 +8,19 @@ from samples import MIDNIGHT_US, event, interval
 from agent.detect.network import Network, Node, Placed
 from agent.outage import Steps
 from agent.records import Event
-from agent.report.columns import Columns, columns_of
 from agent.report.figures import Span
-from agent.report.unseen import Counted, Heard, Silence, Ticks, no_record, nobody_looked, silences, told_of, unexplained
+from agent.report.record.columns import Columns, columns_of
+from agent.report.reliability.unseen import (
+    Counted,
+    Heard,
+    Silence,
+    Ticks,
+    no_record,
+    nobody_looked,
+    silences,
+    told_of,
+    unexplained,
+)
 
 MIN = 60_000_000
 QUARTER = 15 * MIN

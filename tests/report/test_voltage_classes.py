@@ -3,8 +3,8 @@
 import pytest
 
 from agent.report.figures import Bounds, Figure
-from agent.report.quality import Beyond, Quality
-from agent.report.voltage_classes import Member, composite, group
+from agent.report.voltage.classes import Member, composite, group
+from agent.report.voltage.quality import Beyond, Quality
 
 
 def minutes(monitored: float, *bad: float, unknown: float = 0.0) -> Quality:

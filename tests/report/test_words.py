@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.report.words import Words
+from agent.report.drawn.words import Words
 
-REPORT = Path(__file__).resolve().parent.parent.parent / "agent" / "report"
+REPORT = Path(__file__).resolve().parent.parent.parent / "agent" / "report" / "drawn"
 SPEAKERS = sorted([*(REPORT / "sections").glob("*.py"), REPORT / "page.py", REPORT / "advice.py"])
 # Figures say why there is none wherever they are made.
 PURE = sorted(REPORT.glob("*.py"))

@@ -8,9 +8,9 @@ from typing import Any
 
 from agent.cli.status import demand_row
 from agent.records import Reading
-from agent.report.demand_known import open_blocks as read_back
+from agent.report.demand.known import open_blocks as read_back
 from agent.report.figures import Bounds
-from agent.report.interval_maker import IntervalMaker
+from agent.report.record.interval_maker import IntervalMaker
 from agent.site import load_site
 from agent.status.demand_answer import demand_answer, open_blocks
 

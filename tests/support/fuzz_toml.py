@@ -12,7 +12,7 @@ from mutation import Tokens, by_lines, changed_lines, mutated
 
 from agent.errors import SiteError
 from agent.site import Site
-from agent.site_file import read_site
+from agent.sitefile.reading import read_site
 from drivers.errors import ModelError
 from drivers.model import MeterModel, parse_model
 

@@ -25,21 +25,21 @@ from agent.detect.floor import Paced
 from agent.detect.network import Customers, Network, Node, Placed
 from agent.outage import Steps
 from agent.records import Event, Incident, Reading
-from agent.report.closed_loop import FirstReports
-from agent.report.columns import Columns
-from agent.report.demand_part import DemandKnown
+from agent.report.demand.part import DemandKnown
 from agent.report.document import Known, Metered
 from agent.report.figures import Span
-from agent.report.operations import OperationsKnown
+from agent.report.operations.closed_loop import FirstReports
+from agent.report.operations.part import OperationsKnown
 from agent.report.period import offset_us, period
-from agent.report.quality import Judged, Limits
-from agent.report.reliability_part import Counting
-from agent.report.ten_minutes import THD
-from agent.report.unseen import Counted
-from agent.report.voltage_limits import rules_for
-from agent.site_days import read_date
-from agent.site_demand import DemandLimit, DemandSite
-from agent.site_operations import KeyCustomer
+from agent.report.record.columns import Columns
+from agent.report.reliability.part import Counting
+from agent.report.reliability.unseen import Counted
+from agent.report.voltage.limits import rules_for
+from agent.report.voltage.quality import Judged, Limits
+from agent.report.voltage.ten_minutes import THD
+from agent.sitefile.days import read_date
+from agent.sitefile.demand import DemandLimit, DemandSite
+from agent.sitefile.operations import KeyCustomer
 from drivers.quantities import VOLTAGES_LL
 
 ZONE = ZoneInfo("Asia/Shanghai")

@@ -10,7 +10,7 @@ from samples import MIDNIGHT_US, interval
 
 from agent.journal.journal import Journal
 from agent.records import Interval
-from agent.report.history import FILE_NAME, History
+from agent.report.record.history import FILE_NAME, History
 
 PERIOD = "2026-10"
 METERS = 20

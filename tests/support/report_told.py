@@ -8,10 +8,10 @@ from pathlib import Path
 from report_month import HOUR_US, PLACES, World
 
 from agent.records import Event, Interval, Reading
-from agent.report.columns import Columns
 from agent.report.document import MeterPart, Report, report
-from agent.report.history import History, past
-from agent.report.interval_maker import IntervalMaker
+from agent.report.record.columns import Columns
+from agent.report.record.history import History, past
+from agent.report.record.interval_maker import IntervalMaker
 
 
 class Nobody:

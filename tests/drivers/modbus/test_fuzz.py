@@ -1,6 +1,7 @@
 """Both framers against streams of broken, foreign and honest frames, judged by oracles that only know the standard:
 what is believed must be right, what is right must be believed, and nothing may be raised."""
 
+from drawn import part
 from framer_oracles import READ, broken, rtu_believable, tcp_verdict
 from fuzz_dice import Dice
 from scripted_peer import rtu_exception, rtu_reply, sealed, tcp_exception, tcp_reply
@@ -9,7 +10,7 @@ from drivers.modbus.outcome import LineCounters
 from drivers.modbus.rtu_master import RtuMaster
 from drivers.modbus.tcp import TcpMaster
 
-CASES = 4_000
+CASES = part(4_000)
 
 
 def chunks(dice: Dice, data: bytes) -> list[bytes]:

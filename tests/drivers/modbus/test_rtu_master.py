@@ -604,7 +604,7 @@ def test_while_another_masters_reply_is_due_our_request_takes_the_other_shape() 
     assert wire.ask(spare=SPARE)[5] == READ.count  # it has had its reply
 
 
-@pytest.mark.e2e
+@pytest.mark.slow
 @pytest.mark.parametrize("asking", [False, True])
 def test_a_line_that_never_falls_silent_takes_no_more_memory_with_time(asking: bool) -> None:
     """300 kB, as fast as 115200 baud bring them: noise, heads of replies, frames and requests of others."""

@@ -1,0 +1,55 @@
+"""Events with their bounds, and sags and swells against a curve. Pure."""
+
+from collections.abc import Iterator
+from html import escape
+
+from agent.records import Event
+from agent.report.document import Report
+from agent.report.drawn import charts
+from agent.report.drawn.sheet import Sheet
+from agent.report.figures import Bounds
+
+_MOST = 400
+HOLLOW = "Hollow circles: whether the event violates the curve cannot be told from what was seen."
+
+
+def lines(report: Report, sheet: Sheet) -> Iterator[str]:
+    t = sheet.words
+    told = [event for event in report.events if event.state != "retracted"]
+    dots = [dot for event in told if (dot := _dot(event)) is not None]
+    if dots:
+        yield from sheet.chart("Sags and swells against ITIC", charts.scatter(dots, "ITIC"),
+                               HOLLOW)  # fmt: skip
+    shown = sorted(told, key=lambda event: event.start_us, reverse=True)[:_MOST]
+    yield sheet.table(("Start", "Kind", "Where", "Duration", "Residual", "Customers", "State", "Basis"),
+                      [_event(sheet, event) for event in shown], texts=(1, 2, 6, 7))  # fmt: skip
+    if len(told) > len(shown):
+        yield f"<p>{len(told) - len(shown)} {escape(t('more events are not shown'))}</p>"
+
+
+def _event(sheet: Sheet, event: Event) -> list[str]:
+    lasted = (event.duration_min_s, event.duration_max_s)
+    duration = "" if None in lasted else f"{_seconds(lasted[0])} – {_seconds(lasted[1])}"
+    residual = f"≤ {event.residual_pct:.1f} %" if event.residual_pct is not None else ""
+    if event.peak_pct is not None and not residual:
+        residual = f"≥ {event.peak_pct:.1f} %"
+    customers = "" if event.customers is None else sheet.bounds(Bounds(*event.customers), 0)
+    return [
+        sheet.when(event.start_us, seconds=True), event.kind, escape(event.meter or event.line or ""), duration,
+        residual, customers, event.state, event.basis,
+    ]  # fmt: skip
+
+
+def _dot(event: Event) -> charts.Dot | None:
+    pct = event.residual_pct if event.kind == "sag" else event.peak_pct if event.kind == "swell" else None
+    if pct is None or event.duration_max_s is None:
+        return None
+    return charts.Dot(event.duration_min_s or 0.0, event.duration_max_s, pct, event.classes.get("itic", "undecided"))
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return ""
+    if value < 120:
+        return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
+    return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"

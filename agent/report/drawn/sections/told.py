@@ -1,0 +1,57 @@
+"""Lengths of time, verdicts and reasons in the words of a page. Pure."""
+
+from collections.abc import Callable, Iterable
+from math import ceil, floor, isinf
+
+from agent.report.drawn.sheet import Sheet
+from agent.report.drawn.words_operations import ALL_OTHERS
+from agent.report.figures import Bounds
+from agent.report.operations.reasons import Reason
+from agent.sitefile.operations import DEFAULT
+
+# A unit stays with its number.
+_GLUE = "\u00a0"
+
+
+def class_of(sheet: Sheet, word: str) -> str:
+    """A class is the site's own word; that of all others is ours."""
+    return sheet.words(ALL_OTHERS) if word == DEFAULT else word
+
+
+def instant(sheet: Sheet, at_us: int) -> str:
+    """In seconds; a date is not broken in the middle of a narrow column."""
+    date, _, time = sheet.when(at_us, seconds=True).partition(" ")
+    return f'<span style="white-space:nowrap">{date}</span> {time}'
+
+
+def length(seconds: float) -> str:
+    unit, in_unit, digits = _unit(seconds)
+    return f"{seconds / in_unit:.{digits}f}{_GLUE}{unit}"
+
+
+def lengths(bounds: Bounds) -> str:
+    """Rounded outwards: the true one lies between what is shown, too."""
+    if isinf(bounds.high):
+        unit, in_unit, digits = _unit(bounds.low)
+        return f"≥{_GLUE}{_rounded(bounds.low / in_unit, digits, floor)}{_GLUE}{unit}"
+    unit, in_unit, digits = _unit(bounds.high)
+    low = _rounded(bounds.low / in_unit, digits, floor)
+    high = _rounded(bounds.high / in_unit, digits, ceil)
+    return length(bounds.low) if bounds.low == bounds.high else f"{low} – {high}{_GLUE}{unit}"
+
+
+def _unit(seconds: float) -> tuple[str, float, int]:
+    """With how many digits behind the point."""
+    if seconds < 120:
+        return "s", 1.0, 2 if seconds < 10 else 1
+    return ("min", 60.0, 1 if seconds < 600 else 0) if seconds < 7200 else ("h", 3600.0, 1)
+
+
+def _rounded(value: float, digits: int, away: Callable[[float], int]) -> str:
+    # Beyond a millionth of a digit it is what adding up of floats cost.
+    steps = round(value * 10**digits, 6)
+    return f"{away(steps) / 10**digits:.{digits}f}"
+
+
+def reasons(sheet: Sheet, told: Iterable[Reason]) -> str:
+    return "; ".join(sheet.words(one.text).format(**dict(one.said)) for one in told)

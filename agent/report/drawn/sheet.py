@@ -1,0 +1,67 @@
+"""How figures are written on a page: numbers, bounds, instants, tables, tiles. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from html import escape
+from math import isinf
+from zoneinfo import ZoneInfo
+
+from agent.report.drawn.words import Words
+from agent.report.figures import COVERED, Bounds
+
+
+class Sheet:
+    """offset_us: of local time at the beginning of the period, for charts"""
+
+    def __init__(self, words: Words, zone: ZoneInfo, offset_us: int) -> None:
+        self.words = words
+        self.zone = zone
+        self.offset_us = offset_us
+
+    def tile(self, name: str, value: str, coverage: float, note: str = "") -> str:
+        grey = "" if coverage >= COVERED else ' class="grey"'
+        covered = f"{self.words('Coverage')} {self.covered(coverage)}"
+        return (f'<div class="tile"><span>{escape(self.words(name))}</span><b{grey}>{escape(value)}</b>'
+                f"<small>{escape(note)}<br>{covered}</small></div>")  # fmt: skip
+
+    def chart(self, heading: str, drawn: str, note: str = "") -> Iterator[str]:
+        if drawn:
+            yield f"<h3>{escape(self.words(heading))}</h3>{drawn}"
+            if note:
+                yield f'<p class="note">{escape(self.words(note))}</p>'
+
+    def table(self, head: Iterable[str], rows: Iterable[Sequence[str]], texts: Sequence[int] = ()) -> str:
+        mark = [' class="t"' if n in texts else "" for n in range(20)]
+        cells = "".join(f"<th{mark[n]}>{escape(self.words(name))}</th>" for n, name in enumerate(head))
+        body = "".join(
+            "<tr>" + "".join(f"<td{mark[n]}>{cell}</td>" for n, cell in enumerate(row)) + "</tr>\n" for row in rows
+        )
+        return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
+
+    def when(self, at_us: int, *, seconds: bool = False) -> str:
+        told = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)).astimezone(self.zone)
+        return f"{told:%Y-%m-%d %H:%M:%S}" if seconds else f"{told:%Y-%m-%d %H:%M}"
+
+    def covered(self, share: float) -> str:
+        return f"{100 * share:.1f}\u00a0%"
+
+    def pct(self, value: Bounds | float | None) -> str:
+        if not isinstance(value, float):
+            return self.words("not available")
+        said = f"{value:.2f}"
+        return ">\u00a099.99\u00a0%" if said == "100.00" and value < 100 else f"{said}\u00a0%"
+
+    def bounds(self, bounds: Bounds, digits: int) -> str:
+        low, high = f"{bounds.low:,.{digits}f}", f"{bounds.high:,.{digits}f}"
+        if isinf(bounds.high):
+            return f"≥ {low}"
+        return low if low == high else f"{low} – {high}"
+
+
+def whole(cell: str) -> str:
+    """What is not to be broken into two lines."""
+    return f'<span class="n">{cell}</span>'
+
+
+def greyed(cell: str) -> str:
+    return f'<span class="grey">{cell}</span>'

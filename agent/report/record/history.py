@@ -1,0 +1,258 @@
+"""Intervals of 400 days, for reports: a file of its own beside the journal, an hour of a meter a row.
+
+What is in it was in the journal, and went to the database: so a damaged file is put aside and a new one begun, a full
+card costs some of it, and neither is in the way of anything else. An hour in the making is written every ten minutes; a
+kill costs no more than that, and reports say that it is unknown.
+"""
+
+import asyncio
+import logging
+import sqlite3
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from agent.private_file import ensure_private
+from agent.records import Interval
+from agent.report.figures import Span
+from agent.report.record.columns import Columns
+from agent.report.record.hour_codec import HOUR_US, HourError, decode, encode
+
+log = logging.getLogger("lamplighter.history")
+
+FILE_NAME = "history.sqlite3"
+KEEP_DAYS = 400
+WRITE_EVERY_US = 600_000_000
+_WAITING_HOURS = 48  # where the card takes nothing
+# Hours that are asked for at once: asked one by one they took a tenth of a report's time.
+_TOGETHER = 24
+_SCHEMA = 2  # 1: hours as the journal's chunks
+_APPLICATION_ID = 0x4C414D48  # "LAMH"
+# Of minutes what long reports ask for, in steps that a meter of class 0.5 does not resolve; all else is in ten minutes.
+_OF_MINUTES = {"voltage": 2, "frequency": 3}
+_TABLE = """CREATE TABLE hour (at INTEGER NOT NULL, meter TEXT NOT NULL, crc32 INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY (at, meter)) WITHOUT ROWID"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hour:
+    """What is to be written of an hour of a meter. packed: as `encode` has it, where no write took it before."""
+
+    at: int
+    meter: str
+    packed: bytes
+    told: tuple[Interval, ...]
+
+    def rows(self) -> Iterator[Interval]:
+        """In the order in which they were told."""
+        if self.packed:
+            for columns in decode(self.at, self.meter, self.packed):
+                yield from columns.rows()
+        yield from self.told
+
+
+class History:
+    """Takes intervals as they are told; made by `History.open`. All methods belong to the event loop.
+
+    Of 200 meters an hour takes 20 MB as objects and 0.2 MB as bytes: in memory is what no write has seen yet, and
+    packed what the card did not take.
+    """
+
+    def __init__(self, path: Path, now_us: Callable[[], int]) -> None:
+        self._file = _File(path)
+        self._now_us = now_us
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
+        self._told: dict[tuple[int, str], list[Interval]] = {}
+        self._packed: dict[tuple[int, str], bytes] = {}
+        self._written_us = now_us()
+        self._failing = False
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, state_dir: Path, now_us: Callable[[], int]) -> AsyncIterator["History"]:
+        """Nothing that is wrong with the file or the card keeps anybody from starting."""
+        history = cls(state_dir / FILE_NAME, now_us)
+        try:
+            yield history
+        finally:
+            await history.write()
+            history._thread.shutdown(wait=False)
+
+    def add(self, interval: Interval) -> None:
+        self._told.setdefault((interval.start_us // HOUR_US, interval.meter), []).append(_reduced(interval))
+
+    async def tick(self) -> None:
+        """Writes what is due."""
+        now_us = self._now_us()
+        if abs(now_us - self._written_us) >= WRITE_EVERY_US:
+            self._written_us = now_us
+            await self.write()
+
+    async def write(self) -> None:
+        """All that was told since the last write, and what that did not take. What is written is forgotten."""
+        told, packed, self._told, self._packed = self._told, self._packed, {}, {}
+        hours = [_Hour(*key, packed.get(key, b""), tuple(told.get(key, ()))) for key in sorted({*told, *packed})]
+        if not hours:
+            return
+        now = self._now_us() // HOUR_US
+        try:
+            work = partial(self._file.taken, hours, now - KEEP_DAYS * 24, now - _WAITING_HOURS)
+            failed, self._packed = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except asyncio.CancelledError:  # whether it was written nobody knows: once more does no harm
+            self._told = {key: [*told.get(key, ()), *self._told.get(key, ())] for key in {*told, *self._told}}
+            self._packed = packed
+            raise
+        if failed and not self._failing:
+            log.warning("history.failed error=%s", failed)
+        elif self._failing and not failed:
+            log.info("history.recovered")
+        self._failing = bool(failed)
+
+
+def _packed(hour: _Hour) -> bytes:
+    return encode(hour.at, _once(hour.rows())) if hour.told else hour.packed
+
+
+def _once(intervals: Iterable[Interval]) -> list[Interval]:
+    """Of two of one kind and time the later one."""
+    return list({(one.kind, one.start_us): one for one in intervals}.values())
+
+
+class _File:
+    """The file. Synchronous; in the history's own thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def taken(self, hours: Sequence[_Hour], keep: int, wait: int) -> tuple[str, dict[tuple[int, str], bytes]]:
+        """Why not, and then what still waits, packed. keep, wait: the first hour of the file, and of those."""
+        try:
+            self._taken(hours, keep)
+        except (sqlite3.Error, OSError) as error:
+            packed = {(one.at, one.meter): _packed(one) for one in hours if one.at >= wait}
+            return str(error) or type(error).__name__, packed
+        return "", {}
+
+    def _taken(self, hours: Sequence[_Hour], before: int) -> None:
+        """A connection each time: every ten minutes, and nothing is open that a failing card could spoil."""
+        try:
+            self._write(hours, before)
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            aside = self._path.with_name(f"{FILE_NAME}.bad")
+            self._path.replace(aside)
+            log.error("history.moved_aside to=%s error=%s", aside.name, error)
+            self._write(hours, before)
+
+    def _write(self, hours: Sequence[_Hour], before: int) -> None:
+        ensure_private(self._path)  # its log gets the same mode
+        with closing(sqlite3.connect(self._path, isolation_level=None, timeout=5)) as db:
+            _prepare(db)
+            db.execute("BEGIN IMMEDIATE")
+            for hour in hours:
+                at, meter = hour.at, hour.meter
+                body = encode(at, _once((*_stored(db, at, meter), *hour.rows())))
+                db.execute("INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?)", (at, meter, zlib.crc32(body), body))
+            db.execute("DELETE FROM hour WHERE at < ?", (before,))
+            db.execute("COMMIT")
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    owner, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    empty = db.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+    if not empty and (owner != _APPLICATION_ID or version != _SCHEMA):
+        raise NotOursError(f"{FILE_NAME}: application {owner:#x}, schema {version}")
+    db.execute("PRAGMA synchronous=FULL")
+    db.execute("PRAGMA secure_delete=OFF")
+    if empty:
+        db.executescript(
+            f"PRAGMA auto_vacuum=INCREMENTAL; BEGIN; {_TABLE}; PRAGMA application_id={_APPLICATION_ID};"
+            f" PRAGMA user_version={_SCHEMA}; COMMIT;"
+        )
+
+
+class NotOursError(sqlite3.DatabaseError):
+    """A file of another program, or of a newer version."""
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    return isinstance(error, NotOursError) or code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _stored(db: sqlite3.Connection, at: int, meter: str) -> Iterator[Interval]:
+    """What an earlier run wrote of the same hour."""
+    for crc32, body in db.execute("SELECT crc32, body FROM hour WHERE at = ? AND meter = ?", (at, meter)).fetchall():
+        for columns in _decoded(at, meter, crc32, body):
+            yield from columns.rows()
+
+
+def _decoded(at: int, meter: str, crc32: object, body: object) -> Sequence[Columns]:
+    if not isinstance(body, bytes) or zlib.crc32(body) != crc32:
+        return ()
+    try:
+        return decode(at, meter, body)
+    except HourError:
+        return ()
+
+
+def _reduced(one: Interval) -> Interval:
+    if one.kind != "interval_1min":
+        return one
+    values = {
+        key: round(value, digits)
+        for key, value in one.values.items()
+        for what, digits in _OF_MINUTES.items()
+        if key.startswith(what)
+    }
+    return replace(one, values=values, min={}, max={})
+
+
+class Past:
+    """What is kept, for whoever reads it. damaged: rows that did not read"""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self.damaged = 0
+
+    def of_meter(self, meter: str, span: Span) -> Iterator[Columns]:
+        """Those that begin in the span, an hour at a time and kinds apart, hours in order."""
+        since, until = self._db.execute("SELECT min(at), max(at) FROM hour").fetchone()
+        if since is None:
+            return
+        # By name: a range of hours would be read with all other meters that lie in between.
+        asked = ", ".join("?" * _TOGETHER)
+        sql = f"SELECT at, crc32, body FROM hour WHERE at IN ({asked}) AND meter = ? ORDER BY at"  # noqa: S608
+        first, after = max(since, span.from_us // HOUR_US), min(until + 1, -(-span.to_us // HOUR_US))
+        for begin in range(first, after, _TOGETHER):
+            hours = (at if at < after else None for at in range(begin, begin + _TOGETHER))
+            for at, crc32, body in self._db.execute(sql, (*hours, meter)):
+                told = _decoded(at, meter, crc32, body)
+                self.damaged += not told
+                yield from (columns.within(span) for columns in told)
+
+    def meters(self) -> tuple[str, ...]:
+        return tuple(name for (name,) in self._db.execute("SELECT DISTINCT meter FROM hour ORDER BY meter"))
+
+    def since_us(self) -> int | None:
+        at = self._db.execute("SELECT min(at) FROM hour").fetchone()[0]
+        return None if at is None else int(at) * HOUR_US
+
+
+@contextmanager
+def past(state_dir: Path) -> Iterator[Past | None]:
+    """A look, also while the agent writes. None where there is nothing yet; OSError where the file cannot be read."""
+    path = state_dir / FILE_NAME
+    if not path.exists():
+        yield None
+        return
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as db:
+            yield Past(db)
+    except sqlite3.Error as error:
+        raise OSError(f"{path}: {error}") from error
