@@ -116,17 +116,25 @@ def _far_out(frame: Frame, minutes: float, from_v: float, width: float, sign: st
 
 
 def daily_profile(hours: Mapping[int, tuple[float, float, float]], limits: Limits, title: str) -> str:
-    """Lowest to highest 10-min mean of each local hour, and their mean."""
+    """Lowest to highest 10-min mean of each local hour, and their mean. What lies further out than the limits are apart
+    stands as a number at the end: a dead hour would press all others into a line."""
     if not hours:
         return ""
-    low = min([limits.low_v, *(lowest for lowest, _, _ in hours.values())])
-    high = max([limits.high_v, *(highest for _, _, highest in hours.values())])
+    apart = limits.high_v - limits.low_v
+    low = max(min([limits.low_v, *(lowest for lowest, _, _ in hours.values())]), limits.low_v - apart)
+    high = min(max([limits.high_v, *(highest for _, _, highest in hours.values())]), limits.high_v + apart)
     frame = Frame(220, 0, 24, low - 0.01 * high, high * 1.01)
     parts = list(ticks_y(frame, steps(frame.low_y, frame.high_y, 4), " V"))
     for hour, (lowest, mean, highest) in sorted(hours.items()):
         left, width = frame.x(hour + 0.15), frame.x(0.7) - frame.x(0)
-        parts.append(rect(left, frame.y(highest), width, frame.y(lowest) - frame.y(highest), "#9ecae8"))
-        parts.append(line(left, frame.y(mean), left + width, frame.y(mean), INK))
+        top, bottom = frame.y(min(highest, high)), frame.y(max(lowest, low))
+        parts.append(rect(left, top, width, max(bottom - top, 0), "#9ecae8"))
+        if low <= mean <= high:
+            parts.append(line(left, frame.y(mean), left + width, frame.y(mean), INK))
+        if lowest < low:
+            parts.append(text(left + width / 2, bottom - 3, f"{lowest:.0f} V", "middle", 11))
+        if highest > high:
+            parts.append(text(left + width / 2, top + 11, f"{highest:.0f} V", "middle", 11))
     parts += [line(LEFT, frame.y(v), WIDTH - RIGHT, frame.y(v), SURE, "4 3") for v in (limits.low_v, limits.high_v)]
     parts += [text(frame.x(hour), frame.height - 14, f"{hour:02d}", "middle") for hour in range(0, 25, 3)]
     return svg(frame.height, title, parts)

@@ -51,10 +51,10 @@ td.t,th.t{text-align:left}thead th{border-bottom:1px solid #222}.grey{color:#999
 grid-template-columns:repeat(auto-fill,minmax(200px,1fr))}.tile{border:1px solid #ccc;border-radius:6px;padding:10px}
 .tile b{display:block;font-size:20px}.tile small,.note{color:#555;font-size:12px}svg{width:100%;height:auto}
 .alarm{border:1px solid #b3261e;color:#b3261e;padding:6px 10px;border-radius:6px}
-th{word-break:keep-all}.n{white-space:nowrap}
-@page{size:A4;margin:14mm}@media print{body{margin:0;max-width:none;font-size:12px}h2{break-after:avoid}
+th{word-break:keep-all}.n{white-space:nowrap}figure{margin:0}
+@page{size:A4;margin:14mm}@media print{body{margin:0;max-width:none;font-size:12px}h2,h3{break-after:avoid}
 table{font-size:11px}th,td{padding:2px 4px}
-tr,svg,.tile{break-inside:avoid}thead{display:table-header-group}}
+tr,figure,.tile{break-inside:avoid}thead{display:table-header-group}}
 """
 
 

@@ -26,9 +26,8 @@ class Sheet:
 
     def chart(self, heading: str, drawn: str, note: str = "") -> Iterator[str]:
         if drawn:
-            yield f"<h3>{escape(self.words(heading))}</h3>{drawn}"
-            if note:
-                yield f'<p class="note">{escape(self.words(note))}</p>'
+            said = f'<p class="note">{escape(self.words(note))}</p>' if note else ""
+            yield f"<figure><h3>{escape(self.words(heading))}</h3>{drawn}{said}</figure>"
 
     def table(self, head: Iterable[str], rows: Iterable[Sequence[str]], texts: Sequence[int] = ()) -> str:
         mark = [' class="t"' if n in texts else "" for n in range(20)]

@@ -1,10 +1,10 @@
 """What each meter carried. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 
 from agent.report.document import MeterPart, Report
-from agent.report.drawn.sheet import Sheet, greyed
+from agent.report.drawn.sheet import Sheet, greyed, whole
 from agent.report.figures import COVERED
 
 TARGET_WORDS = {"industry": "0.90:", "other": "0.85:", "agriculture": "0.80:"}
@@ -26,8 +26,14 @@ def _loaded(sheet: Sheet, part: MeterPart) -> list[str]:
         escape(part.meter.name), f"{load.mean_w / 1000:.1f} kW", f"{load.max_w / 1000:.1f} kW",
         f"{100 * load.load_factor:.0f} %", "" if load.base_w is None else f"{load.base_w / 1000:.1f} kW",
         "–" if factor is None else f"{factor.pf:.2f}",
-        "–" if factor is None else ", ".join(f"{TARGET_WORDS[name]} {kvar}" for name, kvar in factor.kvar.items()),
+        "–" if factor is None else _kvar(factor.kvar),
         "–" if part.loading is None else f"{100 * part.loading.mean:.0f} / {100 * part.loading.peak:.0f} %",
         "–" if part.unbalance is None else f"{100 * part.unbalance.worst:.0f} %",
     ]  # fmt: skip
+    cells = [whole(cell) for cell in cells]
     return [greyed(cell) for cell in cells] if load.coverage < COVERED else cells
+
+
+def _kvar(wanted: Mapping[str, int]) -> str:
+    """For each target that is not met; it is 0 where all are."""
+    return ", ".join(f"{TARGET_WORDS[name]} {kvar}" for name, kvar in wanted.items() if kvar) or "0"

@@ -1,0 +1,25 @@
+"""Charts: what is drawn can be told apart."""
+
+import re
+
+from agent.report.drawn.charts import daily_profile
+from agent.report.voltage.quality import Limits
+
+LIMITS = Limits(198.0, 235.4)
+DAY = dict.fromkeys(range(24), (219.0, 220.0, 230.0))
+
+
+def heights(drawn: str) -> list[float]:
+    return [float(one) for one in re.findall(r'<rect [^>]*height="([0-9.]+)"', drawn)]
+
+
+def test_a_dead_hour_stands_as_a_number_and_does_not_press_the_others_into_a_line() -> None:
+    alone, beside = daily_profile(DAY, LIMITS, "m1"), daily_profile(DAY | {15: (0.0, 110.0, 225.0)}, LIMITS, "m1")
+    assert ">0 V</text>" in beside
+    assert ">0 V</text>" not in alone
+    assert min(heights(beside)) > min(heights(alone)) / 2
+
+
+def test_an_hour_of_a_broken_neutral_stands_as_a_number_too() -> None:
+    assert ">380 V</text>" in daily_profile(DAY | {3: (215.0, 300.0, 380.0)}, LIMITS, "m1")
+    assert min(heights(daily_profile(DAY | {3: (300.0, 320.0, 380.0)}, LIMITS, "m1"))) >= 0
