@@ -139,6 +139,14 @@ class Move:
         return self.latch.name, self.before, self.after
 
     @property
+    def uncounted(self) -> float:
+        """What the register was without what it counted."""
+        if not self.count:
+            return self.before
+        value = self.after - self.count * self.latch.step
+        return value + self.latch.turn if value < 0 and self.latch.turn is not None else value
+
+    @property
     def clears(self) -> bool:
         """It is a flag that was cleared, and no word of when it had been set."""
         return self.latch.row.how == "flag" and self.after < self.before

@@ -85,6 +85,11 @@ class Known:
         """Some of it is on the same phases, as far as both of them name any."""
         return any(self.names(move) for move in finding.moves if move.latch.phase is not None or not finding.phases)
 
+    def may_take(self, other: "Known") -> bool:
+        """What was told of the other one of some of its phases, which turned out to be a part of this one."""
+        takes = self.event.kind == "phase_loss" or self.event.kind in _LOOK_ALIKE
+        return takes and self.polled and not self.is_over and not set(self.event.phases).isdisjoint(other.event.phases)
+
     def can_hold(self, move: Move) -> bool:
         """Nothing that the looks showed is against it. While it is open there is nothing that could be."""
         limit_v = self.deepest.get(move.latch.phase or "")

@@ -14,6 +14,8 @@
     limits that their owner has set                        told to all events of the voltage that meet the two reads
     a register of a phase that a polled event has parted   taken back, and shared out anew
     with
+    what was told of an event that is retracted            told of the one that took it over, or that it is a part of;
+                                                           else taken back likewise
     a flag that was cleared                                told to the events that were told that it was set; the end of
                                                            one of the meter's own, if no look showed that
 
@@ -58,6 +60,8 @@ class Memory:
     def put(self, event: Event, span: Span, deepest: Mapping[str, float] | None = None) -> None:
         """An event as it stands now, without what was found of it. deepest: None says nothing new."""
         known = self._known.pop(event.id, None)
+        if known is not None and event.state == "retracted":
+            self._hand_on(known)
         if event.state == "open" or (event.state == "closed" and self._keeps):
             before = self._first(event, span) if known is None else known
             deepest = before.deepest if deepest is None else deepest
@@ -71,11 +75,30 @@ class Memory:
         gone = [] if not known.polled else [move for move in known.note.moves.values() if not known.names(move)]
         if not gone:
             return known
+        self._give_back(known, gone)
+        return replace(known, note=known.note.without({move.latch.name for move in gone}))
+
+    def _hand_on(self, known: Known) -> None:
+        """It is retracted, and none took over all of it."""
+        moves = known.note.moves
+        taker = next((one for one in self._known.values() if one.may_take(known)), None)
+        if taker is not None:
+            left = {name for name, move in moves.items() if name in taker.note.moves or not taker.concerns(move)}
+            note = taker.note.and_of(known.note.without(left))
+            self._known[taker.event.id] = replace(taker, note=note)
+            moves = {name: moves[name] for name in moves if name in left}
+        self._give_back(known, [move for move in moves.values() if not self._is_told(move)])
+
+    def _give_back(self, known: Known, gone: Sequence[Move]) -> None:
+        """What it was told of, and is not about: of what counted, the one count that was taken for its own."""
         counted = known.note.counted
         left = [move if not move.count else replace(_since_first(move, [known]), count=1)
                 for move in gone if not move.count or move.latch.name in counted]  # fmt: skip
         self._given_back += by_family(left)
-        return replace(known, note=known.note.without({move.latch.name for move in gone}))
+
+    def _is_told(self, move: Move) -> bool:
+        """It does not count, and was told of another event as well."""
+        return not move.count and any(one.note.has(move) for one in self._known.values())
 
     def given_back(self) -> tuple[Finding, ...]:
         """What turned out to be no part of the events it was told of, to be shared out anew."""
@@ -127,9 +150,10 @@ class Memory:
 
     def taken_over(self, id_: str, by: Event, span: Span) -> None:
         """One event turned out to be another: what was found of it stays true."""
-        known = self._known.get(id_)
+        known, before = self._known.pop(id_, None), self._known.get(by.id)
         if known is not None:
-            self._known[by.id] = Known(by, span, known.note)
+            note = known.note if before is None else known.note.and_of(before.note)
+            self._known[by.id] = Known(by, span, note)
 
     def knows(self, finding: Finding) -> bool:
         """All of it can be told now: whether an event held an extreme is known when it is over, and what no event

@@ -215,6 +215,8 @@ class MeterDetector:
                 changes += self._settle(look, wall_us)
         self._last = look
         self.calm = voltage.is_ordinary(self._state) and not self._attentive
+        if self.calm:
+            self._faults.after((), 0)  # until `_wake` tells them anew
         return changes
 
     def _wake(self) -> None:
@@ -263,7 +265,7 @@ class MeterDetector:
     def _cut(self, look: Look, wall_us: int) -> None:
         """An event began or ended at this look: no mean shall have parts from both sides."""
         # What lies before the end of an event is not ordinary: nothing later is compared with it.
-        self._before = self._looks if any(_unsettled(self._state)) else ()
+        self._before, self._clean = (self._looks, self._clean) if any(_unsettled(self._state)) else ((), ())
         self._looks = [look]
         self._due_us = look.received_boot_us + SPACING_US
         self._rapid, self._resumed_us = rapid.UNKNOWN, None
@@ -273,17 +275,15 @@ class MeterDetector:
     def _settle(self, look: Look, wall_us: int) -> tuple[Change, ...]:
         """The means of the looks since the last time, and of the minute if it is over."""
         since_us = self._before[-1].received_boot_us if self._before else None
-        if not self._looks:
-            self._looks.append(look)
-        stale = self.stale.block(self._looks, self.rules, self._next_key)
+        self._looks = self._looks or [look]
+        changes = self.stale.block(self._looks, self.rules, self._next_key)
         block = block_of(self._looks, since_us, self.rules)
         self._before, self._looks = self._looks[-self._kept :], []
         self._minutes.add(block)
         if look.lines is not None and not self.open_kinds and not self._faults:
             self._minutes.add_lines(look.lines)
-        if stale:
+        if changes:
             self._wake()
-        changes = stale
         if voltage.is_ordinary(self._state):
             changes += self._of_block(block)
         else:

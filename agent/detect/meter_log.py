@@ -89,6 +89,8 @@ class MeterLog:
         self._lives_on_it = lives_on_it
         self._waiting: tuple[Finding, ...] = ()
         self._settled: Mapping[str, Seen] = {}  # what was read before the first finding that waits
+        self._given: tuple[Finding, ...] = ()
+        self._kept: Mapping[str, Seen] = {}
         self._since_us: int | None = None
         self._calm: tuple[int, int] | None = None  # the last look in band: when it arrived, what it tells of
         self._calm_us = _NEVER
@@ -154,11 +156,21 @@ class MeterLog:
         calm = [clear for arrived_us, clear in (one for one in (self._calm, now) if one) if arrived_us <= asked_us]
         self._calm_us, self._calm = max((self._calm_us, *calm)), now or self._calm
 
-    def again(self, findings_: Sequence[Finding]) -> None:
-        """They were told of events that they are not about."""
-        if findings_ and not self._waiting:
-            self._settled = self._latches.seen
+    def again(self, findings_: Sequence[Finding]) -> bool:
+        """They were told of events that they are not about. Whether there were any: until they are told another run
+        has to go on from before them, and that is to be kept with those events."""
+        if not findings_:
+            return False
+        self._settled = self._settled if self._waiting else self._latches.seen
+        self._given = (*findings_, *self._given_back)
         self._waiting = (*findings_, *self._waiting)
+        self._kept_us = None
+        return True
+
+    @property
+    def _given_back(self) -> tuple[Finding, ...]:
+        """Those that still wait."""
+        return tuple(one for one in self._given if one in self._waiting)
 
     def ready(self, seeing: Seeing, now_us: int, known: Callable[[Finding], object]) -> tuple[Told, ...]:
         """What waits no longer. known: whether the event of a finding is."""
@@ -182,18 +194,20 @@ class MeterLog:
         self._waiting = tuple(waiting)
         return tuple(told)
 
-    def to_keep(
-        self, now_us: int, wall_us: Callable[[int], int], *, stops: bool = False, uncertainty_s: float | None = None
-    ) -> str | None:
+    def to_keep(self, now_us: int, clock: "WallClock", *, stops: bool = False) -> str | None:
         """What another run should go on from, where it is time to store that; stops: nothing comes any more. Findings
-        that wait were not told: the reads before them count. uncertainty_s: of the wall clock."""
-        seen = self._settled if self._waiting else self._latches.seen
-        if not seen or self._unsure_us is not None:
+        that wait were not told: the reads before them count. While nobody knows who answers what was kept stands, but
+        for what is given back."""
+        given, sure = self._given_back, self._unsure_us is None
+        if sure:
+            self._kept = self._settled if self._waiting else self._latches.seen
+        if not self._kept or not (sure or given):
             return None
         if not stops and self._kept_us is not None and now_us - self._kept_us < _KEEP_US:
             return None
         self._kept_us = now_us
-        return log_state.told(seen, self._rests_on, wall_us, uncertainty_s)
+        seen = {**self._kept, **_before(given, self._kept)}
+        return log_state.told(seen, self._rests_on, clock.wall_us, clock.state.uncertainty_s)
 
     @property
     def is_unsure(self) -> bool:
@@ -221,6 +235,7 @@ class MeterLog:
         before = [us for us in (since_us, self._away_us) if us is not None]
         self._waiting = tuple(one for one in self._waiting if before and one.until_us <= max(before))
         self._latches.resume({})
+        self._kept = {}
         self._kept_us = self._unsure_us = self._away_us = None
 
     @property
@@ -233,8 +248,17 @@ class MeterLog:
         from_wall_us, other_boot = earlier.from_wall_us, not earlier.same_boot
         seen = log_state.understood(kept, self._rests_on, from_wall_us, now_us, slack_us, other_boot=other_boot)
         self._latches.resume(seen)
+        self._kept = seen
         # Until a look shows every voltage in band, what is counted may go on since that run saw it so.
         self._since_us = min((one.since_us for one in seen.values()), default=None)
+
+
+def _before(findings_: Sequence[Finding], settled: Mapping[str, Seen]) -> Mapping[str, Seen]:
+    """The registers as they were read before what was found in them, where `settled` is of later."""
+    moves = sorted((move for one in findings_ for move in one.moves), key=lambda move: move.until_us, reverse=True)
+    known = (move for move in moves if move.latch.name in settled)
+    late = (move for move in known if settled[move.latch.name].asked_us > move.asked_us)
+    return {move.latch.name: Seen(move.uncounted, move.asked_us, move.since_us) for move in late}
 
 
 def _past(finding: Finding, seeing: Seeing, now_us: int) -> bool:

@@ -41,9 +41,20 @@ class Note:
     def more(self, finding: Finding, *, shared: bool) -> "Note":
         moves = dict(self.moves)
         for move in finding.moves:
-            before = moves.get(move.latch.name)
-            moves[move.latch.name] = move if before is None else before.then(move)
+            moves[move.latch.name] = _both(moves.get(move.latch.name), move)
         return replace(self, moves=moves, shared=self.shared or shared)
+
+    def and_of(self, other: "Note") -> "Note":
+        """Both, of two events that turned out to be one."""
+        new = [move for move in other.moves.values() if move != self.moves.get(move.latch.name)]
+        moves = {**self.moves, **{move.latch.name: _both(self.moves.get(move.latch.name), move) for move in new}}
+        shared, words = self.shared or other.shared, tuple(dict.fromkeys((*self.words, *other.words)))
+        return Note(moves, shared, words, self.counted | other.counted, {**other.first, **self.first})
+
+    def has(self, move: Move) -> bool:
+        """It is part of what the register says of this event."""
+        mine = self.moves.get(move.latch.name)
+        return mine is not None and mine.asked_us <= move.asked_us and move.until_us <= mine.until_us
 
     @property
     def stands(self) -> bool:
@@ -128,6 +139,13 @@ def _sized(event: Event, volts: Mapping[str, float]) -> Event:
     if high:
         return replace(event, peak_v=now, peak_pct=pct)
     return replace(event, residual_v=now, residual_pct=pct)
+
+
+def _both(before: Move | None, move: Move) -> Move:
+    """In the order in which they were read: what is given back comes late."""
+    if before is None:
+        return move
+    return move.then(before) if move.until_us < before.until_us else before.then(move)
 
 
 def _until(move: Move, seen: float) -> Move | None:

@@ -17,7 +17,9 @@ _LOSSES: frozenset[Kind] = frozenset(
     {"supply_loss", "phase_loss", "sag", "undervoltage", "earth_fault", "neutral_fault"}
 )  # fmt: skip
 # What is over is remembered for the desk's own purposes: reclosing, causes that ended, currents at the beginning.
-_REMEMBERED = 2048
+# The last 512, and more that were told within a quarter of an hour, as in a storm: later no fault comes back.
+_REMEMBERED, _MOST = 512, 2048
+_STORM_US = 900_000_000
 # Instants before and after all others: of an end that is not known, and of what was taken back.
 _NEVER, _ALWAYS = -(2**63), 2**63
 # The gateway's supply is asked once a second, and what it says may be some seconds old.
@@ -72,12 +74,18 @@ class Register:
         over_us = _ALWAYS if event.state == "retracted" else over_us
         self._over[event.id] = event, over_us
         self._over.move_to_end(event.id)
-        while len(self._over) > _REMEMBERED:
+        while self._has_too_many(event.reported_us):
             id_, _ = self._over.popitem(last=False)
             self._since.pop(id_, None)
             self._ended.pop(id_, None)
             self.counted.pop(id_, None)
             self._losses.pop(id_, None)
+
+    def _has_too_many(self, told_us: int) -> bool:
+        if len(self._over) <= _REMEMBERED:
+            return False
+        oldest, _ = next(iter(self._over.values()))
+        return len(self._over) > _MOST or abs(told_us - oldest.reported_us) > _STORM_US
 
     def _unended_us(self, event: Event) -> int:
         """What was inferred, and ended nobody knows when, counts from when that was said."""

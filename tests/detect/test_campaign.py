@@ -19,7 +19,7 @@ def test_the_synthesised_wave_has_the_rms_it_should() -> None:
     assert SAMPLES * 2 % 3 == 0
 
 
-@pytest.mark.e2e
+@pytest.mark.slow
 def test_cells_compared_with_theory_at_every_alignment() -> None:
     tally = Tally()
     for cell in list(cells())[::_STRIDE]:
@@ -38,6 +38,7 @@ def test_the_comparison_with_theory_can_fail() -> None:
         enumerate_cell(cell, other, Tally())
 
 
+@pytest.mark.slow
 def test_random_events_lie_within_their_bounds_and_as_many_are_seen_as_theory_says() -> None:
     noise, recall = Noise(1), Recall()
     for seed in range(200):
@@ -56,7 +57,7 @@ def test_half_a_quiet_year_brings_no_event() -> None:
     assert quiet.lowest < 0.92  # the tails came close
 
 
-@pytest.mark.e2e
+@pytest.mark.slow
 def test_a_quiet_month_brings_no_event_of_what_is_judged_by_means() -> None:
     quiet = Quiet()
     for _ in slow_years(1 / 12, 3, quiet):
@@ -66,7 +67,7 @@ def test_a_quiet_month_brings_no_event_of_what_is_judged_by_means() -> None:
     assert quiet.stepped > 730 * 360
 
 
-@pytest.mark.e2e
+@pytest.mark.slow
 def test_leaving_looks_out_of_a_quiet_day_is_exact() -> None:
     whole, cut = stepped_day(7), skipped_day(7)
     assert whole[:2] == cut[:2]

@@ -5,6 +5,7 @@ from math import inf, sqrt
 from random import Random
 
 import pytest
+from drawn import part
 from looks import U, rules, run
 from rms_meter import Polling, Pulse
 
@@ -234,10 +235,10 @@ def _outside(curve: Curve, duration_s: float, residual: float) -> bool:
     return next(residual < step.level for step in curve if duration_s <= step.until_s)
 
 
-@pytest.mark.parametrize("first", [0, *(pytest.param(first, marks=pytest.mark.e2e) for first in (1000, 2000))])
+@pytest.mark.parametrize("first", [0, *(pytest.param(first, marks=pytest.mark.slow) for first in (1000, 2000))])
 def test_no_true_sag_contradicts_its_verdicts_cells_and_classes(first: int) -> None:
     words: dict[str, int] = {}
-    for seed in range(first, first + 1000):
+    for seed in range(first, first + part(1000)):
         random = Random(seed)  # noqa: S311 - alignments, not secrets
         duration_s = 10 ** random.uniform(-1.8, 0.9)
         pulse = Pulse(3.0, 3.0 + duration_s, random.uniform(0.0, 0.89), random.uniform(0.921, 1.09))
@@ -252,14 +253,14 @@ def test_no_true_sag_contradicts_its_verdicts_cells_and_classes(first: int) -> N
             assert said[name] != ("ok" if _outside(curve, duration_s, pulse.pu) else "violates"), (seed, name)
         assert classes(truth)["en50160"] in en50160(facts, locus), seed
         assert classes(truth)["ieee1159"] in ieee1159(facts, locus), seed
-    assert words["violates"] > 100
-    assert words["undecided"] > 100
+    assert words["violates"] > part(100)
+    assert words["undecided"] > part(100)
 
 
-@pytest.mark.parametrize("first", [0, pytest.param(500, marks=pytest.mark.e2e)])
+@pytest.mark.parametrize("first", [0, pytest.param(500, marks=pytest.mark.slow)])
 def test_no_true_swell_contradicts_its_verdict_cells_and_classes(first: int) -> None:
     found = 0
-    for seed in range(first, first + 500):
+    for seed in range(first, first + part(500)):
         random = Random(seed)  # noqa: S311 - alignments, not secrets
         duration_s = 10 ** random.uniform(-1.5, 0.9)
         pulse = Pulse(3.0, 3.0 + duration_s, random.uniform(1.11, 1.9), random.uniform(0.91, 1.079))
@@ -273,7 +274,7 @@ def test_no_true_swell_contradicts_its_verdict_cells_and_classes(first: int) -> 
         assert classes(facts)["itic"] in ("undecided", truly), seed
         assert classes(truth)["en50160"] in en50160(facts, locus), seed
         assert classes(truth)["ieee1159"] in ieee1159(facts, locus), seed
-    assert found > 200
+    assert found > part(200)
 
 
 def _possible(facts: Classified, steps: int = 120) -> list[tuple[float, float]]:

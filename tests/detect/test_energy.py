@@ -3,6 +3,7 @@
 from random import Random
 
 import pytest
+from drawn import part
 from looks import U, rules
 from rms_meter import Polling, Pulse
 
@@ -27,11 +28,11 @@ def _polling(random: Random, window_s: float = 0.2, refresh_s: float = 0.2, peri
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("before", [1.0, *(pytest.param(before, marks=pytest.mark.e2e) for before in (1.03, 0.97))])
+@pytest.mark.parametrize("before", [1.0, *(pytest.param(before, marks=pytest.mark.slow) for before in (1.03, 0.97))])
 def test_it_is_unbiased_over_alignments(before: float) -> None:
     random = Random(11)  # noqa: S311 - alignments, not secrets
     errors = []
-    for _ in range(200):
+    for _ in range(part(200)):
         start_s = random.uniform(2.5, 3.5)
         pulse = Pulse(start_s, start_s + random.uniform(0.3, 1.5), random.uniform(0.2, 0.7), before)
         closed = _closed(pulse, _polling(random))
@@ -49,14 +50,14 @@ def test_looks_at_other_instants_than_the_refreshes_count_each_of_them_once(
 ) -> None:
     """It was 20 to 180 % of the truth: time between looks is no number of refreshes."""
     random, found = Random(1), 0  # noqa: S311 - alignments, not secrets
-    for _ in range(150):
+    for _ in range(part(150)):
         start_s = random.uniform(8, 9)
         pulse = Pulse(start_s, start_s + random.uniform(0.3, 2.0) * window_s, random.uniform(0, 0.6))
         energy_s = _hurried(pulse, window_s, calm_s, hurry_s, random)
         if energy_s is not None:
             found += 1
             assert energy_s == pytest.approx((1 - pulse.pu**2) * (pulse.end_s - pulse.start_s), abs=1e-5)
-    assert found > 100
+    assert found > part(100)
 
 
 @pytest.mark.parametrize(("calm_s", "hurry_s"), [(1.0, 0.2), (1.04, 1.04)])

@@ -3,7 +3,8 @@
 import logging
 
 import pytest
-from hypothesis import given, settings
+from drawn import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 from latching import FLAGS, LIMITS, Fault, Rig, U, World, seconds
 
@@ -160,7 +161,7 @@ def test_a_restart_flag_says_why_the_meter_was_silent():
     assert AFFAIR not in words
 
 
-@settings(max_examples=60, deadline=None)
+@drawn(60)
 @given(
     start_s=st.floats(20, 60),
     last_s=st.floats(0.05, 4),

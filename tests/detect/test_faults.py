@@ -133,7 +133,7 @@ def test_a_blown_fuse_of_a_voltage_transformer_takes_over_the_sag_with_its_start
     assert "a fuse of the voltage circuit" in failure.evidence[0]
 
 
-@pytest.mark.e2e
+@pytest.mark.slow
 def test_it_lasts_for_hours_without_another_word_and_ends_with_the_voltage() -> None:
     meter = Meter(period_s=1.0)
     meter.hold(60, GOOD)
@@ -337,6 +337,7 @@ def test_wherever_the_star_point_goes_it_is_an_earth_fault(far: float, turned: f
     assert {event.state for event in meter.events if event.kind in ("sag", "swell")} <= {"open", "retracted"}
 
 
+@pytest.mark.slow
 def test_a_blown_fuse_is_no_earth_fault_but_inside_one_it_is_a_failure_inside_it() -> None:
     """An hour and a half on an isolated network; l2 loses its fuse after half an hour."""
     meter = Meter(LE, 1.0)

@@ -183,3 +183,128 @@ def test_an_event_of_two_flags_is_not_over_before_both_are_cleared():
         now = made.get("a")
         ends.append(now and now.span.end_boot_us)
     assert ends == [None, None, s(120)]
+
+
+LOWEST = Latch("voltage_l1_min", "voltage_min", "l1")
+
+
+def told(known: Memory, *moves: Move, kind: Kind = "sag") -> Memory:
+    """As the book does it with a finding."""
+    finding = Finding(kind, moves)
+    known.take(finding, known.shared_out(finding)[0])
+    return known
+
+
+def retracted(known: Memory, name: str, kind: Kind = "sag") -> tuple[Move, ...]:
+    """What is to be shared out anew once an event is."""
+    one = known.get(name)
+    assert one is not None
+    known.put(event(id=name, kind=kind, state="retracted", basis="measured", phases=("l1",)), one.span)
+    return tuple(move for finding in known.given_back() for move in finding.moves)
+
+
+def test_what_was_told_of_an_event_that_is_retracted_is_shared_out_anew():
+    lowest, (count,) = Move(LOWEST, 220, 90, 0, s(30), s(30), s(60)), counted().moves
+    known = told(memory(("a", "sag", 40, None)), count, lowest)
+    assert retracted(known, "a") == (count, lowest)
+    assert known.given_back() == ()
+
+
+def test_of_what_was_counted_with_others_only_one_was_its_own():
+    known = told(memory(("a", "sag", 35, 36), ("b", "sag", 45, None)), *counted(count=4).moves)
+    (count,) = retracted(known, "b")
+    assert (count.count, count.asked_us, count.until_us) == (1, s(30), s(60))
+
+
+def test_a_count_that_was_taken_for_another_event_stays_with_that():
+    known = told(memory(("a", "sag", 35, 36), ("b", "sag", 45, None)), *counted().moves)
+    assert retracted(known, "b") == ()
+
+
+def test_a_depth_and_a_flag_that_another_event_was_told_of_as_well_stay_with_that():
+    moves = (Move(LOWEST, 220, 90, 0, s(30), s(30), s(60)), *flag().moves)
+    known = told(memory(("a", "sag", 35, 36), ("b", "sag", 45, None)), *moves)
+    assert retracted(known, "b") == ()
+    known = told(memory(("a", "sag", 35, 36)), Move(LOWEST, 220, 190, 0, s(0), s(0), s(30)), *flag().moves)
+    known.put(event(id="b", kind="sag", state="open", basis="measured", phases=("l1",)), Span(s(45), s(44.7)))
+    told(known, Move(LOWEST, 190, 90, 0, s(40), s(40), s(60)))
+    assert [move.after for move in retracted(known, "b")] == [90], "of another read"
+    known = told(memory(("a", "sag", 35, None)), Move(LOWEST, 220, 190, 0, s(30), s(30), s(40)))
+    known.put(event(id="b", kind="sag", state="open", basis="measured", phases=("l1",)), Span(s(55), s(54.7)))
+    told(known, Move(LOWEST, 190, 90, 0, s(50), s(50), s(60)))
+    assert [move.after for move in retracted(known, "a")] == [90], "from when on is known of this one alone"
+
+
+@pytest.mark.parametrize("kind", ["phase_loss", "vt_failure", "earth_fault", "neutral_fault"])
+def test_what_was_told_of_a_part_of_a_loss_is_told_of_the_loss_and_what_was_not_of_its_phases_is_shared_out_anew(kind):
+    """Else it would be told as an event that nobody saw: it had begun, and was read, before the loss."""
+    second = Latch("sag_count_l2", "sag_count", "l2")
+    known = memory()
+    sag = event(id="a", kind="sag", state="open", basis="measured", phases=("l1", "l2"))
+    known.put(sag, Span(s(55), s(54.7)))
+    told(known, *counted().moves, Move(second, 0, 1, 1, s(30), s(30), s(60)))
+    loss = event(id="loss", kind=kind, state="open", basis="measured", phases=("l1", "l3"))
+    known.put(loss, Span(s(70), s(69.7)))
+    assert [move.latch for move in retracted(known, "a")] == [second]
+    one = known.get("loss")
+    assert one is not None
+    assert one.note.counted == {"sag_count_l1"}
+    assert one.note.first["sag_count_l1"].asked_us == s(30)
+    assert "sag counter of l1 rose from 3 to 4" in " ".join(known.noted(loss).evidence)
+
+
+@pytest.mark.parametrize(("kind", "end_s"), [("phase_loss", 65), ("sag", None), ("undervoltage", None)])
+def test_an_event_that_takes_over_no_part_of_another_is_told_nothing_of_it(kind, end_s):
+    known = told(memory(("a", "sag", 40, None)), *counted().moves)
+    loss = event(id="b", kind=kind, state="closed" if end_s else "open", basis="measured", phases=("l1",))
+    span = Span(s(61), s(60.7))
+    known.put(loss, span if end_s is None else span.ended(s(end_s), s(end_s)))
+    assert retracted(known, "a") == counted().moves
+
+
+def test_a_loss_that_was_counted_itself_takes_no_count_of_its_part():
+    known = told(memory(("loss", "phase_loss", 35, None)), *counted().moves)
+    known.put(event(id="a", kind="sag", state="open", basis="measured", phases=("l1",)), Span(s(70), s(69.7)))
+    told(known, Move(SAG, 4, 5, 1, s(60), s(60), s(90)))
+    (count,) = retracted(known, "a")
+    assert (count.count, count.asked_us, count.until_us) == (1, s(30), s(90)), "which of the two was whose is not known"
+    one = known.get("loss")
+    assert one is not None
+    assert one.note.moves[SAG.name].count == 1
+
+
+def test_what_another_event_took_over_is_not_shared_out_anew():
+    known = told(memory(("a", "sag", 40, None)), *counted().moves)
+    loss = event(id="loss", kind="phase_loss", state="open", basis="measured", phases=("l1",))
+    span = Span(s(40), s(39.7))
+    known.taken_over("a", loss, span)
+    known.put(loss, span)
+    assert known.get("a") is None
+    known.put(event(id="a", kind="sag", state="retracted", basis="measured", phases=("l1",)), span)
+    assert known.given_back() == ()
+    assert about(known, counted()) == ["loss"]
+    assert "sag counter of l1 rose from 3 to 4" in " ".join(known.noted(loss).evidence)
+
+
+def test_an_event_that_takes_over_two_has_what_was_told_of_both():
+    rose = Latch("swell_count_l1", "swell_count", "l1")
+    known = told(memory(("a", "sag", 40, None), ("up", "swell", 41, None)), *counted().moves)
+    told(known, Move(rose, 7, 8, 1, s(30), s(30), s(60)), kind="swell")
+    fault = event(id="fault", kind="earth_fault", state="open", basis="measured", phases=("l1",))
+    for name in ("up", "a"):
+        known.taken_over(name, fault, Span(s(40), s(39.7)))
+    said = " ".join(known.noted(fault).evidence)
+    assert "sag counter of l1 rose from 3 to 4" in said
+    assert "swell counter of l1 rose from 7 to 8" in said
+    one = known.get("fault")
+    assert one is not None
+    assert one.note.counted == {"sag_count_l1", "swell_count_l1"}
+
+
+def test_what_is_given_back_late_is_told_in_the_order_of_the_reads():
+    """The event has heard of the next count by then."""
+    known = told(memory(("a", "sag", 40, None)), Move(SAG, 4, 5, 1, s(60), s(60), s(90)))
+    told(known, *counted().moves)
+    one = known.get("a")
+    assert one is not None
+    assert "sag counter of l1 rose from 3 to 5" in " ".join(known.noted(one.event).evidence)

@@ -78,6 +78,7 @@ def test_whatever_is_read_the_story_is_consistent(
     assert not seen.open or by is SLIDING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pu", [(0.85, 1, 1), (0.0, 0.0, 0.0), (1.2, 1, 1), (0.94, 0.94, 0.94)])
 def test_a_questionable_look_opens_closes_and_prolongs_nothing(pu: tuple[float, ...]) -> None:
     for held in (GOOD, (0.7, 1, 1), (0.93, 0.93, 0.93)):
@@ -249,6 +250,7 @@ def test_what_is_judged_look_by_look_is_what_the_table_says(
     assert parted or detector.open_kinds == voltage.open_kinds(state)
 
 
+@pytest.mark.slow
 def test_a_quiet_day_with_taps_and_lost_replies_says_nothing() -> None:
     detector = MeterDetector(rules(window_s=1.0, age_s=1.0))
     for moment in day(3)[: 6 * 3600]:

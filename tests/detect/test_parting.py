@@ -140,6 +140,7 @@ def test_another_phase_may_sag_inside_an_undervoltage_that_took_a_sag_over() -> 
     assert s(243) <= ended.span.end_boot_us < s(243.5)
 
 
+@pytest.mark.slow
 def test_a_sag_and_a_swell_at_once_are_each_taken_over() -> None:
     judged = Judged()
     judged.hold(10, 1, 1, 1)

@@ -4,7 +4,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from drawn import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 from samples import event
 
@@ -378,7 +379,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@drawn(60)
 @given(STEPS, st.sampled_from([0.02, 0.05, 0.3, 1.0, 7.0]))
 def test_whatever_happens_parts_are_bounded_ordered_and_hold_only_what_was_given(
     steps: list[tuple[str, float]], every_s: float

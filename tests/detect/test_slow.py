@@ -186,6 +186,7 @@ def test_a_sag_goes_on_where_its_undervoltage_ends_first() -> None:
     assert judged.changes[-1].span.start_earliest_boot_us == judged.changes[-2].span.end_earliest_boot_us
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [(0, 0, 0), (0, 1, 1)], ids=["supply_loss", "phase_loss"])
 def test_a_loss_is_no_undervoltage_and_no_unbalance(lost: tuple[float, ...]) -> None:
     judged = Judged()

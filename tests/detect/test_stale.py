@@ -84,7 +84,7 @@ def test_a_frozen_meter_is_stale_after_a_minute_and_until_its_next_word(period_s
     assert meter.detector.is_ordinary
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))])
 def test_a_meter_of_coarse_steps_with_a_quiet_load_is_never_stale(seed: int) -> None:
     """1 V and 1 A, a whole day: an evening with load, then a night with next to none, when hardly a digit moves."""
     meter, live = Meter(5.0), Live(seed, 1.0, 1.0)
@@ -102,6 +102,7 @@ def test_what_was_never_seen_to_jitter_is_not_stale() -> None:
     assert meter.told() == []
 
 
+@pytest.mark.slow
 def test_a_dead_feeder_says_0_for_hours_and_is_not_stale() -> None:
     meter, live = Meter(), Live()
     meter.run(1200, live.now)
