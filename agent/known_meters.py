@@ -18,7 +18,7 @@ def retired_meters(state_dir: Path, meters: Collection[str]) -> tuple[str, ...]:
     """
     file = state_dir / NAME
     try:
-        known = set(json.loads(file.read_text()))
+        known = set(json.loads(file.read_text())) if file.is_file() else set()  # a pipe would be waited for
     except (OSError, ValueError, TypeError):
         known = set()
     if not known.issuperset(meters):

@@ -24,7 +24,7 @@ IMPURE = {
 }  # fmt: skip
 PURE = (
     "agent/budget.py", "agent/clock_discipline.py", "agent/clock_memory.py", "agent/journal/csv_rows.py",
-    "agent/journal/shifts.py", "agent/journal/stands.py", "agent/publish/points.py",
+    "agent/journal/shifts.py", "agent/journal/stands.py", "agent/publish/points.py", "agent/publish/mqtt_suspects.py",
     "agent/detect/*.py", "agent/modes.py", "agent/network_tree.py", "agent/outage.py",
     "agent/overview.py", "agent/plot*.py", "agent/poll/*.py", "agent/report/*.py", "agent/report/*/*.py",
     "agent/report/*/*/*.py", "agent/publish/line_protocol.py",
@@ -38,6 +38,8 @@ PURE = (
 )  # fmt: skip
 SHELL = {
     "agent/report/demand/known.py", "agent/report/gathering.py", "agent/report/record/history.py",
+    "agent/report/record/history_file.py",
+    "agent/report/record/readable.py",
     "agent/report/operations/known.py",
     "agent/poll/place.py", "agent/poll/poller.py", "agent/poll/said.py", "drivers/library.py", "drivers/line.py",
     "drivers/outbox.py", "drivers/readers.py", "drivers/transport.py", "drivers/wheel.py",

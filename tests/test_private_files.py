@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from running import Listener, agent, eventually
@@ -14,8 +15,9 @@ from timers import Timers
 from agent.journal.file import FILE_NAME, PAGE_BYTES
 from agent.journal.journal import Journal
 from agent.known_meters import retired_meters
-from agent.report.record.history import FILE_NAME as HISTORY
+from agent.private_file import ensure_private, write_private
 from agent.report.record.history import History
+from agent.report.record.history_file import FILE_NAME as HISTORY
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +64,43 @@ async def test_what_an_earlier_agent_left_open_to_all_is_shut_and_a_group_stays(
     retired_meters(tmp_path, ["tx1"])
     found = modes(tmp_path)
     assert {found[name] for name in (FILE_NAME, HISTORY, "meters.json")} == {0o640}
+
+
+@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
+def test_what_an_agent_that_was_killed_left_beside_a_file_is_shut_with_it(tmp_path: Path, end: str) -> None:
+    file, beside = tmp_path / FILE_NAME, tmp_path / f"{FILE_NAME}{end}"
+    beside.touch(0o646)
+    ensure_private(file)
+    assert modes(tmp_path) == {file.name: 0o600, beside.name: 0o640}
+
+
+async def test_a_log_that_was_left_open_to_all_takes_no_new_event(tmp_path: Path) -> None:
+    killed = tmp_path / "killed"
+    async with journal_in(tmp_path / "state") as journal:
+        await journal.add_event(event(state="open"))
+        copytree(tmp_path / "state", killed)
+    for file in killed.iterdir():
+        file.chmod(0o644)
+    async with journal_in(killed) as journal:
+        await journal.add_event(event(id="ev-2"))
+        assert modes(killed)[f"{FILE_NAME}-wal"] == 0o640
+
+
+@pytest.mark.parametrize("trap", ["link", "second name", "pipe", "directory"])
+def test_it_writes_into_nothing_that_somebody_put_in_its_files_place(tmp_path: Path, trap: str) -> None:
+    precious, file = tmp_path / "precious", tmp_path / "meters.json"
+    precious.write_text("precious")
+    precious.chmod(0o644)
+    if trap == "pipe":
+        os.mkfifo(file)
+    elif trap == "directory":
+        file.mkdir()
+    else:
+        (file.symlink_to if trap == "link" else file.hardlink_to)(precious)
+    with pytest.raises(OSError, match=r"meters\.json"):
+        write_private(file, b"ours")
+    assert retired_meters(tmp_path, ("tx1",)) == ()
+    assert (precious.read_text(), precious.stat().st_mode & 0o777) == ("precious", 0o644)
 
 
 async def test_the_long_record_and_the_list_of_meters_are_their_owners(tmp_path: Path) -> None:

@@ -45,8 +45,10 @@ def report(
     from agent.site import load_site
 
     show.refuse_unknown("--language", language, LANGUAGES)
+    _refuse_two(out=out is not None, csv=csv is not None, json=json)
     loaded = load_site(site, state_dir)
     made = _made(loaded, period)
+    _say_what_did_not_read(loaded, made)
     if json:
         from agent.report.gathering import as_plain
 
@@ -58,6 +60,14 @@ def report(
     file = out or Path(f"report-{loaded.name}-{_day(loaded, made)}.html")
     file.write_text(page(made, loaded.time_zone, Words(language)), encoding="utf-8")
     typer.echo(f"written: {file}")
+
+
+def _refuse_two(**asked: bool) -> None:
+    """Each is the whole of what is written."""
+    found = [f"--{name}" for name, is_asked in asked.items() if is_asked]
+    if len(found) > 1:
+        typer.echo(f"found {' and '.join(found)}; allowed: one of them, and another report for the other", err=True)
+        raise typer.Exit(2)
 
 
 def _made(site: "Site", text: str) -> "Report":
@@ -93,18 +103,45 @@ def _without_collecting() -> Iterator[None]:
             gc.enable()
 
 
+def _say_what_did_not_read(site: "Site", made: "Report") -> None:
+    from zoneinfo import ZoneInfo
+
+    from agent.report.drawn.sections.record import sentences
+    from agent.report.drawn.sheet import Sheet
+    from agent.report.drawn.words import Words
+    from agent.report.record.history_file import FILE_NAME
+
+    for one in sentences(made, Sheet(Words("en"), ZoneInfo(site.time_zone), 0)):
+        typer.echo(f"{site.state_dir / FILE_NAME}: {one}", err=True)
+
+
 def _write_tables(made: "Report", to: Path) -> None:
+    """All of them, and only then in place of older ones: tables of two reports are not to lie side by side."""
     from csv import writer
+    from tempfile import TemporaryDirectory
 
     from agent.clock import rfc3339
     from agent.report.spreadsheet.tables import tables
 
     to.mkdir(exist_ok=True)
-    for table in tables(made, rfc3339):
-        file = to / f"{table.name}.csv"
-        with file.open("w", encoding="utf-8", newline="") as out:
-            writer(out, lineterminator="\n").writerows((table.head, *table.rows))
-        typer.echo(f"written: {file}")
+    with TemporaryDirectory(prefix=".new-", dir=to) as beside:
+        names = []
+        for table in tables(made, rfc3339):
+            names.append(f"{table.name}.csv")
+            with _told_of(to / names[-1]), (Path(beside) / names[-1]).open("w", encoding="utf-8", newline="") as out:
+                writer(out, lineterminator="\n").writerows((table.head, *table.rows))
+        for name in names:
+            (Path(beside) / name).replace(to / name)
+            typer.echo(f"written: {to / name}")
+
+
+@contextmanager
+def _told_of(file: Path) -> Iterator[None]:
+    """A full card names no file by itself."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"{file}: {error.strerror}; no table was replaced") from error
 
 
 def _day(site: "Site", made: "Report") -> str:

@@ -6,7 +6,7 @@ Seqs keep their distances, and seq 1 there becomes the next one here: so gap rec
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from agent.journal.entries import Entry
+from agent.journal.entries import DeadLetter, Entry
 from agent.journal.lanes import Position, unsent
 from agent.journal.shifts import Shift, corrected
 from agent.records import Event, Gap, Incident, Record
@@ -17,17 +17,22 @@ _EVER = 1 << 62
 @dataclass(frozen=True, slots=True)
 class Carried:
     """entries: none of them was ever stored; head: the next seq there; kept: the texts for the next run, by name;
-    guess_us: the offset of the clock that told it, if that was a guess"""
+    guess_us: the offset of the clock that told it, if that was a guess; dead: what sinks refused"""
 
     entries: tuple[Entry, ...]
     head: int
     positions: Mapping[str, Position]
     kept: Mapping[str, str]
     guess_us: int | None = None
+    dead: tuple[DeadLetter, ...] = ()
 
     def entries_from(self, seq: int, by_us: int) -> tuple[Entry, ...]:
         """As they continue a journal. by_us: what their clock was found to be slow by."""
         return tuple(Entry(one.seq + seq - 1, _moved(one.record, seq - 1, by_us)) for one in self.entries)
+
+    def dead_from(self, seq: int, by_us: int) -> tuple[DeadLetter, ...]:
+        """Likewise. What a letter quotes was sent as it stands there."""
+        return tuple(replace(one, seq=one.seq + seq - 1, time_us=one.time_us + by_us) for one in self.dead)
 
     def slow_us(self, offset_us: int) -> int:
         """What its clock was slow by, as is known now. offset_us: of the clock of now."""

@@ -61,8 +61,7 @@ class Journal:
         again = (lambda told: told) if found.clean else partial(said_again, now_us=now_us())
         self._open_events, self._open_incidents = again(found.open_events), again(found.open_incidents)
         self._kept = found.kept
-        self.last_us = found.last_us
-        self.left_clean = found.clean
+        self.last_us, self.left_clean = found.last_us, found.clean
         self._tail = Tail(found.head)
         self._shifts = place.store.shifts
         # What is still being taken over from a damaged file is backlog: the live lane does not wait for it.
@@ -130,12 +129,13 @@ class Journal:
         """All that was never stored, for the journal that comes after this one; nothing of it stays here."""
         entries, head = tuple(map(self._shifts.entry, self._tail.entries())), self.head
         self._tail.settle(head)
-        return Carried(entries, head, dict(self._stands.storable), self._writer.to_keep, guess_us)
+        return Carried(entries, head, dict(self._stands.storable), self._writer.to_keep, guess_us, self._writer.to_bury)
 
     def take_over(self, carried: Carried, by_us: int) -> None:
         """Go on with what a journal in memory left, before anything is added. by_us: what its clock is slow by."""
         base = self.head
         self._tail.take_over(carried.entries_from(base, by_us), base + carried.head - 1)
+        self._writer.bury(*carried.dead_from(base, by_us))
         # Of two open events of one kind at one meter the one of before goes on, as over any restart.
         self._open_events = (*carried.open_events(), *self._open_events)
         self._open_incidents = (*carried.open_incidents(), *self._open_incidents)
@@ -240,8 +240,8 @@ class Journal:
 
     @property
     def sheds(self) -> int:
-        """How often something was shed."""
-        return self._intake.sheds
+        """How often something was shed, or set aside as no file can hold it."""
+        return self._intake.sheds + self._writer.refused
 
     async def stored(self, seq: int, timeout_s: float) -> bool:
         """True as soon as this entry is durable, False after timeout_s."""

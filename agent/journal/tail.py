@@ -1,7 +1,7 @@
 """Entries that are not durable yet, in order of seq. Pure."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 
 from agent.journal.entries import Entry, Range
@@ -84,6 +84,10 @@ class Tail:
                 told.setdefault(entry.record.reason, []).extend([(entry.record.seq_lo, entry.record.seq_hi + 1), own])
         self._forget(found)
         return {reason: merged(ranges) for reason, ranges in told.items()}
+
+    def forget(self, seqs: Collection[int]) -> tuple[Range, ...]:
+        """The ranges [lo, hi) that went."""
+        return self._forget([entry for entry in self._entries if entry.seq in seqs])
 
     def _forget(self, entries: list[Entry]) -> tuple[Range, ...]:
         gone = {entry.seq for entry in entries}

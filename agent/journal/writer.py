@@ -6,11 +6,12 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
 
 from agent.journal.batches import Commit, Committed
-from agent.journal.entries import Damage, DeadLetter, Range
+from agent.journal.entries import Damage, DeadLetter, Entry, Range
 from agent.journal.lanes import Position, unsent
 from agent.journal.place import NoStore
 from agent.journal.reader import Reader
@@ -19,6 +20,7 @@ from agent.journal.rows import DEAD_LETTERS, is_full
 from agent.journal.salvage import perhaps_given
 from agent.journal.store import Store
 from agent.journal.tail import Tail
+from agent.journal.unstorable import REASON, UNSTORABLE, escaped, unstorable
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class Writer:
     held_below:  rows below this seq are being taken over from a damaged file: not all of them are here yet; 0: all are
     note:        of a damaged file that was found at the start, or whose salvage goes on
     damages:     files that were damaged and are dealt with, for whoever tells of them
+    refused:     how many entries were set aside, as no file can hold them
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class Writer:
         report_lost: ReportLost, now_us: Callable[[], int], call_later: CallLater, held_below: int = 0,
         note: str = "",
     ) -> None:  # fmt: skip
-        self.commits = 0
+        self.commits = self.refused = 0
         self.error = ""
         self.held_below = held_below
         self.damages = [Damage(note, salvaged=False, lost=0)] if note and not held_below else []
@@ -101,15 +104,22 @@ class Writer:
                 future.cancel()
         self._promises = deque(one for one in self._promises if one[0] not in seqs)
 
-    def bury(self, letter: DeadLetter) -> None:
-        """Store a dead letter with the next commit; of those waiting the oldest gives way."""
-        if len(self._dead) >= DEAD_LETTERS:
-            del self._dead[next(iter(self._dead))]
-        self._dead[letter.sink, letter.seq] = letter
+    def bury(self, *letters: DeadLetter) -> None:
+        """Store dead letters with the next commit; of those waiting the oldest gives way."""
+        for letter in letters:
+            if len(self._dead) >= DEAD_LETTERS:
+                del self._dead[next(iter(self._dead))]
+            fit = replace(letter, reason=escaped(letter.reason), body=escaped(letter.body))
+            self._dead[letter.sink, letter.seq] = fit
+
+    @property
+    def to_bury(self) -> tuple[DeadLetter, ...]:
+        """What is not durable yet."""
+        return tuple(self._dead.values())
 
     def keep(self, name: str, text: str) -> None:
         """Store it under its name with the next commit, and with the events of the same turn."""
-        self._kept[name] = text
+        self._kept[name] = escaped(text)
 
     @property
     def to_keep(self) -> dict[str, str]:
@@ -171,6 +181,8 @@ class Writer:
         batch = Commit(self._tail.entries(), dict(self._positions), dead, self._evictions, kept, self._salvaged)
         try:
             done = await self._in_thread(self._store.commit, batch, self._now_us(), self._doomed())
+        except UNSTORABLE as error:
+            await self._set_aside(batch.entries, error)
         except (sqlite3.Error, OSError) as error:
             await self._failed(error)
         else:
@@ -228,6 +240,22 @@ class Writer:
         self.held_below, self._salvaged = 0, True
         self._report_lost(sure, "damaged")
         self._report_lost(unsure, "damaged, perhaps never written")
+        self.now()
+
+    async def _set_aside(self, entries: Sequence[Entry], error: Exception) -> None:
+        """What no file can hold goes, and a gap record says so; all else is stored at once."""
+        found = await self._in_thread(unstorable, entries)
+        if not found:
+            if not isinstance(error, sqlite3.Error):
+                raise error
+            await self._failed(error)
+            return
+        for seq, why in found.items():
+            log.error("journal.unstorable seq=%d error=%s", seq, why)
+        gone = self._tail.forget(found)
+        self.refused += len(found)
+        self.forsake(gone)
+        self._report_lost(gone, REASON)
         self.now()
 
     async def _failed(self, error: sqlite3.Error | OSError) -> None:

@@ -9,14 +9,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import count
 from typing import Protocol, TypeVar
 
 from agent.detect.ending import abandoned
 from agent.journal.lives import SKIPPED
 from agent.journal.reader import Reader
 from agent.publish.influx_rules import Answer
-from agent.publish.points import Point, open_event, open_incident, points
+from agent.publish.point_values import Point, StrangePointError, shown
+from agent.publish.points import is_cut, open_event, open_incident, points
 from agent.records import Event, Incident
 
 log = logging.getLogger(__name__)
@@ -25,9 +25,12 @@ Told = TypeVar("Told", Event, Incident)
 Answered = TypeVar("Answered")
 
 _EVERY_S = 60.0
-# Of an answer 64 KiB are read (`bounded`). An event takes some 1.5 kB, an incident of 200 meters 20 kB.
+# Of an answer 64 KiB are read (`bounded`). An event takes some 1.5 kB, an incident of 200 meters 20 kB; where they take
+# more, fewer are asked for at once.
 _EVENTS_PAGE = 20
 _INCIDENTS_PAGE = 2
+# Of a database that has no end, or that always gives the same page.
+_MOST = 2000
 _INCIDENTS_KNOWN = 4096
 _LOST = "the journal that knew more of it was lost: its end is not known"
 
@@ -58,6 +61,7 @@ class LeftOpen:
         self._where = f"\"site\" = '{site}' AND \"gateway\" = '{gateway}' AND \"state\" = 'open'"
         self._wall_us = wall_us
         self._trouble = ""
+        self._said: set[str] = set()
 
     async def run(self) -> None:
         while not await self.look():  # noqa: ASYNC110 - a database has no event
@@ -90,22 +94,47 @@ class LeftOpen:
 
     async def _open(self, measurement: str, page: int, understood: Callable[[Point], Told]) -> list[Told]:
         """Of the runs before this one."""
-        found: list[Told] = []
-        for at in count(0, page):
-            ask = f'SELECT * FROM "{measurement}" WHERE {self._where} LIMIT {page} OFFSET {at}'  # noqa: S608
-            told = points(await self._ask(ask))
-            found += self._understood(told, understood)
+        found: dict[tuple[str, int, str | None], Told] = {}
+        at = 0
+        while at < _MOST:
+            answer = await self._ask(self._question("*", measurement, page, at))
+            if is_cut(answer):
+                if page == 1:
+                    self._too_long(measurement, at)
+                    at += 1
+                page = max(1, page // 2)
+                continue
+            told = points(answer)
+            found |= {(one.id, one.start_us, one.feeder): one for one in self._understood(told, understood)}
             if len(told) < page:
                 break
+            at += page
+        else:
+            self._say(f"influxdb.left_open_more: over {_MOST} stand open as {measurement}; others at the next start")
         mine = f"{self._gateway}-{self._journal.epoch}-"
-        return [one for one in found if not one.id.startswith(mine)]
+        return [one for one in found.values() if not one.id.startswith(mine)]
+
+    def _question(self, what: str, measurement: str, page: int, at: int) -> str:
+        return f'SELECT {what} FROM "{measurement}" WHERE {self._where} LIMIT {page} OFFSET {at}'  # noqa: S608
+
+    def _too_long(self, measurement: str, at: int) -> None:
+        """One point by itself is: nobody reads it, and the others are not held up by it."""
+        which = self._question('"id"', measurement, 1, at)
+        self._say(f"influxdb.left_open_strange: a point is longer than is read of an answer; close it by hand: {which}")
 
     def _understood(self, told: Sequence[Point], understood: Callable[[Point], Told]) -> Iterator[Told]:
         for point in told:
             try:
                 yield understood(point)
-            except ValueError as error:
-                log.warning("influxdb.left_open_strange id=%s: %s; close it there by hand", point.get("id"), error)
+            except StrangePointError as error:
+                id_ = shown(point.get("id"))
+                self._say(f"influxdb.left_open_strange id={id_}: {error}; close it there by hand")
+
+    def _say(self, words: str) -> None:
+        """Once a run, however often it is looked."""
+        if words not in self._said:
+            self._said.add(words)
+            log.warning("%s", words)
 
 
 def _beyond(told: Told) -> Told:

@@ -25,7 +25,7 @@ from agent.report.demand.diagnoses import (
     unbalance,
 )
 from agent.report.demand.part import DemandKnown, DemandPart, demand_parts
-from agent.report.figures import Bounds, Figure, Span
+from agent.report.figures import Bounds, Figure, RecordRead, Span
 from agent.report.operations.part import Operations, OperationsKnown, operations, watch_of
 from agent.report.record.columns import Columns
 from agent.report.record.demand_blocks import DEMAND_OF, REGISTER
@@ -98,6 +98,7 @@ class Known:
     earlier: Earlier | None = None
     demand: DemandKnown = field(default_factory=DemandKnown)
     operations: OperationsKnown = field(default_factory=OperationsKnown)
+    record: Callable[[], RecordRead] = RecordRead
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ class Report:
     incidents: Sequence[Incident]
     demand: Sequence[DemandPart] = ()
     operations: Operations = field(default_factory=Operations)
+    record: RecordRead = field(default_factory=RecordRead)
 
 
 def report(known: Known, period: Span) -> Report:
@@ -168,7 +170,7 @@ def report(known: Known, period: Span) -> Report:
     known = replace(known, intervals=watch.over(known.intervals))
     parts = [_meter(one, known, period) for one in known.meters]
     dark = nobody_looked(part.unrecorded for part in parts)
-    parts = _with_hints([_with_dark(part, dark, known) for part in parts], known.network)
+    parts = _with_hints([_with_unrecorded(part, known) for part in parts], known.network)
     sums = [part.quality for part in parts]
     asking = _asking(known, period, parts, dark)
     found, days = counted_by_day(asking)
@@ -183,14 +185,14 @@ def report(known: Known, period: Span) -> Report:
         demand=demand_parts(
             known.demand, {one.meter.name: one.blocks for one in parts}, period, known.made_us, known.offset_of
         ),
-        operations=operations(known, events, incidents, period, parts, watch),
+        operations=operations(known, events, incidents, period, parts, watch), record=known.record(),
     )  # fmt: skip
 
 
 def _asking(known: Known, period: Span, parts: Sequence[MeterPart], dark: Sequence[Span]) -> Asking:
     events, incidents = _of_period(known.events, period), _of_period(known.incidents, period)
     silences = {part.meter.name: part.silences for part in parts if part.silences}
-    seen = Seen(known.network, events, incidents, period.to_us, silences, dark)
+    seen = Seen(known.network, events, incidents, known.made_us, silences, dark, period.from_us)
     feeders = {name: _below(name, parts, known.network) for name in _feeders(known)}
     coverage = {name: _total(_of_feeder(name, parts)).coverage for name in feeders}
     coverage[""] = _total(part.quality for part in parts).coverage
@@ -229,7 +231,7 @@ def _meter(meter: Metered, known: Known, period: Span) -> MeterPart:
         _power_factor(quarters) if enough else None,
         unbalance(tens, period, meter.rated_a) if enough and meter.rated_a else None,
         loading(tens, period, meter.rated_kva, _hour_of(known)) if enough and meter.rated_kva else None, parts,
-        silences=silences(_silent(meter, known, period), ticks, period),
+        silences=silences(_silent(meter, known, period), ticks, period.from_us, known.made_us),
         unrecorded=no_record(heard, ticks, _written(period, known), known.counting.sustained_min),
     )  # fmt: skip
 
@@ -264,10 +266,10 @@ def _written(period: Span, known: Known) -> Span:
     return Span(period.from_us, max(period.from_us, min(period.to_us, known.made_us - YOUNG_US)))
 
 
-def _with_dark(part: MeterPart, dark: Sequence[Span], known: Known) -> MeterPart:
-    """And with the time in which nobody looked."""
+def _with_unrecorded(part: MeterPart, known: Known) -> MeterPart:
+    """And with the time in which nobody knows of it by anything else."""
     told = [*_dark(part.meter, known), *(one.span for one in part.silences)]
-    more = unexplained(part.unrecorded, dark, told, known.counting.sustained_min)
+    more = unexplained(part.unrecorded, told, known.counting.sustained_min)
     return replace(part, silences=(*part.silences, *more))
 
 

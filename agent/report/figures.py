@@ -76,6 +76,16 @@ class Figure:
         return self.value is not None and self.coverage >= COVERED
 
 
+@dataclass(frozen=True, slots=True)
+class RecordRead:
+    """What of the long record a report was made of. since_us: when the record begins, None where that is not known;
+    damaged_hours: hours of a meter that did not read; error: why nothing did"""
+
+    since_us: int | None = None
+    damaged_hours: int = 0
+    error: str = ""
+
+
 def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
     """In order, those that touch or overlap made one; empty ones are gone."""
     found: list[Span] = []

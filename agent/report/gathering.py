@@ -1,6 +1,6 @@
 """What a report rests on: the site, the journal's events (the running agent is asked for them), the long record."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields, is_dataclass
 from functools import lru_cache, partial
 from math import sqrt
@@ -17,8 +17,7 @@ from agent.report.document import Known, Metered
 from agent.report.figures import Bounds, Span
 from agent.report.operations.known import operations_known, reach_us
 from agent.report.period import offset_us
-from agent.report.record.columns import Columns
-from agent.report.record.history import past
+from agent.report.record.readable import Reading
 from agent.report.reliability.major_days import LONGEST_DAYS
 from agent.report.reliability.part import Counting, Earlier
 from agent.report.reliability.unseen import Counted
@@ -34,22 +33,26 @@ PAGE = 1000
 BEFORE_US = 40 * 86_400_000_000
 # Every meter is asked for the local time of the same half hours.
 _OFFSETS = 1 << 14
+# What a report has of microseconds that is no instant.
+DURATIONS = frozenset({"most_us"})
 # IEC 60038: low voltage is up to 1000 V.
 _LOW_VOLTAGE_V = 1000.0
 
 
 def known(site: Site, period: Span, made_us: int) -> Known:
-    """OSError where the journal or the long record cannot be read; FileNotFoundError where there is none yet."""
+    """OSError where the journal cannot be read; FileNotFoundError where there is none yet. Of the long record what
+    reads."""
     events, incidents = _told(site, Span(min(period.from_us - BEFORE_US, reach_us(site, period)), period.to_us))
     zone = ZoneInfo(site.time_zone)
-    paced = paces(site)
+    paced, reading = paces(site), Reading(site.state_dir)
     return Known(
         site=site.name, gateway=site.gateway, network=site.network,
         meters=[_metered(site, meter, paced.get(name)) for name, meter in site.meters.items()],
-        intervals=partial(_intervals, site, period), events=events, incidents=incidents, made_us=made_us,
-        offset_of=lru_cache(_OFFSETS)(partial(offset_us, zone=zone)), earlier=_earlier(site, period),
-        counting=_counting(site), demand=demand_known(site, period, made_us),
-        operations=operations_known(site, period, BEFORE_US),
+        intervals=partial(reading.of_meter, span=period), events=events, incidents=incidents, made_us=made_us,
+        offset_of=lru_cache(_OFFSETS)(partial(offset_us, zone=zone)),
+        earlier=_earlier(site, period, reading.since_us()), counting=_counting(site),
+        demand=demand_known(site, period, made_us),
+        operations=operations_known(site, period, BEFORE_US), record=reading.read,
     )  # fmt: skip
 
 
@@ -70,23 +73,15 @@ def _metered(site: Site, meter: Meter, paced: Paced | None) -> Metered:
     )  # fmt: skip
 
 
-def _intervals(site: Site, period: Span, meter: str) -> Iterator[Columns]:
-    with past(site.state_dir) as found:
-        if found is not None:
-            yield from found.of_meter(meter, period)
-
-
 def _counting(site: Site) -> Counting:
     target_us = site.indices.target_saidi_us
     return Counting(site.indices.sustained_us / MINUTE_US, None if target_us is None else target_us / MINUTE_US)
 
 
-def _earlier(site: Site, period: Span) -> Earlier:
+def _earlier(site: Site, period: Span, known_us: int | None) -> Earlier:
     """Losses of the years before. Since when they are known: the long record or the oldest of them says."""
     since_us = period.from_us - LONGEST_DAYS * 86_400_000_000
     events, incidents = _told(site, Span(since_us, period.from_us - 1), ("supply_loss", "phase_loss"))
-    with past(site.state_dir) as found:
-        known_us = None if found is None else found.since_us()
     begun = [*(event.start_us for event in events), *([] if known_us is None else [known_us]), period.from_us]
     return Earlier(events, incidents, min(begun))
 
@@ -127,7 +122,7 @@ def _stored(site: Site, span: Span, kinds: Sequence[str | None]) -> tuple[list[E
 
 
 def as_plain(value: Any) -> Any:
-    """A report as JSON knows it: times in RFC 3339 beside the microseconds' names, bounds as [low, high]."""
+    """A report as JSON knows it: instants in RFC 3339, durations in seconds, bounds as [low, high]."""
     match value:
         case Event():
             return event_to_json(value)
@@ -143,12 +138,27 @@ def as_plain(value: Any) -> Any:
             return [as_plain(one) for one in value]
     if not is_dataclass(value):
         return value
-    named = ((one.name, getattr(value, one.name)) for one in fields(value))
-    return {
-        (name.removesuffix("_us") if name.endswith("_us") else name): rfc3339(one) if name.endswith("_us") and
-        isinstance(one, int) else as_plain(one)
-        for name, one in named
-    }  # fmt: skip
+    names = [one.name for one in fields(value)]
+    return {key_of(name, names): _field(name, getattr(value, name)) for name in names}
+
+
+def key_of(name: str, beside: Collection[str]) -> str:
+    """Of a field in JSON; beside: all fields of its record. Where a value has the name, its instant is `..._at`."""
+    if not name.endswith("_us"):
+        return name
+    stem = name.removesuffix("_us")
+    if name in DURATIONS:
+        return f"{stem}_s"
+    return f"{stem}_at" if stem in beside else stem
+
+
+def _field(name: str, value: Any) -> Any:
+    match value:
+        case int() if name in DURATIONS:
+            return _number(value / 1e6)
+        case int() if name.endswith("_us"):
+            return rfc3339(value)
+    return as_plain(value)
 
 
 def _number(value: float) -> float | None:

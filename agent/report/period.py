@@ -1,26 +1,42 @@
 """Periods as people ask for them -> UTC. Pure; days are those of the site's time zone.
 
+Its ends lie on whole minutes: no figure of a report is of less.
+
 day, week, month      the last one that is over: yesterday, Monday to Sunday, the calendar's month
 2026-11               that month
 2026-11-23            that day
 FROM..TO              days, both of them included, or instants as 2026-11-23T08:00
 """
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from agent.records import MINUTE_US
 from agent.report.figures import Span
 
-ALLOWED = "day, week, month, 2026-11, 2026-11-23, or FROM..TO of days or of instants as 2026-11-23T08:00"
+ALLOWED = (
+    "day, week, month, 2026-11, 2026-11-23, or FROM..TO of days or of instants of whole minutes as 2026-11-23T08:00"
+)
+# Python's own reading takes 20261123 and 2026-W45 too, and nobody means a day by the latter.
+_DAY_OR_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def period(text: str, now_us: int, zone: ZoneInfo) -> Span:
     """ValueError for what is none, or ends before it begins."""
     today = (_EPOCH + timedelta(microseconds=now_us)).astimezone(zone).date()
-    found = _named(text.strip(), today, zone) or _from_to(text.strip(), zone)
+    try:
+        found = _named(text.strip(), today, zone) or _from_to(text.strip(), zone)
+    except OverflowError as error:
+        raise ValueError(f"{text}: beyond the years that a calendar knows") from error
+    if found.from_us < 0:
+        raise ValueError(f"{text}: before 1970")
     if found.to_us <= found.from_us:
         raise ValueError(f"{text}: ends before it begins")
+    if found.from_us % MINUTE_US or found.to_us % MINUTE_US:
+        raise ValueError(f"{text}: does not begin and end on whole minutes")
     return found
 
 
@@ -58,6 +74,8 @@ def _end(text: str, zone: ZoneInfo) -> int:
 
 
 def _first_of(text: str) -> date:
+    if not _DAY_OR_MONTH.fullmatch(text):
+        raise ValueError(f"{text}: neither a day nor a month")
     return date.fromisoformat(f"{text}-01" if len(text) == len("2026-11") else text)
 
 
@@ -70,6 +88,8 @@ def _day_us(day: date, zone: ZoneInfo) -> int:
 
 
 def _instant_us(text: str, zone: ZoneInfo) -> int:
+    if not _INSTANT.fullmatch(text):
+        raise ValueError(f"{text}: no instant")
     told = datetime.fromisoformat(text)
     return _us(told if told.tzinfo is not None else told.replace(tzinfo=zone))
 

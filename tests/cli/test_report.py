@@ -2,6 +2,9 @@
 
 import csv
 import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -102,6 +105,47 @@ def test_tables_for_spreadsheets_have_the_same_numbers(lamplighter: CommandLine,
     (event,) = told["events"]
     assert (event["kind"], event["start"]) == ("supply_loss", "2026-11-23T01:00:00.000000Z")
     assert told["demand"] == []
+
+
+@contextmanager
+def files_up_to(limit: int) -> Iterator[None]:
+    """As on a card that is full: what is longer does not fit."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_tables_that_do_not_fit_leave_those_of_before(
+    lamplighter: CommandLine, site: Path, tmp_path: Path
+) -> None:
+    async with Journal.open(tmp_path / "state", [], "gw-01") as journal:
+        for n in range(600):
+            await journal.add_event(
+                event(id=f"ev-{n}", state="closed", end_us=MIDNIGHT_US, end_earliest_us=MIDNIGHT_US)
+            )
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "meters.csv").write_text("of before")
+    with files_up_to(1 << 16):
+        done = lamplighter("report", site, "--period", PERIOD, "--csv", tmp_path / "tables")
+    assert done.code == 1
+    assert f"{tmp_path}/tables/events.csv: File too large; no table was replaced" in done.err
+    assert done.out == ""
+    assert [file.name for file in (tmp_path / "tables").iterdir()] == ["meters.csv"]
+    assert (tmp_path / "tables" / "meters.csv").read_text() == "of before"
+
+
+@pytest.mark.parametrize("second", ["--out", "--json"])
+def test_two_forms_at_once_are_refused(lamplighter: CommandLine, site: Path, tmp_path: Path, second: str) -> None:
+    to = tmp_path / "to"
+    more = (second, to) if second == "--out" else (second,)
+    done = lamplighter("report", site, "--period", PERIOD, "--csv", to, *more)
+    assert (done.code, done.out) == (2, "")
+    assert f"{second}" in done.err
+    assert "--csv" in done.err
+    assert not to.exists()
 
 
 def test_in_chinese(lamplighter: CommandLine, site: Path, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """A journal without a state directory: everything in memory, within its bounds, until there is a place to store it."""
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from timers import Timers
 from agent.errors import StateHeldError
 from agent.journal.carried import Carried
 from agent.journal.entries import Entry
+from agent.journal.file import FILE_NAME
 from agent.journal.intake import TAIL_MOST
 from agent.journal.journal import Journal
 from agent.journal.lanes import Position
@@ -113,6 +115,25 @@ async def test_what_was_passed_on_counts_as_sent_and_what_is_owed_is_left_to_the
         assert (await seqs(journal, "backlog"))[0] == head, "nothing that went out goes out again"
         assert [entry.seq for entry in (await journal.owed("mqtt", 1, 2)).entries] == [2]
         assert journal.carry().positions["mqtt"].live == 2
+
+
+async def test_what_a_sink_refused_is_kept_once_there_is_a_place(tmp_path: Path) -> None:
+    async with on_disk(tmp_path, "mqtt") as journal:
+        await journal.add_event(event(id="before"))
+    async with in_memory("mqtt") as journal:
+        journal.add_reading(reading(0))
+        journal.add_event(event(id="during"))
+        batch = await journal.fetch("mqtt", "live", 10)
+        journal.reject("mqtt", batch.entries[1], "unable to parse")
+        carried = journal.carry()
+    async with on_disk(tmp_path, "mqtt") as journal:
+        journal.take_over(carried, 60_000_000)
+        assert await journal.stored(3, 5.0)
+        assert (await journal.stats()).sinks["mqtt"].dead_letters == 1
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db:
+        rows = db.execute("SELECT sink, seq, reason, time_us FROM dead").fetchall()
+        assert rows == [("mqtt", 3, "unable to parse", MIDNIGHT_US + 60_000_000)]
+        assert db.execute("SELECT id FROM event WHERE seq = 3").fetchall() == [("during",)]
 
 
 async def test_nothing_is_left_behind_that_could_be_called_lost(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,10 +2,13 @@
 gone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import json
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import servers
@@ -34,6 +37,12 @@ SAG = event(
     evidence=("L1 at 40 %, L2 at 90 %", "of its counter"), line=None, open_at_start=True, direction="upstream",
 )  # fmt: skip
 OUTAGE = incident(id="gw-01-aa-i-1", revision=2)
+# As a database gives a point back.
+EVENT: dict[str, Any] = {
+    "id": "gw-01-aa-1", "kind": "sag", "state": "open", "revision": 3, "scope": "meter", "basis": "measured",
+    "meter": "tx1", "feeder": "F12", "reported_us": MIDNIGHT_US, "start_us": MIDNIGHT_US,
+    "start_earliest_us": MIDNIGHT_US - 1, "absent": "", "evidence": "L1 at 40 %",
+}  # fmt: skip
 
 
 class Rig:
@@ -192,3 +201,95 @@ async def test_a_database_that_gives_no_answer_is_asked_again_and_that_is_said_o
         rig.database.server.restart()
         assert await left.look()
         assert journal.head == 2
+
+
+def _said(measurement: str, rows: Sequence[dict[str, Any]]) -> Answer:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    values = [[row.get(key) for key in columns] for row in rows]
+    series = [{"name": measurement, "columns": columns, "values": values}] if rows else []
+    # As `bounded` cuts it.
+    return Answer(200, json.dumps({"results": [{"series": series}]})[: 64 * 1024])
+
+
+class Scripted:
+    """Stands where a database is: its rows, by the LIMIT and OFFSET that are asked for. asked: the pages."""
+
+    def __init__(self, events: Sequence[dict[str, Any]], *, same_page: bool = False) -> None:
+        self.events = events
+        self.same_page = same_page
+        self.asked: list[tuple[int, int]] = []
+
+    async def ask(self, question: str) -> Answer:
+        if '"event"' not in question:
+            return _said("incident", [])
+        limit, at = (int(part) for part in re.findall(r"(?:LIMIT|OFFSET) (\d+)", question))
+        self.asked.append((limit, at))
+        at = 0 if self.same_page else at
+        return _said("event", self.events[at : at + limit])
+
+
+@asynccontextmanager
+async def looking(state_dir: Path, scripted: Scripted) -> AsyncIterator[tuple[LeftOpen, Journal]]:
+    async with Journal.open(
+        state_dir, ("influxdb", "mqtt"), "gw-01", now_us=lambda: NOW_US, call_later=Timers().call_later
+    ) as journal:
+        yield LeftOpen(journal, scripted.ask, "dashi", "gw-01", lambda: NOW_US), journal
+
+
+def _rows(count: int, **changes: Any) -> list[dict[str, Any]]:
+    return [EVENT | {"id": f"gw-01-aa-{n}", "start_us": MIDNIGHT_US + n} | changes for n in range(1, count + 1)]
+
+
+STRANGE = [
+    {"evidence": "\ud800"}, {"id": "gw-01-aa-\ud800"}, {"start_us": 10**30}, {"start_us": 9223372036854775807},
+    {"revision": 1e300}, {"revision": float("inf")}, {"meter": "a/b/#"}, {"id": {"a": 1}}, {"channels": 7},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", STRANGE, ids=repr)
+async def test_one_strange_point_is_said_once_and_the_others_are_closed_and_stored(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, change: dict[str, Any]
+) -> None:
+    good, other = _rows(2)
+    async with looking(tmp_path, Scripted([good, EVENT | {"id": "gw-01-aa-7"} | change, other])) as (left, journal):
+        assert await left.look()
+        assert await left.look()
+        assert caplog.text.count("influxdb.left_open_strange") == 1
+        assert "close it there by hand" in caplog.text
+        caplog.records[0].getMessage().encode()
+        assert await journal.stored(journal.head - 1, 5)
+        assert {one.id: one.state for one in await journal.events()} == {
+            "gw-01-aa-1": "closed", "gw-01-aa-2": "closed"
+        }  # fmt: skip
+
+
+async def test_pages_that_are_too_long_to_be_read_are_asked_for_in_smaller_ones(tmp_path: Path) -> None:
+    scripted = Scripted(_rows(30, evidence="x" * 20_000))
+    async with looking(tmp_path, scripted) as (left, journal):
+        assert await left.look()
+        assert len(await journal.events()) == 30
+    assert scripted.asked[:5] == [(20, 0), (10, 0), (5, 0), (2, 0), (2, 2)]
+
+
+async def test_a_point_that_is_too_long_by_itself_is_named_and_holds_nothing_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = _rows(3)
+    rows[1] |= {"evidence": "x" * 70_000}
+    async with looking(tmp_path, Scripted(rows)) as (left, journal):
+        assert await left.look()
+        assert sorted(one.id for one in await journal.events()) == ["gw-01-aa-1", "gw-01-aa-3"]
+    assert caplog.text.count("influxdb.left_open_strange") == 1
+    assert 'by hand: SELECT "id" FROM "event" WHERE' in caplog.text
+    assert "LIMIT 1 OFFSET 1" in caplog.text
+
+
+async def test_a_database_that_gives_the_same_page_for_ever_is_left_and_each_point_is_closed_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scripted = Scripted(_rows(20), same_page=True)
+    async with looking(tmp_path, scripted) as (left, journal):
+        assert await left.look()
+        assert journal.head == 21
+    assert len(scripted.asked) == 100
+    assert "over 2000 stand open as event" in caplog.text

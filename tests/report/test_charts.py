@@ -2,7 +2,7 @@
 
 import re
 
-from agent.report.drawn.charts import daily_profile
+from agent.report.drawn.charts import WIDTH, Dot, daily_profile, scatter
 from agent.report.voltage.quality import Limits
 
 LIMITS = Limits(198.0, 235.4)
@@ -23,3 +23,12 @@ def test_a_dead_hour_stands_as_a_number_and_does_not_press_the_others_into_a_lin
 def test_an_hour_of_a_broken_neutral_stands_as_a_number_too() -> None:
     assert ">380 V</text>" in daily_profile(DAY | {3: (215.0, 300.0, 380.0)}, LIMITS, "m1")
     assert min(heights(daily_profile(DAY | {3: (300.0, 320.0, 380.0)}, LIMITS, "m1"))) >= 0
+
+
+def test_no_name_of_an_axis_is_cut_off_by_the_edge() -> None:
+    drawn = scatter([Dot(0.1, 0.2, 40.0, "ok")], "ITIC")
+    names = re.findall(r'<text x="([0-9.]+)"[^>]*text-anchor="(\w+)"[^>]*>([0-9.]+ s)</text>', drawn)
+    assert len(names) == 7
+    for x, anchor, name in names:
+        half = 8 * len(name) / 2  # a glyph of 12 px is narrower than 8
+        assert float(x) + (0 if anchor == "end" else half) <= WIDTH

@@ -17,6 +17,7 @@ from agent.records import Event, Incident, Interval
 from agent.report.document import Known, Metered, Report, report
 from agent.report.drawn.page import page
 from agent.report.drawn.sections.told import lengths
+from agent.report.drawn.sheet import Sheet
 from agent.report.drawn.words import Words
 from agent.report.figures import Bounds
 from agent.report.gathering import as_plain
@@ -176,7 +177,7 @@ def test_a_set_is_told_with_its_hours_and_as_no_more_than_evidence() -> None:
     assert (run.meter, run.hours, round(run.apart_hz, 3)) == ("far", Bounds(28 / 60, 32 / 60), 0.6)
     assert (run.span.from_us, run.during) == (DAY.from_us + 900 * MIN, ())
     text = text_of(made())
-    assert "far 2026-11-24 15:00 2026-11-24 15:30 0.47 – 0.53 +0.60 Hz" in text
+    assert "far 2026-11-24 15:00 2026-11-24 15:30 0.46 – 0.54 +0.60 Hz" in text
     assert "Supporting evidence only" in text
 
 
@@ -321,4 +322,4 @@ def test_as_json_and_as_tables_it_has_the_same_figures() -> None:
     ],
 )  # fmt: skip
 def test_bounds_are_rounded_outwards(bounds: Bounds, shown: str) -> None:
-    assert lengths(bounds).replace("\u00a0", " ") == shown
+    assert lengths(Sheet(Words("en"), ZoneInfo(ZONE), 0), bounds).replace("\u00a0", " ") == shown

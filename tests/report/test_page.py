@@ -77,9 +77,9 @@ def made(*events: Event, incidents: tuple[Incident, ...] = ()) -> Report:
 def test_the_day_as_it_was() -> None:
     told = made(lost("1", "head", 600, 630))
     assert told.indices is not None
-    # 100 customers for 30 minutes, of 160: 3000 customer-minutes, SAIDI 18.75
-    assert told.indices.customer_min == Bounds(3000, 3000)
-    assert told.indices.saidi_min == Bounds(18.75, 18.75)
+    # 100 customers for 30 minutes, of 160: 3000 customer-minutes, SAIDI 18.75; perhaps 60 for the 120 that are missing
+    assert told.indices.customer_min == Bounds(3000, 10_200)
+    assert told.indices.saidi_min == Bounds(18.75, 63.75)
     head, tail = told.meters
     assert (head.quality.outage_min, head.quality.monitored_min) == (30, 1410)
     assert (tail.quality.unknown_min, tail.quality.beyond[0].low_min) == (120, 60)
@@ -88,7 +88,7 @@ def test_the_day_as_it_was() -> None:
     # 1410 + 1320 monitored of 1410 + 1440
     assert told.coverage == pytest.approx(2730 / 2850)
     assert told.mv is not None
-    assert told.mv.customer_min == Bounds(30, 30)
+    assert told.mv.customer_min == Bounds(30, 150)
     assert [part.name for part in told.feeders] == ["F1"]
     assert told.feeders[0].customers == 160
 
@@ -112,7 +112,7 @@ def test_maintenance_is_planned_and_no_part_of_the_indices() -> None:
     told = made(lost("1", "head", 600, 630, mode="maintenance"))
     assert told.planned == Bounds(3000, 3000)
     assert told.indices is not None
-    assert told.indices.customer_min == Bounds(0, 0)
+    assert told.indices.customer_min == Bounds(0, 7200)  # 120 minutes of the tail are missing
 
 
 def test_a_report_of_a_day_that_goes_on_ends_now() -> None:
@@ -166,7 +166,15 @@ def test_the_page_is_whole_asks_no_network_and_escapes_what_it_prints(language: 
 
 def test_the_page_says_the_figures() -> None:
     _, text = printed(made(lost("1", "head", 600, 630)))
-    for words in ("18.8 min", "3,000", "2026-11-24 00:00", "10.0 kW", "0.89", "20 h (60 min)", "supply_loss"):
+    for words in (
+        "18.7 – 63.8 min",
+        "3,000 – 10,200",
+        "2026-11-24 00:00",
+        "10.0 kW",
+        "0.89",
+        "20 h (60 min)",
+        "supply_loss",
+    ):
         assert words in text
 
 
@@ -176,6 +184,12 @@ def test_what_rests_on_too_little_is_grey() -> None:
     assert 'class="grey"' in row  # 1320 of 1440 minutes
     head = next(line for line in body.split("\n") if "<td>head</td>" in line)
     assert 'class="grey"' not in head
+
+
+def test_the_number_of_events_has_the_coverage_of_the_site() -> None:
+    body, _ = printed(made())  # 1440 + 1320 of 2880 minutes
+    tile = body.split("Events by kind")[1].split("</div>")[0]
+    assert "Coverage 95.8" in tile
 
 
 def test_a_dead_feeder_is_not_told_without_the_warning() -> None:
@@ -209,7 +223,7 @@ def test_a_site_where_nothing_was_measured_has_a_report_that_says_so() -> None:
 
 def test_the_report_as_json_has_bounds_as_pairs_and_times_as_times() -> None:
     body = as_plain(made(lost("1", "head", 600, 630)))
-    assert body["indices"]["saidi_min"] == [18.75, 18.75]
+    assert body["indices"]["saidi_min"] == [18.75, 63.75]
     assert body["period"] == {"from": "2026-11-23T16:00:00.000000Z", "to": "2026-11-24T16:00:00.000000Z"}
     assert body["meters"][0]["quality"]["monitored_min"] == 1410
     assert body["events"][0]["id"] == "1"

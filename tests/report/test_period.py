@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.report.period import offset_us, period
+from agent.report.period import ALLOWED, offset_us, period
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
 
@@ -39,11 +39,40 @@ def test_what_people_write_is_understood_in_the_sites_time_zone(text: str, begin
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "2026-13", "2026-11-31", "2026-11-24..2026-11-23", "..", "1", "2026"]
-)
+    "text",
+    [
+        "",
+        "yesterday",
+        "2026-13",
+        "2026-11-31",
+        "2026-11-24..2026-11-23",
+        "..",
+        "1",
+        "2026",
+        "2026-W45",
+        "2026-W45-1",
+        "20261120",
+        "20261120..20261121",
+        "2026-11-23T08",
+        "2026-11-23T08:00:00.5..2026-11-24",
+        "2026-11-23 08:00..2026-11-24",
+        "9999-12",
+        "9999-12-31",
+        "0001-01",
+        "0001-01-01T00:00..2026-11-23",
+        "２０２６-11",
+    ],
+)  # fmt: skip
 def test_what_is_no_period_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         period(text, NOW, SHANGHAI)
+
+
+@pytest.mark.parametrize("ends", ["10:00..2026-11-23T10:00:30", "10:00:30..2026-11-23T11:00"])
+def test_minutes_are_the_smallest_of_a_report_and_parts_of_one_are_refused(ends: str) -> None:
+    with pytest.raises(ValueError, match="whole minutes"):
+        period(f"2026-11-23T{ends}", NOW, SHANGHAI)
+    assert "whole minutes" in ALLOWED
 
 
 def test_the_day_on_which_clocks_are_set_back_has_25_hours() -> None:

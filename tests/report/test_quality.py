@@ -1,6 +1,7 @@
 """Voltage qualification: hand-counted minutes."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -24,8 +25,20 @@ def minute(n: int, *volts: float, coverage: float = 1.0) -> Interval:
 
 
 def judged(minutes: Iterable[Interval], length_min: int, *outages: tuple[float, float]) -> Quality:
+    """By a meter that has as many phases as any of the minutes."""
+    rows = list(minutes)
     spans = [Span(T0 + round(a * MINUTE), T0 + round(b * MINUTE)) for a, b in outages]
-    return quality(columns_of(minutes), Span(T0, T0 + length_min * MINUTE), JUDGED, spans, LOCAL)
+    own = replace(JUDGED, channels=LN[: max((len(one.values) for one in rows), default=3)])
+    return quality(columns_of(rows), Span(T0, T0 + length_min * MINUTE), own, spans, LOCAL)
+
+
+def judged_of_three(minutes: Iterable[Interval], length_min: int, *limits: Limits) -> Quality:
+    own = replace(JUDGED, limits=limits or JUDGED.limits[:1])
+    return quality(columns_of(minutes), Span(T0, T0 + length_min * MINUTE), own, (), LOCAL)
+
+
+def without_l2(n: int, volts: float) -> Interval:
+    return Interval("interval_1min", "m", T0 + n * MINUTE, 1.0, 0.0, {LN[0]: volts, LN[2]: 220.0})
 
 
 def test_the_rate_is_the_share_of_the_monitored_minutes_within_limits_and_both_sides_are_kept_apart() -> None:
@@ -83,6 +96,43 @@ def test_low_minutes_are_told_by_local_day_and_hour() -> None:
 
 def test_nothing_measured_is_no_rate() -> None:
     assert judged([], 10).rate() == Figure(None, 0.0, "%", "nothing was measured")
+
+
+def test_minutes_in_which_a_phase_was_not_read_are_unknown_not_good() -> None:
+    rows = [*(minute(n, 220.0, 220.0, 220.0) for n in range(240)), *(without_l2(n, 220.0) for n in range(240, 1440))]
+    found = judged_of_three(rows, 1440)
+    assert (found.monitored_min, found.unknown_min, found.coverage) == (240, 1200, pytest.approx(1 / 6))
+    assert found.rate().value == 100.0
+    # of 1440 minutes 1200 may have been bad: 1 - 1200/1440
+    assert (found.rate_bounds().low, found.rate_bounds().high) == pytest.approx((100 / 6, 100.0))
+
+
+def test_a_phase_that_was_never_read_leaves_all_minutes_unknown() -> None:
+    found = judged_of_three([without_l2(n, 220.0) for n in range(60)], 60)
+    assert (found.monitored_min, found.unknown_min) == (0, 60)
+    assert found.rate() == Figure(None, 0.0, "%", "nothing was measured")
+
+
+def test_a_minute_without_one_phase_is_bad_if_another_is_beyond_the_limits() -> None:
+    rows = [minute(0, 220.0, 220.0, 220.0), without_l2(1, 190.0), without_l2(2, 240.0), without_l2(3, 220.0)]
+    found = judged_of_three(rows, 4)
+    assert (found.monitored_min, found.unknown_min) == (3, 1)
+    assert (found.beyond[0].low_min, found.beyond[0].high_min) == (1, 1)
+    assert found.rate().value == pytest.approx(100 / 3)
+
+
+def test_a_minute_without_one_phase_may_be_known_for_one_pair_of_limits_and_unknown_for_the_other() -> None:
+    # 199 V lies within 198 and beyond 200
+    rows = [minute(0, 220.0, 220.0, 220.0), without_l2(1, 199.0), minute(2, 199.0, 220.0, 220.0)]
+    found = judged_of_three(rows, 4, *JUDGED.limits)
+    assert (found.rate(0).value, found.rate(0).coverage) == (100.0, 0.5)
+    assert (found.rate(1).value, found.rate(1).coverage) == (pytest.approx(100 / 3), 0.75)
+    # by the first pair 2 of 4 are good and 2 unknown; by the second 1 good, 2 bad, 1 unknown
+    assert (found.rate_bounds(0).low, found.rate_bounds(0).high) == pytest.approx((50.0, 100.0))
+    assert (found.rate_bounds(1).low, found.rate_bounds(1).high) == pytest.approx((25.0, 50.0))
+    assert (found.monitored_min, found.unknown_min) == (2, 2)
+    twice = found + found
+    assert (twice.rate(1).value, twice.rate(1).coverage) == (pytest.approx(100 / 3), 0.75)
 
 
 def test_a_feeder_is_the_minutes_of_its_meters_together() -> None:

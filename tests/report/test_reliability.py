@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import pytest
 from hypothesis import given
@@ -57,13 +58,14 @@ def _us(minutes: float) -> int:
 def found(
     *events: Event, incidents: Sequence[Incident] = (), until: float = 43_200, **ran_us: int
 ) -> Sequence[Interruption]:
-    """ran_us: of silences by id, how much of them counters prove."""
+    """In a period that begins at 0. ran_us: of silences by id, how much of them counters prove."""
     silences: dict[str, list[Silence]] = {}
     for meter, told in told_of(events, NETWORK).items():
         for one in told:
             span = possible(one, _us(until))
-            silences.setdefault(meter, []).append(Silence(span, span.length_us - ran_us.get(one.id, 0), one.id))
-    return interruptions(Seen(NETWORK, events, incidents, _us(until), silences))
+            most_us = span.length_us - ran_us.get(one.id, 0)
+            silences.setdefault(meter, []).append(Silence(span, most_us, one.id, one.mode == "maintenance"))
+    return interruptions(Seen(NETWORK, events, incidents, _us(until), silences, from_us=T0))
 
 
 def of(*events: Event, **more: float) -> Indices:
@@ -127,7 +129,8 @@ def test_what_surely_lasted_stays_in_the_lower_bound_whatever_silence_lies_aroun
     # 100 customers for 20 and for 15 minutes at least, in one interruption at least, and all of 200 minutes at most
     assert near(told.customer_min, 3500, 20_000)
     assert near(told.all_customer_min, 3800, 20_000)
-    assert near(told.saifi, 0.4, 1.6)
+    # the three, and 39 of more than 5 minutes each that fit into the 200
+    assert near(told.saifi, 0.4, (3 + 39) * 0.4)
 
 
 def test_the_loss_of_a_phase_concerns_those_on_it_and_on_three_phases() -> None:
@@ -153,8 +156,50 @@ def test_a_supply_loss_inside_a_phase_loss_is_one_interruption_of_each_customer(
 def test_silence_is_no_outage_but_may_have_been_one() -> None:
     told = of(event("1", "ma", (0, 1), (30, 31), kind="comms_loss"))
     assert near(told.customer_min, 0, 3100)
-    assert near(told.saifi, 0, 0.4)
+    assert near(told.saifi, 0, 6 * 0.4)  # six of more than 5 minutes fit into 31, and not seven
     assert told.caidi_min is None
+
+
+def test_of_interruptions_in_a_silence_as_many_count_as_fit_into_it() -> None:
+    told = of(event("1", "ma", (0, 0), (720, 720), kind="comms_loss"))
+    assert near(told.saifi, 0, 143 * 0.4)
+    assert [near(told.cemi[n], 0, 0.4) for n in (1, 3, 5)] == [True] * 3
+    assert near(told.maifi, 0, inf)  # a moment has no least length
+    assert near(told.maifi_e, 0, 144 * 0.4)  # with more than 5 minutes from one to the next
+    of_four = of(event("1", "ma", (0, 0), (16, 16), kind="comms_loss"))
+    assert [near(of_four.cemi[n], 0, most) for n, most in ((1, 0.4), (3, 0.0), (5, 0.0))] == [True] * 3
+    assert near(of(event("1", "ma", (0, 0), (5, 5), kind="comms_loss")).saifi, 0, 0)
+
+
+def test_what_counters_prove_of_a_silence_leaves_room_for_fewer_sustained_interruptions() -> None:
+    silence = event("s", "ma", (0, 0), (60, 60), kind="comms_loss")
+    told = indices(found(silence, s=48 * MIN), Asked(MONTH, SERVED))
+    assert near(told.saifi, 0, 2 * 0.4)
+    assert near(told.maifi_e, 0, 12 * 0.4)  # those may lie anywhere in it
+
+
+def test_silence_in_maintenance_may_have_been_a_planned_outage() -> None:
+    (one,) = found(event("1", "ma", (0, 0), (30, 30), kind="comms_loss", mode="maintenance"))
+    assert (one.planned, one.surely, one.lost_min) == (True, False, Bounds(0, 30))
+
+
+def test_a_silence_that_began_in_a_test_may_outlast_it_and_counts_as_any_other() -> None:
+    (one,) = found(event("1", "ma", (0, 0), (30, 30), kind="comms_loss", mode="test"))
+    assert (one.planned, one.surely, one.lost_min) == (False, False, Bounds(0, 30))
+
+
+def test_silence_after_an_outage_from_before_the_period_is_an_outage_of_its_own() -> None:
+    over_midnight = event("1", "ma", (-10, -10), (5, 5))
+    told = of(over_midnight, event("s", "ma", (4, 4), (720, 720), kind="comms_loss"))
+    # minute 4 to 5 was surely lost, by an outage of another day
+    assert near(told.customer_min, 0, 71_500)
+    assert near(of(over_midnight, event("s", "ma", (0, 0), (5, 5), kind="comms_loss")).customer_min, 0, 0)
+
+
+def test_and_so_is_an_outage_that_silence_joins_to_one_from_before_the_period() -> None:
+    told = of(event("1", "ma", (-10, -10), (5, 5)), event("s", "ma", (4, 4), (720, 720), kind="comms_loss"),
+              event("2", "ma", (710, 715), (750, 750)))  # fmt: skip
+    assert near(told.customer_min, 3500, 74_500)
 
 
 def test_hours_that_a_counter_ran_on_in_a_silence_are_subtracted_from_the_upper_bound() -> None:

@@ -12,12 +12,15 @@ from agent.report.record.columns import Columns, columns_of
 from agent.report.voltage.limits import rules_for
 from agent.report.voltage.ten_minutes import (
     NO_LINES,
+    NO_THD,
     NO_WEEK,
     NOT_MEASURED,
+    THD,
     Level,
     Rule,
     level,
     of_channels,
+    of_thd,
     of_unbalance,
     time_of,
 )
@@ -132,6 +135,35 @@ def test_a_voltage_has_the_lowest_and_the_highest_of_its_channels_also_where_one
     time = time_of(Span(T0, T0 + 3 * TEN), [], lambda at_us: 0)
     found = level(of_channels(columns_of(rows), LN), time, volts, NOT_MEASURED)
     assert (found.lowest, found.highest, found.coverage) == (190.0, 250.0, pytest.approx(2 / 3))
+
+
+def test_ten_minutes_in_which_a_phase_was_not_read_are_kept_by_nobody() -> None:
+    all_of_it = Rule(1.0, 253.0, "x", low=207.0)
+    mostly = Rule(0.5, 253.0, "x", low=220.0)
+    whole, lacking = dict.fromkeys(LN, 230.0), {LN[0]: 230.0, LN[2]: 230.0}
+    time = time_of(Span(T0, T0 + 4 * TEN), [], lambda at_us: 0)
+    rows = [ten(0, whole), ten(1, lacking), ten(2, lacking), ten(3, {LN[0]: 210.0})]
+    found = level(of_channels(columns_of(rows), LN), time, [all_of_it, mostly], NOT_MEASURED)
+    # 210 V is beyond the second rule, whatever the others were
+    assert [one.beyond for one in found.ruled] == [Bounds(0.0, 0.75), Bounds(0.25, 0.75)]
+    assert [one.verdict for one in found.ruled] == ["undecided", "undecided"]
+    assert (found.coverage, found.lowest) == (0.25, 210.0)
+
+
+def test_a_phase_that_was_never_read_leaves_every_ten_minutes_undecided() -> None:
+    time = time_of(Span(T0, T0 + 2 * TEN), [], lambda at_us: 0)
+    rows = [ten(n, {LN[0]: 230.0, LN[1]: 230.0}) for n in range(2)]
+    found = level(of_channels(columns_of(rows), LN), time, [Rule(1.0, 253.0, "x", low=207.0)], NOT_MEASURED)
+    assert (found.verdict, found.coverage, found.ruled[0].beyond) == ("undecided", 0.0, Bounds(0.0, 1.0))
+
+
+def test_thd_is_asked_of_the_phases_that_the_meter_tells_it_of() -> None:
+    time = time_of(Span(T0, T0 + 2 * TEN), [], lambda at_us: 0)
+    one_phase = [ten(n, {THD[0]: 1.0}) for n in range(2)]
+    assert level(of_thd(list(columns_of(one_phase))), time, [UP_TO_2], NO_THD).verdict == "kept"
+    sometimes_two = [ten(0, {THD[0]: 1.0, THD[1]: 1.0}), ten(1, {THD[0]: 1.0})]
+    assert level(of_thd(list(columns_of(sometimes_two))), time, [UP_TO_2], NO_THD).verdict == "undecided"
+    assert level(of_thd([]), time, [UP_TO_2], NO_THD).why == NO_THD
 
 
 def test_the_rules_of_each_profile_are_those_of_its_standards() -> None:

@@ -104,12 +104,11 @@ def test_nobody_looked_where_no_meter_is_in_the_record() -> None:
 
 
 def test_of_that_counts_what_no_event_tells_of_and_no_counter_proves() -> None:
-    own = [Silence(span(20, 80), 12 * MIN)]
-    dark = [span(30, 60)]
-    assert unexplained(own, dark, (), 5) == [Silence(span(30, 60), 12 * MIN)]
-    assert unexplained(own, dark, [span(0, 52)], 5) == [Silence(span(52, 60), 8 * MIN)]
-    assert unexplained(own, dark, [span(30.5, 59)], 5) == []  # an outage that was told, but for its edges
-    assert unexplained((), dark, (), 5) == [Silence(span(30, 60), 30 * MIN)]
+    own = [Silence(span(30, 60), 12 * MIN)]
+    assert unexplained(own, (), 5) == [Silence(span(30, 60), 12 * MIN)]
+    assert unexplained(own, [span(0, 52)], 5) == [Silence(span(52, 60), 8 * MIN)]
+    assert unexplained(own, [span(30.5, 59)], 5) == []  # an outage that was told, but for its edges
+    assert unexplained((), (), 5) == []
 
 
 def silence(**more: object) -> Event:
@@ -127,18 +126,25 @@ def test_the_silence_of_a_line_is_that_of_each_of_its_meters() -> None:
     assert told_of([silence(meter=None, line="another")], NETWORK) == {}
 
 
-@pytest.mark.parametrize("more", [{"state": "retracted"}, {"mode": "test"}, {"mode": "maintenance"}, {"kind": "sag"}])
-def test_nobody_asks_about_silences_that_were_none_or_expected(more: dict[str, str]) -> None:
+@pytest.mark.parametrize("more", [{"state": "retracted"}, {"kind": "sag"}])
+def test_nobody_asks_about_silences_that_were_none(more: dict[str, str]) -> None:
     assert told_of([silence(**more)], NETWORK) == {}
 
 
+@pytest.mark.parametrize(("mode", "planned"), [("normal", False), ("test", False), ("maintenance", True)])
+def test_silence_counts_in_whatever_mode_it_began(mode: str, planned: bool) -> None:
+    told = told_of([silence(mode=mode)], NETWORK)
+    (one,) = silences(told["ma"], nothing_said, at(0), at(50))
+    assert (one.planned, one.most_us) == (planned, 30 * MIN)
+
+
 def test_a_silence_that_goes_on_lasts_until_now() -> None:
-    found = silences([silence(end_us=None)], nothing_said, span(0, 50))
+    found = silences([silence(end_us=None)], nothing_said, at(0), at(50))
     assert found == (Silence(span(0, 50), 50 * MIN, "ev-1"),)
 
 
 def test_of_a_silence_that_began_before_the_period_the_rest_counts_and_its_end_is_its_own() -> None:
-    found = silences([silence()], nothing_said, span(20, 25))
+    found = silences([silence()], nothing_said, at(20), at(25))
     assert [one.span for one in found] == [span(20, 30)]
 
 
@@ -146,7 +152,7 @@ def test_nobody_reads_counters_where_there_was_no_silence() -> None:
     def never() -> Ticks:
         raise AssertionError
 
-    assert silences((), never, span(0, 50)) == ()
+    assert silences((), never, at(0), at(50)) == ()
     assert no_record(heard((0, 60)), never, span(0, 60), 5) == ()
 
 
@@ -203,5 +209,7 @@ def test_what_reaches_beyond_the_ticks_is_proven_by_nothing() -> None:
 def test_no_counter_proves_more_than_the_silence_is_long() -> None:
     told = list(quarters({0: {"operating_hours": 100.0}, 96: {"operating_hours": 100.0}}))
     assert without_min(told, SELF, span(60, 70)) == 10
-    found = silences([silence(start_earliest_us=at(60), end_us=at(70))], lambda: Ticks(told, None, SELF), span(0, 200))
+    found = silences(
+        [silence(start_earliest_us=at(60), end_us=at(70))], lambda: Ticks(told, None, SELF), at(0), at(200)
+    )
     assert [(one.most_us, one.proven_us) for one in found] == [(10 * MIN, 0)]

@@ -10,7 +10,8 @@ from samples import MIDNIGHT_US, interval
 
 from agent.journal.journal import Journal
 from agent.records import Interval
-from agent.report.record.history import FILE_NAME, History
+from agent.report.record.history import History
+from agent.report.record.history_file import FILE_NAME
 
 PERIOD = "2026-10"
 METERS = 20

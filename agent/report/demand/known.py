@@ -10,13 +10,13 @@ from agent.report.demand.part import DemandKnown
 from agent.report.figures import Bounds, Span
 from agent.report.record.columns import Columns
 from agent.report.record.demand_blocks import OpenBlock
-from agent.report.record.history import past
+from agent.report.record.readable import Reading
 from agent.site import Site
 from agent.status.socket import NotRunningError, ask
 
 
 def demand_known(site: Site, period: Span, made_us: int) -> DemandKnown:
-    """OSError where the long record cannot be read. Blocks that go on are asked for where the period does."""
+    """Blocks that go on are asked for where the period does."""
     quarters = partial(_quarters, site)
     if made_us >= period.to_us or not site.demand.limits:
         return DemandKnown(site.demand, quarters)
@@ -28,9 +28,8 @@ def demand_known(site: Site, period: Span, made_us: int) -> DemandKnown:
 
 
 def _quarters(site: Site, meter: str, span: Span) -> Iterator[Columns]:
-    with past(site.state_dir) as found:
-        if found is not None:
-            yield from (columns for columns in found.of_meter(meter, span) if columns.kind == "demand_15min")
+    told = Reading(site.state_dir).of_meter(meter, span)
+    yield from (columns for columns in told if columns.kind == "demand_15min")
 
 
 def open_blocks(told: Mapping[str, Any]) -> Mapping[str, OpenBlock]:

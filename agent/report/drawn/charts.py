@@ -217,7 +217,9 @@ def scatter(dots: Sequence[Dot], title: str) -> str:
     """Events over duration, each as wide as its bounds; hollow where the curve is undecided."""
     frame = Frame(320, -3, 3, 0, 200)
     parts = list(ticks_y(frame, (0, 40, 70, 80, 90, 110, 120, 140, 200), " %"))
-    parts += [text(frame.x(power), frame.height - 14, f"{10.0**power:g} s", "middle") for power in range(-3, 4)]
+    # The last one would be cut off by the edge.
+    parts += [text(frame.x(power), frame.height - 14, f"{10.0**power:g} s", "end" if power == 3 else "middle")
+              for power in range(-3, 4)]  # fmt: skip
     for curve in (ITIC_LOWER, ITIC_UPPER):
         points = " ".join(f"{frame.x(log10(t))},{frame.y(pct)}" for t, pct in _corners(curve))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{INK}" stroke-width="1.5"/>')

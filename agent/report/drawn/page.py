@@ -16,6 +16,7 @@ from agent.report.drawn.sections import (
     key_customers,
     load,
     notes,
+    record,
     reliability,
     sag_indices,
     summary,
@@ -51,10 +52,10 @@ td.t,th.t{text-align:left}thead th{border-bottom:1px solid #222}.grey{color:#999
 grid-template-columns:repeat(auto-fill,minmax(200px,1fr))}.tile{border:1px solid #ccc;border-radius:6px;padding:10px}
 .tile b{display:block;font-size:20px}.tile small,.note{color:#555;font-size:12px}svg{width:100%;height:auto}
 .alarm{border:1px solid #b3261e;color:#b3261e;padding:6px 10px;border-radius:6px}
-th{word-break:keep-all}.n{white-space:nowrap}figure{margin:0}
+th,td{word-break:keep-all;overflow-wrap:break-word}.n{white-space:nowrap}figure{margin:0}
 @page{size:A4;margin:14mm}@media print{body{margin:0;max-width:none;font-size:12px}h2,h3{break-after:avoid}
 table{font-size:11px}th,td{padding:2px 4px}
-tr,figure,.tile{break-inside:avoid}thead{display:table-header-group}}
+tr,figure,.tile{break-inside:avoid}thead,tbody tr:nth-child(-n+2){break-after:avoid}thead{display:table-header-group}}
 """
 
 
@@ -73,6 +74,7 @@ def _lines(report: Report, sheet: Sheet) -> Iterator[str]:
     yield f"<h1>{escape(title)}</h1>"
     made = f"{t('Gateway')} {report.gateway} · {t('Made')} {sheet.when(report.made_us)} {sheet.zone.key}"
     yield f'<p class="note">{escape(made)} · {t("Coverage")} {sheet.covered(report.coverage)}</p>'
+    yield from record.lines(report, sheet)
     if any(event.kind in ("supply_loss", "phase_loss") and event.state == "open" for event in report.events):
         yield f'<p class="alarm">{escape(t(NOT_ISOLATION))}</p>'
     for heading, section in _SECTIONS:

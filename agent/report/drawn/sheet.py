@@ -1,13 +1,15 @@
 """How figures are written on a page: numbers, bounds, instants, tables, tiles. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
-from math import isinf
+from math import ceil, floor, isclose, isinf
 from zoneinfo import ZoneInfo
 
 from agent.report.drawn.words import Words
 from agent.report.figures import COVERED, Bounds
+
+_NOISE = 1e-9
 
 
 class Sheet:
@@ -51,10 +53,20 @@ class Sheet:
         return ">\u00a099.99\u00a0%" if said == "100.00" and value < 100 else f"{said}\u00a0%"
 
     def bounds(self, bounds: Bounds, digits: int) -> str:
-        low, high = f"{bounds.low:,.{digits}f}", f"{bounds.high:,.{digits}f}"
+        """Rounded outwards: the true one lies between what is shown, too."""
+        low = rounded(bounds.low, digits, floor)
         if isinf(bounds.high):
             return f"≥ {low}"
-        return low if low == high else f"{low} – {high}"
+        return f"{bounds.low:,.{digits}f}" if is_one(bounds) else f"{low} – {rounded(bounds.high, digits, ceil)}"
+
+
+def is_one(bounds: Bounds) -> bool:
+    """Beyond a millionth of what is shown it is what adding up of floats cost."""
+    return isclose(bounds.low, bounds.high, rel_tol=_NOISE, abs_tol=_NOISE)
+
+
+def rounded(value: float, digits: int, away: Callable[[float], int]) -> str:
+    return f"{away(round(value * 10**digits, 6)) / 10**digits:,.{digits}f}"
 
 
 def whole(cell: str) -> str:

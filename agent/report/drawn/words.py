@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from agent.report.drawn import words_demand, words_operations, words_reliability, words_voltage
+from agent.report.drawn import words_demand, words_events, words_operations, words_reliability, words_voltage
 
 LANGUAGES = ("en", "zh")
 _ZH: Mapping[str, str] = {
@@ -109,6 +109,13 @@ _ZH: Mapping[str, str] = {
     "{meter}: the mean is {mean} kW, the highest quarter of an hour {most} kW: load factor {share}.": (
         "{meter}：平均 {mean} kW，最大 15 分钟需量 {most} kW：负荷率 {share}。"
     ),
+    "The long record does not read ({error}): all that rests on it is unknown.": (
+        "长期记录无法读取（{error}）：依据该记录的数据均为未知。"
+    ),
+    "{hours} hours of meters in the long record are damaged: they are unknown.": (
+        "长期记录中有 {hours} 个电表小时已损坏：按未知处理。"
+    ),
+    "The long record begins {at}: what was before is unknown.": "长期记录始于 {at}：此前的数据未知。",
     "Orange is sure, pale is possible.": "深色为确定，浅色为可能。",
     "Darker bars lie beyond the limits; dashed lines are the limits.": "深色柱为越限；虚线为限值。",
 }
@@ -116,6 +123,7 @@ _ZH: Mapping[str, str] = {
 # Parts of the page bring theirs.
 _ALL_ZH: Mapping[str, str] = {
     **_ZH,
+    **words_events.ZH,
     **words_demand.ZH,
     **words_operations.ZH,
     **words_voltage.ZH,

@@ -18,6 +18,10 @@ ZH: Mapping[str, str] = MappingProxyType(
         "supply in {proven} more.": (
             "未采集到数据的时间使上限最多增加 {perhaps} 用户分钟；另有 {proven} 用户分钟由计数器证明有电。"
         ),
+        "How many interruptions lie in that time nobody knows: upper numbers are of as many as fit into it, and "
+        "momentary ones have no upper number.": (
+            "这段时间内停电几次无从得知：次数上限按所能容纳的最多次数计，短时停电次数无上限。"
+        ),
         "Most was lost on feeder {where}: {share} of all customer-minutes ({lost}).": (
             "停电最多的馈线：{where}，占全部用户分钟的 {share}（{lost}）。"
         ),

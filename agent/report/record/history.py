@@ -11,31 +11,28 @@ import sqlite3
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from agent.private_file import ensure_private
 from agent.records import Interval
 from agent.report.figures import Span
 from agent.report.record.columns import Columns
+from agent.report.record.history_file import FILE_NAME, in_spite_of_damage, looked_at, opened
 from agent.report.record.hour_codec import HOUR_US, HourError, decode, encode
 
 log = logging.getLogger("lamplighter.history")
 
-FILE_NAME = "history.sqlite3"
 KEEP_DAYS = 400
 WRITE_EVERY_US = 600_000_000
 _WAITING_HOURS = 48  # where the card takes nothing
 # Hours that are asked for at once: asked one by one they took a tenth of a report's time.
 _TOGETHER = 24
-_SCHEMA = 2  # 1: hours as the journal's chunks
-_APPLICATION_ID = 0x4C414D48  # "LAMH"
 # Of minutes what long reports ask for, in steps that a meter of class 0.5 does not resolve; all else is in ten minutes.
 _OF_MINUTES = {"voltage": 2, "frequency": 3}
-_TABLE = """CREATE TABLE hour (at INTEGER NOT NULL, meter TEXT NOT NULL, crc32 INTEGER NOT NULL, body BLOB NOT NULL,
-  PRIMARY KEY (at, meter)) WITHOUT ROWID"""
+# In a damaged row the hour may be anything; text sorts behind every number. Up to the year 9999.
+_SANE = "FROM hour WHERE at BETWEEN 0 AND 70000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,58 +128,19 @@ class _File:
     def taken(self, hours: Sequence[_Hour], keep: int, wait: int) -> tuple[str, dict[tuple[int, str], bytes]]:
         """Why not, and then what still waits, packed. keep, wait: the first hour of the file, and of those."""
         try:
-            self._taken(hours, keep)
+            in_spite_of_damage(self._path, lambda: self._taken(hours, keep))
         except (sqlite3.Error, OSError) as error:
             packed = {(one.at, one.meter): _packed(one) for one in hours if one.at >= wait}
             return str(error) or type(error).__name__, packed
         return "", {}
 
     def _taken(self, hours: Sequence[_Hour], before: int) -> None:
-        """A connection each time: every ten minutes, and nothing is open that a failing card could spoil."""
-        try:
-            self._write(hours, before)
-        except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
-                raise
-            aside = self._path.with_name(f"{FILE_NAME}.bad")
-            self._path.replace(aside)
-            log.error("history.moved_aside to=%s error=%s", aside.name, error)
-            self._write(hours, before)
-
-    def _write(self, hours: Sequence[_Hour], before: int) -> None:
-        ensure_private(self._path)  # its log gets the same mode
-        with closing(sqlite3.connect(self._path, isolation_level=None, timeout=5)) as db:
-            _prepare(db)
-            db.execute("BEGIN IMMEDIATE")
+        with opened(self._path) as db:
             for hour in hours:
                 at, meter = hour.at, hour.meter
                 body = encode(at, _once((*_stored(db, at, meter), *hour.rows())))
                 db.execute("INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?)", (at, meter, zlib.crc32(body), body))
             db.execute("DELETE FROM hour WHERE at < ?", (before,))
-            db.execute("COMMIT")
-
-
-def _prepare(db: sqlite3.Connection) -> None:
-    owner, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
-    empty = db.execute("SELECT 1 FROM sqlite_master").fetchone() is None
-    if not empty and (owner != _APPLICATION_ID or version != _SCHEMA):
-        raise NotOursError(f"{FILE_NAME}: application {owner:#x}, schema {version}")
-    db.execute("PRAGMA synchronous=FULL")
-    db.execute("PRAGMA secure_delete=OFF")
-    if empty:
-        db.executescript(
-            f"PRAGMA auto_vacuum=INCREMENTAL; BEGIN; {_TABLE}; PRAGMA application_id={_APPLICATION_ID};"
-            f" PRAGMA user_version={_SCHEMA}; COMMIT;"
-        )
-
-
-class NotOursError(sqlite3.DatabaseError):
-    """A file of another program, or of a newer version."""
-
-
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    code = getattr(error, "sqlite_errorcode", None) or 0
-    return isinstance(error, NotOursError) or code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _stored(db: sqlite3.Connection, at: int, meter: str) -> Iterator[Interval]:
@@ -222,7 +180,7 @@ class Past:
 
     def of_meter(self, meter: str, span: Span) -> Iterator[Columns]:
         """Those that begin in the span, an hour at a time and kinds apart, hours in order."""
-        since, until = self._db.execute("SELECT min(at), max(at) FROM hour").fetchone()
+        since, until = (self._db.execute(f"SELECT {end}(at) {_SANE}").fetchone()[0] for end in ("min", "max"))
         if since is None:
             return
         # By name: a range of hours would be read with all other meters that lie in between.
@@ -237,10 +195,11 @@ class Past:
                 yield from (columns.within(span) for columns in told)
 
     def meters(self) -> tuple[str, ...]:
-        return tuple(name for (name,) in self._db.execute("SELECT DISTINCT meter FROM hour ORDER BY meter"))
+        names = (name for (name,) in self._db.execute("SELECT DISTINCT meter FROM hour ORDER BY meter"))
+        return tuple(name for name in names if isinstance(name, str))
 
     def since_us(self) -> int | None:
-        at = self._db.execute("SELECT min(at) FROM hour").fetchone()[0]
+        at = self._db.execute(f"SELECT min(at) {_SANE}").fetchone()[0]
         return None if at is None else int(at) * HOUR_US
 
 
@@ -248,11 +207,8 @@ class Past:
 def past(state_dir: Path) -> Iterator[Past | None]:
     """A look, also while the agent writes. None where there is nothing yet; OSError where the file cannot be read."""
     path = state_dir / FILE_NAME
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         yield None
         return
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as db:
-            yield Past(db)
-    except sqlite3.Error as error:
-        raise OSError(f"{path}: {error}") from error
+    with looked_at(path) as db:
+        yield Past(db)

@@ -2,7 +2,8 @@
 
 In the style of IEEE 1366-2022 (basic definitions) and DL/T 836: customers, never meters. All minutes of an interruption
 belong to the local day on which it began. An interruption of which it is not certain that it was, or that it was a
-sustained one, counts in upper bounds only.
+sustained one, counts in upper bounds only. In silence there may have been as many as fit into it: sustained ones of
+more than the limit each, momentary events with more than 5 minutes between them; of momentary ones any number does.
 
     SAIDI    customer-minutes of sustained interruptions / customers served, in minutes
     SAIFI    customers interrupted (sustained) / customers served
@@ -17,6 +18,7 @@ sustained one, counts in upper bounds only.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, inf
 
 from agent.report.figures import Bounds, Span
 from agent.report.reliability.outages import Group, Interruption
@@ -90,18 +92,25 @@ class _Judged:
         self.customers = one.customers
         least, most = one.lost_min.low, one.lost_min.high
         surely = 1.0 if one.surely else 0.0
-        self.sustained = Bounds(surely if least > limit_min else 0.0, float(one.times) if most > limit_min else 0.0)
+        often = float(one.times) if most > limit_min else 0.0
+        self.sustained = Bounds(surely if least > limit_min else 0.0, often + _fitting(one.unseen_min, limit_min))
         self.momentary = Bounds(surely if most <= limit_min else 0.0, float(one.times) if least <= limit_min else 0.0)
-        if one.times > 1:  # of several each may have been a short one, but for those that surely lasted by themselves
-            lasting_min = sum(span.length_us for span in one.sure if span.length_us > limit_min * 60e6) / 60e6
-            self.sustained, self.momentary = (
-                Bounds(float(lasting_min > 0), self.sustained.high), Bounds(0.0, float(one.times))
-            )  # fmt: skip
-        else:
+        self.is_one = one.times == 1 and not one.unseen
+        if self.is_one:
             lasting_min = least
+        else:  # of several each may have been a short one, but for those that surely lasted by themselves
+            lasting_min = sum(span.length_us for span in one.sure if span.length_us > limit_min * 60e6) / 60e6
+            self.sustained = Bounds(float(lasting_min > 0), self.sustained.high)
+            self.momentary = Bounds(0.0, inf if one.unseen else float(one.times))
         self.all_min = Bounds(least if one.surely else 0.0, most)
         self.sustained_min = Bounds(lasting_min if self.sustained.low else 0.0, most if self.sustained.high else 0.0)
-        self.shortest_min = max(least, limit_min) if one.times == 1 else limit_min
+        self.shortest_min = max(least, limit_min) if self.is_one else limit_min
+
+    @property
+    def momentary_events(self) -> float:
+        """How many there were at most."""
+        apart = sum(ceil(span.length_us / _ONE_EVENT_US) for span in self.one.unseen)
+        return float(self.one.times + apart) if self.one.unseen else self.momentary.high
 
     @property
     def latest_us(self) -> int:
@@ -112,6 +121,11 @@ class _Judged:
     def until_us(self) -> int:
         """Until when it lasted at least."""
         return self.one.sure[-1].to_us if self.one.sure else self.one.possible[0].from_us
+
+
+def _fitting(unseen_min: float, limit_min: float) -> float:
+    """How many that each last longer than that."""
+    return max(0.0, ceil(unseen_min / limit_min) - 1.0) if limit_min else inf
 
 
 def _sum(parts: Iterable[Bounds]) -> Bounds:
@@ -170,9 +184,15 @@ def _events_of(ones: Sequence[_Judged]) -> Bounds:
     return Bounds(
         sum(any(one.momentary.low for one in event) and not any(one.sustained.high for one in event)
             for event in perhaps_joined),
-        sum(max(one.momentary.high for one in event) for event in surely_joined
-            if not any(one.sustained.low for one in event)),
+        sum(map(_most_events, surely_joined)),
     )  # fmt: skip
+
+
+def _most_events(joined: Sequence[_Judged]) -> float:
+    """Of those that surely are one, but for what silence in them may hold."""
+    if any(one.one.unseen for one in joined):
+        return sum(one.momentary_events for one in joined)
+    return 0.0 if any(one.sustained.low for one in joined) else max(one.momentary.high for one in joined)
 
 
 def _joined(ones: Sequence[_Judged], apart_us: Callable[[_Judged, _Judged], int]) -> list[list[_Judged]]:

@@ -10,17 +10,18 @@ a phase that nobody wrote down) share their losses: those that overlap are one i
     phase_loss      those on the phase, and on three phases   those on a phase that nobody wrote down, too
     silence         nobody                                    all of them, less what a counter proves (`unseen`)
 
-An interruption that no loss surely proves is a possible one: it counts in upper bounds only. Retracted events and those
-in test mode are not there at all; losses in maintenance are planned ones, and kept apart.
+An interruption that no loss surely proves is a possible one: it counts in upper bounds only. Retracted events and
+losses in test mode are not there at all; losses and silences in maintenance are planned ones, and kept apart. What
+began before the period is joined to nothing in it: what may have been lost afterwards is another one.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from agent.detect.network import Customers, Network
 from agent.records import Event, Incident, Kind
-from agent.report.figures import Bounds, Span, merged, total_us
+from agent.report.figures import Bounds, Span, merged, total_us, without
 from agent.report.reliability.unseen import Silence, possible
 
 Group = Literal["l1", "l2", "l3", "three_phase", "unsplit"]
@@ -35,13 +36,15 @@ FOR_EVER_US = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """One loss as it is told. sure: None where nothing of it is; bounds_us: how long it lasted; phases: none for all"""
+    """One loss as it is told. sure: None where nothing of it is; length_us: how long it lasted; phases: none for all;
+    unseen: it is a silence, in which there may have been any number of them"""
 
     sure: Span | None
     possible: Span
     length_us: Bounds
     phases: tuple[str, ...] = ()
     planned: bool = False
+    unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,11 @@ class Interruption:
     """Customers of one kind at one place, without supply once.
 
     surely:   that it was at all; customers: how many there are of them
-    times:    how often it was at most: where only wide bounds make one of several it may have been each of them
+    times:    how often it was at most, but for silence: where only wide bounds make one of several it may have been
+              each of them
     began_us: the earliest possible instant; the day that all its minutes belong to is that of `began_us`
     lost_min: minutes each of them was without supply; sure, possible: when
+    unseen:   silence in it; unseen_min: how much of that may have been without supply
     """
 
     place: str
@@ -64,14 +69,16 @@ class Interruption:
     lost_min: Bounds
     sure: tuple[Span, ...]
     possible: tuple[Span, ...]
+    unseen: tuple[Span, ...] = ()
+    unseen_min: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """All that is known of a period.
 
-    events, incidents: the latest revisions of those that touch it; until_us: where it ends, or now if that is earlier
-    silences: of each meter; dark: when nobody looked, for places without a meter
+    events, incidents: the latest revisions of those that touch it; until_us: now, or until when else open ones last
+    silences: of each meter; dark: when nobody looked, for places without a meter; from_us: where the period begins
     """
 
     network: Network
@@ -80,6 +87,7 @@ class Seen:
     until_us: int
     silences: Mapping[str, Sequence[Silence]]
     dark: Sequence[Span] = ()
+    from_us: int = -FOR_EVER_US
 
 
 def interruptions(seen: Seen, fed: Fed | None = None) -> tuple[Interruption, ...]:
@@ -91,17 +99,32 @@ def interruptions(seen: Seen, fed: Fed | None = None) -> tuple[Interruption, ...
     for place in nodes:
         customers = count(place)
         if customers is not None and customers.total:
-            found += _of_place(place, customers, losses.get(place, ()))
+            found += _of_place((place, customers), losses.get(place, ()), seen.from_us)
     return tuple(found)
 
 
-def _of_place(place: str, customers: Customers, losses: Collection[Loss]) -> Iterator[Interruption]:
+def _of_place(of: tuple[str, Customers], losses: Collection[Loss], from_us: int) -> Iterator[Interruption]:
+    place, customers = of
     for group in GROUPS:
         number = getattr(customers, group)
+        felt = [_as_felt(loss, group) for loss in losses if _feels(loss, group)] if number else ()
+        before = [loss for loss in felt if loss.possible.from_us < from_us]
+        since = list(_not_lost_before(before, [loss for loss in felt if loss.possible.from_us >= from_us]))
         for planned in (False, True):
-            concerned = [_as_felt(loss, group) for loss in losses if loss.planned == planned and _feels(loss, group)]
-            for together in _overlapping(concerned if number else ()):
-                yield _interruption((place, group, number), planned, together)
+            for begun in (before, since):
+                for together in _overlapping([loss for loss in begun if loss.planned == planned]):
+                    yield _interruption((place, group, number), planned, together)
+
+
+def _not_lost_before(before: Collection[Loss], since: Iterable[Loss]) -> Iterator[Loss]:
+    """Silence less what an interruption that began before the period surely took of it."""
+    lost = [loss.sure for loss in before if loss.sure is not None]
+    for loss in since:
+        if not loss.unseen or not lost:
+            yield loss
+            continue
+        for left in without([loss.possible], lost):
+            yield replace(loss, possible=left, length_us=Bounds(0.0, min(loss.length_us.high, left.length_us)))
 
 
 def _feels(loss: Loss, group: Group) -> bool:
@@ -137,8 +160,13 @@ def _interruption(who: tuple[str, Group, int], planned: bool, losses: list[Loss]
     least_us = max(total_us(sure), *(loss.length_us.low for loss in losses))
     length_us = one if len(losses) == 1 else Bounds(least_us, max(least_us, _most_us(losses, possible)))
     lost_min = length_us.scaled(1 / _MINUTE_US)
-    times = max(1, len(sure) + sum(loss.sure is None for loss in losses))
-    return Interruption(*who, bool(sure), times, planned, possible[0].from_us, lost_min, sure, possible)
+    silent = [loss for loss in losses if loss.unseen]
+    unseen = merged(loss.possible for loss in silent)
+    times = max(int(not silent), len(sure) + sum(loss.sure is None and not loss.unseen for loss in losses))
+    return Interruption(
+        *who, bool(sure), times, planned, possible[0].from_us, lost_min, sure, possible, unseen,
+        _most_us(silent, unseen) / _MINUTE_US,
+    )  # fmt: skip
 
 
 def _most_us(losses: Iterable[Loss], possible: tuple[Span, ...]) -> float:
@@ -172,11 +200,15 @@ def _where_nobody_looked(seen: Seen) -> Iterator[tuple[str, Loss]]:
     for meter, silences in seen.silences.items():
         if meter in network.meters:
             for one in (one for one in silences if one.most_us):
-                yield network.meters[meter].node, Loss(None, one.span, Bounds(0.0, one.most_us))
+                yield network.meters[meter].node, _silence(one.span, one.most_us, planned=one.planned)
     for place in network.nodes if seen.dark else ():
         if not network.meters_at(place):
             for span in seen.dark:
-                yield place, Loss(None, span, Bounds(0.0, span.length_us))
+                yield place, _silence(span, span.length_us)
+
+
+def _silence(span: Span, most_us: int, *, planned: bool = False) -> Loss:
+    return Loss(None, span, Bounds(0.0, most_us), planned=planned, unseen=True)
 
 
 def _of_event(event: Event, until_us: int) -> Loss | None:

@@ -1,9 +1,10 @@
 """Time in which nobody knows of a meter whether its place had supply, and how much of it counters prove. Pure.
 
-    silence   of the meter or of its line, or values that are frozen, as told: from `start_earliest` to `end`
-    no record nobody looked: minutes that are in the record of no meter, because the agent or its gateway was off, or
-              its clock wrong. Where any meter is in it the agent ran, and its events tell of the others. Pieces no
-              longer than what is sustained are left out
+    silence   of the meter or of its line, or values that are frozen, as told: from `start_earliest` to `end`. One that
+              began in maintenance is planned; one that began in a test is not, as it may have outlasted it
+    no record minutes that are not in the meter's record and that no event of it tells of: the agent or its gateway was
+              off, its clock wrong, the meter not there yet. Pieces no longer than what is sustained are left out.
+              Of places without a meter: minutes that are in the record of no meter
 
     a counter, before and after      proves of the time between
     -------------------------------  --------------------------------------------------------------------------------
@@ -42,11 +43,12 @@ _UNHEARD: frozenset[Kind] = frozenset({"comms_loss", "stale_data"})
 @dataclass(frozen=True, slots=True)
 class Silence:
     """span: when there may have been no supply; most_us: for how long at most; told: id of its event, empty for what is
-    not in the record"""
+    not in the record; planned: it began in maintenance"""
 
     span: Span
     most_us: int
     told: str = ""
+    planned: bool = False
 
     @property
     def proven_us(self) -> int:
@@ -89,11 +91,10 @@ def _runs(starts: Sequence[int]) -> Iterator[Span]:
 
 
 def told_of(events: Iterable[Event], network: Network) -> Mapping[str, Sequence[Event]]:
-    """Silences by meter: a line's are those of all its meters. Of meters that were in a test or in maintenance nobody
-    asks."""
+    """Silences by meter: a line's are those of all its meters."""
     found: dict[str, list[Event]] = {}
     for event in events:
-        if event.kind in _UNHEARD and event.state != "retracted" and event.mode == "normal":
+        if event.kind in _UNHEARD and event.state != "retracted":
             for meter in _concerned(event, network):
                 found.setdefault(meter, []).append(event)
     return found
@@ -113,7 +114,7 @@ def possible(told: Event | Incident, until_us: int) -> Span:
 
 def no_record(heard: Heard, ticks: Callable[[], "Ticks"], period: Span, least_min: float) -> tuple[Silence, ...]:
     """When one meter is not in it for longer than that."""
-    return _proven([(gap, "") for gap in _longer(without([period], heard.spans), least_min)], ticks)
+    return _proven([(gap, "", False) for gap in _longer(without([period], heard.spans), least_min)], ticks)
 
 
 def nobody_looked(found: Iterable[Sequence[Silence]]) -> tuple[Span, ...]:
@@ -122,10 +123,10 @@ def nobody_looked(found: Iterable[Sequence[Silence]]) -> tuple[Span, ...]:
     return reduce(common, spans[1:], tuple(spans[0])) if spans else ()
 
 
-def unexplained(own: Sequence[Silence], dark: Sequence[Span], known: Iterable[Span], least_min: float) -> list[Silence]:
-    """Of the time in which nobody looked what no event of the meter tells of; own: when it is not in the record."""
+def unexplained(own: Sequence[Silence], known: Iterable[Span], least_min: float) -> list[Silence]:
+    """Of the time in which a meter is not in the record what no event of it tells of."""
     found = []
-    for piece in _longer(without(dark, known), least_min):
+    for piece in _longer(without((one.span for one in own), known), least_min):
         most_us = min((one.most_us for one in own if _holds(one.span, piece)), default=piece.length_us)
         found.append(Silence(piece, min(piece.length_us, most_us)))
     return found
@@ -204,15 +205,22 @@ def _high(said: Mapping[str, tuple[float, float]], name: str) -> float | None:
     return said[name][1] if name in said else None
 
 
-def silences(own: Iterable[Event], ticks: Callable[[], Ticks], period: Span) -> tuple[Silence, ...]:
-    """One meter's, of those that were told, from the beginning of the period on: what was lost in them may have begun
-    at any instant. ticks: asked for only if there is any"""
-    spans = ((possible(event, period.to_us), event.id) for event in own)
-    return _proven([(Span(max(span.from_us, period.from_us), span.to_us), id_) for span, id_ in spans], ticks)
+def silences(own: Iterable[Event], ticks: Callable[[], Ticks], from_us: int, until_us: int) -> tuple[Silence, ...]:
+    """One meter's, of those that were told, from the beginning of the period on and to their own end: what was lost in
+    them may have begun at any instant, and all its minutes belong to that. until_us: of those that go on; ticks: asked
+    for only if there is any"""
+    spans = ((possible(event, until_us), event) for event in own)
+    told = [
+        (Span(max(span.from_us, from_us), span.to_us), event.id, event.mode == "maintenance") for span, event in spans
+    ]
+    return _proven(told, ticks)
 
 
-def _proven(spans: Sequence[tuple[Span, str]], ticks: Callable[[], Ticks]) -> tuple[Silence, ...]:
+def _proven(spans: Sequence[tuple[Span, str, bool]], ticks: Callable[[], Ticks]) -> tuple[Silence, ...]:
+    """spans: each with its event, and whether it was planned"""
     if not spans:
         return ()
     said = ticks()
-    return tuple(Silence(span, said.without_us(span), id_) for span, id_ in sorted(spans) if span.length_us)
+    return tuple(
+        Silence(span, said.without_us(span), told, planned) for span, told, planned in sorted(spans) if span.length_us
+    )

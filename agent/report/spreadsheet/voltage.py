@@ -61,7 +61,7 @@ def _beyond(told: Quality, pair: int) -> tuple[Cell, ...]:
     """Low and high minutes, the rate and its bounds."""
     if not told.beyond:
         return (None,) * 5
-    rate = told.good_pct(pair) if told.monitored_min else None
+    rate = told.good_pct(pair) if told.seen_min(pair) else None
     return told.beyond[pair].low_min, told.beyond[pair].high_min, rate, *two(told.rate_bounds(pair))
 
 

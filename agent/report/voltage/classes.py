@@ -55,7 +55,7 @@ class Composite:
 
 def composite(classes: Mapping[VoltageClass, Quality], pair: int = 0) -> Composite:
     """0.5 VA + 0.5 (VB + VC + VD) / 3 (in common use; the standard's text was not seen)."""
-    lacking = tuple(name for name in CLASSES if name not in classes or not classes[name].monitored_min)
+    lacking = tuple(name for name in CLASSES if name not in classes or not classes[name].seen_min(pair))
     if lacking:
         return Composite(Figure(None, 0.0, "%", f"no meter of class {', '.join(lacking)} was measured"), None, lacking)
     found = {name: classes[name] for name in CLASSES}

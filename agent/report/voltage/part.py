@@ -15,10 +15,10 @@ from agent.report.voltage.ten_minutes import (
     NO_LINES,
     NO_THD,
     NOT_MEASURED,
-    THD,
     Level,
     level,
     of_channels,
+    of_thd,
     of_unbalance,
     time_of,
 )
@@ -60,7 +60,7 @@ def ten_minutes(meter: "Metered", known: "Known", period: Span, tens: Sequence[C
     return TenMinutes(
         level(of_channels(tens, meter.judged.channels), time, rules.volts, NOT_MEASURED),
         level(of_unbalance(tens), time, rules.unbalance, NO_LINES),
-        level(of_channels(tens, THD), time, rules.thd, NO_THD),
+        level(of_thd(tens), time, rules.thd, NO_THD),
     )
 
 

@@ -3,7 +3,8 @@
 In the style of GB/T 12325 and the terminals that record it: 1-min means; a minute is too high or too low if any judged
 phase is; the two are kept apart.
 
-    monitored   minutes that were seen, less those of an outage; a minute seen in part counts for that part
+    monitored   minutes that were seen, less those of an outage; a minute seen in part counts for that part. One in
+                which a judged phase was not read is monitored only if another is beyond the limits: it is bad
     unknown     what was not seen: in no rate, but between the bounds of what the rate may have been
     outage      minutes that touch one: voltage quality is not asked where there is no voltage
 
@@ -35,16 +36,20 @@ class Limits:
 
 @dataclass(slots=True)
 class Beyond:
-    """Minutes beyond one pair of limits: of any phase, and of each."""
+    """Minutes beyond one pair of limits: of any phase, and of each. extra_min: minutes that lack a phase and are known
+    to be bad by this pair and not by the first, less those the other way round; nothing of the first"""
 
     high_min: float = 0.0
     low_min: float = 0.0
     by_channel: dict[str, tuple[float, float]] = field(default_factory=dict)
+    extra_min: float = 0.0
 
     def __add__(self, other: "Beyond") -> "Beyond":
         channels = {**dict.fromkeys(self.by_channel), **dict.fromkeys(other.by_channel)}
         both = {key: _added(self.by_channel.get(key), other.by_channel.get(key)) for key in channels}
-        return Beyond(self.high_min + other.high_min, self.low_min + other.low_min, both)
+        return Beyond(
+            self.high_min + other.high_min, self.low_min + other.low_min, both, self.extra_min + other.extra_min
+        )  # fmt: skip
 
 
 def _added(one: tuple[float, float] | None, other: tuple[float, float] | None) -> tuple[float, float]:
@@ -60,6 +65,7 @@ def _both(some: Mapping[int, float], others: Mapping[int, float]) -> dict[int, f
 class Quality:
     """One meter's minutes of a period, or those of several together.
 
+    monitored_min, unknown_min: by the first pair of limits
     beyond:     one for each pair of limits that was asked for
     low_by_day: minutes below the first pair's low limit, by local day (days since 1970); low_by_hour: by local hour
     histogram:  minutes of all judged channels by `BIN` of the nominal voltage
@@ -80,14 +86,19 @@ class Quality:
 
     def rate(self, pair: int = 0) -> Figure:
         """Share of the monitored time within a pair of limits, in %."""
-        if not self.monitored_min:
+        seen_min = self.seen_min(pair)
+        if not seen_min:
             return Figure(None, 0.0, "%", "nothing was measured")
-        return Figure(self.good_pct(pair), self.coverage, "%")
+        return Figure(self.good_pct(pair), seen_min / (self.monitored_min + self.unknown_min), "%")
+
+    def seen_min(self, pair: int = 0) -> float:
+        """What is monitored by a pair of limits."""
+        return self.monitored_min + (self.beyond[pair].extra_min if pair else 0.0)
 
     def good_pct(self, pair: int = 0) -> float:
         """The same, of what was monitored: to be asked where something was."""
         beyond = self.beyond[pair]
-        return 100 * (1 - (beyond.high_min + beyond.low_min) / self.monitored_min)
+        return 100 * (1 - (beyond.high_min + beyond.low_min) / self.seen_min(pair))
 
     def rate_bounds(self, pair: int = 0) -> Bounds:
         """What it may have been in all of the time, in %: had all that was not seen been bad, or good."""
@@ -96,7 +107,8 @@ class Quality:
             return Bounds(0.0, 100.0)
         beyond = self.beyond[pair]
         good = 1 - (beyond.high_min + beyond.low_min) / asked_min
-        return Bounds(max(0.0, 100 * (good - self.unknown_min / asked_min)), 100 * good)
+        unknown_min = asked_min - self.seen_min(pair)
+        return Bounds(max(0.0, 100 * (good - unknown_min / asked_min)), 100 * good)
 
     def __add__(self, other: "Quality") -> "Quality":
         """Both together, as the minutes of a feeder, by the pairs of limits that both have."""
@@ -210,7 +222,7 @@ class _Count:
         volts = {key: minutes.values[key] for key in self._channels if key in minutes.values}
         if not volts or not minutes.start_us:
             return
-        if any(isnan(sum(column)) for column in volts.values()):
+        if len(volts) < len(self._channels) or any(isnan(sum(column)) for column in volts.values()):
             self._add_with_gaps(minutes, volts)
             return
         self._seen_min += sum(minutes.coverage)
@@ -229,9 +241,20 @@ class _Count:
             known = {key: column[n] for key, column in volts.items() if not isnan(column[n])}
             if not known:
                 continue
-            self._seen_min += part
+            if len(known) == len(self._channels):
+                self._seen_min += part
+            else:
+                self._see_what_is_bad(known, part)
             self._count([[value] for value in known.values()], [part])
             self._beyond(at_us, known, part)
+
+    def _see_what_is_bad(self, known: Mapping[str, float], part: float) -> None:
+        """Whether a minute is good nobody knows while a phase of it was not read."""
+        lowest, highest = min(known.values()), max(known.values())
+        bad = [lowest < low_v or highest > high_v for low_v, high_v, _ in self._limits]
+        self._seen_min += part * bad[0]
+        for is_bad, (_, _, beyond) in zip(bad, self._limits, strict=True):
+            beyond.extra_min += part * (is_bad - bad[0])
 
     def _count(self, columns: Iterable[Sequence[float]], parts: Sequence[float]) -> None:
         if min(parts) == 1.0:

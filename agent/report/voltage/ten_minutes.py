@@ -2,7 +2,8 @@
 
     apart     ten minutes that an event of the voltage touches: kept, and judged nowhere (IEC 61000-4-30 flags them)
     asked     all others of a week, or of the period
-    beyond    the part of them that lay beyond the limits; what was not seen may have been either
+    beyond    the part of them that lay beyond the limits; what was not seen may have been either, and so may an
+              interval that lacks a channel, unless another of it is beyond
     95 %      so much was not exceeded in 95 % of what was seen, each weighed by how much of it was seen
 
 Of several channels an interval has the lowest and the highest. Weeks are counted from the beginning of the period, by
@@ -57,7 +58,7 @@ class Ruled:
 @dataclass(frozen=True, slots=True)
 class Level:
     """One quantity of one meter. lowest, highest, p95: None where nothing was measured, and `why` says why; highest_us:
-    when it began; coverage: 0..1 of what is not apart"""
+    when it began; coverage: 0..1 of what is not apart: with all channels, or beyond every rule without them"""
 
     lowest: float | None
     highest: float | None
@@ -77,20 +78,34 @@ class Level:
 
 @dataclass(slots=True)
 class Series:
-    """Ten minutes in order of time: how much of each was seen, its lowest and its highest channel."""
+    """Ten minutes in order of time: how much of each was seen, its lowest and its highest channel. lacking: starts of
+    those of which a channel was not read"""
 
     starts_us: list[int] = field(default_factory=list)
     parts: list[float] = field(default_factory=list)
     lows: list[float] = field(default_factory=list)
     highs: list[float] = field(default_factory=list)
+    lacking: set[int] = field(default_factory=set)
+
+    def between(self, first: int, after: int) -> "Series":
+        """Those of these places."""
+        starts_us, parts = self.starts_us[first:after], self.parts[first:after]
+        return Series(starts_us, parts, self.lows[first:after], self.highs[first:after], self.lacking)
 
 
 def of_channels(tens: Iterable[Columns], names: Sequence[str]) -> Series:
-    """Of those of the named values that an interval has."""
+    """Of those of the named values that an interval has: it lacks the others."""
     found = Series()
     for run in _runs(tens, lambda columns: tuple(name for name in names if name in columns.values)):
+        if len(run.values) < len(names):
+            found.lacking.update(run.start_us)
         _extend(found, run, list(run.values.values()))
     return found
+
+
+def of_thd(tens: Sequence[Columns]) -> Series:
+    """Of the phases that the meter tells it of: none of the others is known to be one."""
+    return of_channels(tens, [name for name in THD if any(name in columns.values for columns in tens)])
 
 
 def of_unbalance(tens: Iterable[Columns]) -> Series:
@@ -138,6 +153,8 @@ def _extend_with_gaps(found: Series, run: Columns, known: Sequence[Sequence[floa
     for n, row in enumerate(zip(*known, strict=True)):
         there = [value for value in row if not isnan(value)]
         if there:
+            if len(there) < len(row):
+                found.lacking.add(run.start_us[n])
             found.starts_us.append(run.start_us[n])
             found.parts.append(run.coverage[n])
             found.lows.append(min(there))
@@ -185,7 +202,7 @@ def level(all_: Series, time: Time, rules: Sequence[Rule], why_none: str) -> Lev
     highest = max(seen.highs)
     return Level(
         min(seen.lows), highest, _p95(seen), seen.starts_us[seen.highs.index(highest)],
-        min(1.0, sum(seen.parts) * _TEN_US / asked_us) if asked_us else 0.0, apart_min,
+        min(1.0, (sum(seen.parts) - _undecided(seen, rules)) * _TEN_US / asked_us) if asked_us else 0.0, apart_min,
         [_ruled(rule, seen, time) for rule in rules],
     )  # fmt: skip
 
@@ -194,13 +211,24 @@ def _judged_part(all_: Series, time: Time) -> Series:
     """What lies in the period, and not apart."""
     kept = without((time.period,), time.apart)
     ends = [(bisect_left(all_.starts_us, one.from_us), bisect_left(all_.starts_us, one.to_us)) for one in kept]
-    found = Series()
+    found = Series(lacking=all_.lacking)
     for first, after in ends:
         found.starts_us += all_.starts_us[first:after]
         found.parts += all_.parts[first:after]
         found.lows += all_.lows[first:after]
         found.highs += all_.highs[first:after]
     return found
+
+
+def _undecided(seen: Series, rules: Sequence[Rule]) -> float:
+    """Intervals that lack a channel, and are not known to be beyond each of these rules."""
+    if not seen.lacking:
+        return 0.0
+    rows = zip(seen.starts_us, seen.parts, seen.lows, seen.highs, strict=True)
+    return sum(
+        part for at_us, part, low, high in rows
+        if at_us in seen.lacking and not (rules and all(low < one.low or high > one.high for one in rules))
+    )  # fmt: skip
 
 
 def _p95(seen: Series) -> float:
@@ -231,9 +259,11 @@ def _beyond(rule: Rule, seen: Series, span: Span, time: Time) -> Bounds:
     asked = time.asked_us(span) / _TEN_US
     if not asked:
         return Bounds(0.0, 0.0)
-    parts, lows, highs = (column[first:after] for column in (seen.parts, seen.lows, seen.highs))
+    own = seen.between(first, after)
+    parts, lows, highs = own.parts, own.lows, own.highs
     beyond = 0.0
     if lows and (min(lows) < rule.low or max(highs) > rule.high):
         beyond = sum(p for p, low, high in zip(parts, lows, highs, strict=True) if low < rule.low or high > rule.high)
-    unknown = max(0.0, asked - sum(parts))
+    known = sum(parts) - _undecided(own, (rule,))
+    unknown = max(0.0, asked - known)
     return Bounds(beyond / asked, min(1.0, (beyond + unknown) / asked))

@@ -27,8 +27,8 @@ def lines(report: Report, sheet: Sheet) -> Iterator[str]:
     for loop in told.loops:
         if loop.overdue and loop.waits_for == "restored":
             said = sheet.words(OVERDUE).format(
-                node=loop.node, of_class=class_of(sheet, loop.target.of_class), took=length(loop.took_s.low),
-                target=length(loop.target.within_s or 0.0),
+                node=loop.node, of_class=class_of(sheet, loop.target.of_class), took=length(sheet, loop.took_s.low),
+                target=length(sheet, loop.target.within_s or 0.0),
             )  # fmt: skip
             yield _alarm(said)
 

@@ -34,7 +34,8 @@ def _class(one: ClassPart, sheet: Sheet) -> list[str]:
     within_s = one.target.within_s
     overdue = "–" if within_s is None else sheet.bounds(one.overdue, 0)
     return [
-        escape(class_of(sheet, one.target.of_class)), sheet.words(NO_TARGET) if within_s is None else length(within_s),
+        escape(class_of(sheet, one.target.of_class)),
+        sheet.words(NO_TARGET) if within_s is None else length(sheet, within_s),
         str(one.incidents), overdue, "–" if within_s is None else str(one.still),
     ]  # fmt: skip
 
@@ -44,17 +45,17 @@ def _loop(one: Loop, sheet: Sheet) -> list[str]:
     return [
         escape(f"{one.node} ({class_of(sheet, one.target.of_class)})"),
         escape(gone) if one.seen_us is None else instant(sheet, one.seen_us),
-        "–" if one.detected_s is None else lengths(one.detected_s),
+        "–" if one.detected_s is None else lengths(sheet, one.detected_s),
         _step(one, "located", one.located_us, sheet) or escape(gone),
         _step(one, "restored", one.restored_us, sheet) or _unrestored(one, sheet),
-        _verified(one, sheet), lengths(one.took_s), _target(one, sheet),
+        _verified(one, sheet), lengths(sheet, one.took_s), _target(one, sheet),
     ]  # fmt: skip
 
 
 def _step(one: Loop, step: Step, at_us: int | None, sheet: Sheet) -> str:
     """How long after the step before, bold if none took longer; else when; empty where it was not reached."""
     if step in one.steps_s:
-        took = f"+{length(one.steps_s[step])}"
+        took = f"+{length(sheet, one.steps_s[step])}"
         return f"<b>{took}</b>" if step == one.slowest else took
     return "" if at_us is None else instant(sheet, at_us)
 
@@ -73,5 +74,5 @@ def _target(one: Loop, sheet: Sheet) -> str:
     if one.verdict is None or one.target.within_s is None:
         return escape(sheet.words(NO_TARGET))
     word = "not yet" if one.waits_for == "restored" and not one.overdue else VERDICTS[one.verdict]
-    said = f"{length(one.target.within_s)}: {sheet.words(word)}"
+    said = f"{length(sheet, one.target.within_s)}: {sheet.words(word)}"
     return f"<b>{escape(said)}</b>" if one.overdue else escape(said)

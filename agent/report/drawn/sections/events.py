@@ -6,6 +6,7 @@ from html import escape
 from agent.records import Event
 from agent.report.document import Report
 from agent.report.drawn import charts
+from agent.report.drawn.sections.told import lengths
 from agent.report.drawn.sheet import Sheet
 from agent.report.figures import Bounds
 
@@ -28,15 +29,17 @@ def lines(report: Report, sheet: Sheet) -> Iterator[str]:
 
 
 def _event(sheet: Sheet, event: Event) -> list[str]:
-    lasted = (event.duration_min_s, event.duration_max_s)
-    duration = "" if None in lasted else f"{_seconds(lasted[0])} – {_seconds(lasted[1])}"
+    t, shortest_s, longest_s = sheet.words, event.duration_min_s, event.duration_max_s
+    duration = ""
+    if shortest_s is not None and longest_s is not None:
+        duration = lengths(sheet, Bounds(shortest_s, longest_s))
     residual = f"≤ {event.residual_pct:.1f} %" if event.residual_pct is not None else ""
     if event.peak_pct is not None and not residual:
         residual = f"≥ {event.peak_pct:.1f} %"
     customers = "" if event.customers is None else sheet.bounds(Bounds(*event.customers), 0)
     return [
-        sheet.when(event.start_us, seconds=True), event.kind, escape(event.meter or event.line or ""), duration,
-        residual, customers, event.state, event.basis,
+        sheet.when(event.start_us, seconds=True), escape(t(event.kind)), escape(event.meter or event.line or ""),
+        duration, residual, customers, escape(t(event.state)), escape(t(event.basis)),
     ]  # fmt: skip
 
 
@@ -45,11 +48,3 @@ def _dot(event: Event) -> charts.Dot | None:
     if pct is None or event.duration_max_s is None:
         return None
     return charts.Dot(event.duration_min_s or 0.0, event.duration_max_s, pct, event.classes.get("itic", "undecided"))
-
-
-def _seconds(value: float | None) -> str:
-    if value is None:
-        return ""
-    if value < 120:
-        return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
-    return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"

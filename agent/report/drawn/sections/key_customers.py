@@ -44,20 +44,21 @@ def _customer(part: KeyPart, sheet: Sheet) -> list[str]:
     verdicts = [gap.verdict for gap in judged]
     cells = [
         escape(f"{one.name} ({class_of(sheet, part.of_class)})"), escape(one.load), escape(one.sources[0]),
-        length(one.allowed_gap_s), sheet.words("not known") if part.unseen_s is None else length(part.unseen_s),
+        length(sheet, one.allowed_gap_s),
+        sheet.words("not known") if part.unseen_s is None else length(sheet, part.unseen_s),
         str(len(judged)), f"{verdicts.count('violated')} / {verdicts.count('undecided')}", sheet.covered(part.coverage),
     ]  # fmt: skip
     return [greyed(cell) for cell in cells] if part.coverage < COVERED else cells
 
 
 def _gap(gap: Gap, part: KeyPart, sheet: Sheet) -> list[str]:
-    seen_as = "" if gap.kind == "supply_loss" else f" ({sheet.words(AS).format(kind=gap.kind)})"
+    seen_as = "" if gap.kind == "supply_loss" else f" ({sheet.words(AS).format(kind=sheet.words(gap.kind))})"
     between = (gap.from_source, gap.to_source) if gap.to_source else ("–", "–")
     verdict = sheet.words("test" if gap.mode == "test" else gap.verdict)
     shown = f"<b>{escape(verdict)}</b>" if gap.verdict == "violated" and gap.mode != "test" else escape(verdict)
     return [
         escape(part.customer.name), instant(sheet, gap.start_us), *map(escape, between),
-        escape(lengths(gap.gap_s) + seen_as), shown,
+        escape(lengths(sheet, gap.gap_s) + seen_as), shown,
     ]  # fmt: skip
 
 

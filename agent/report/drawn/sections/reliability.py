@@ -20,6 +20,10 @@ SILENCE = (
     "Time in which nothing was heard raises the upper bounds by {perhaps} customer-minutes at most; counters prove "
     "supply in {proven} more."
 )
+AS_MANY = (
+    "How many interruptions lie in that time nobody knows: upper numbers are of as many as fit into it, and momentary "
+    "ones have no upper number."
+)
 FEEDER = "Most was lost on feeder {where}: {share} of all customer-minutes ({lost})."
 INCIDENT = "The incident with most of it: {where}, {began}: {share} of all customer-minutes ({lost})."
 MAJOR = "Major event days (2.5 beta: daily SAIDI above {threshold} min, by {some} of {known} days): {days}."
@@ -106,6 +110,8 @@ def _sentences(told: ReliabilityPart, sheet: Sheet) -> Iterator[str]:
     if told.unheard.perhaps_customer_min or told.unheard.proven_customer_min:
         perhaps, proven = told.unheard.perhaps_customer_min, told.unheard.proven_customer_min
         yield t(SILENCE).format(perhaps=f"{perhaps:,.0f}", proven=f"{proven:,.0f}")
+    if told.unheard.perhaps_customer_min:
+        yield t(AS_MANY)
 
 
 def _most(sheet: Sheet, most: Most) -> dict[str, str]:

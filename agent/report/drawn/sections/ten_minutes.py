@@ -97,7 +97,7 @@ def _row(sheet: Sheet, part: MeterPart, told: Level, unit: str, columns: Sequenc
     cells = [
         escape(part.meter.name), f"{first:.{digits}f}\u00a0{unit}", f"{told.highest:.{digits}f}\u00a0{unit}",
         *(() if unit == "V" or told.highest_us is None else (whole(sheet.when(told.highest_us)),)),
-        *(verdicts.get(one, "–") for one in columns), f"{told.apart_min:,.0f}\u00a0min",
+        *(verdicts.get(one, "–") for one in columns), f"{told.apart_min:,.0f}\u00a0{sheet.words('min')}",
         sheet.covered(told.coverage),
     ]  # fmt: skip
     return [greyed(cell) for cell in cells] if told.coverage < COVERED else cells

@@ -1,9 +1,9 @@
 """Lengths of time, verdicts and reasons in the words of a page. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import ceil, floor, isinf
 
-from agent.report.drawn.sheet import Sheet
+from agent.report.drawn.sheet import Sheet, is_one, rounded
 from agent.report.drawn.words_operations import ALL_OTHERS
 from agent.report.figures import Bounds
 from agent.report.operations.reasons import Reason
@@ -24,20 +24,19 @@ def instant(sheet: Sheet, at_us: int) -> str:
     return f'<span style="white-space:nowrap">{date}</span> {time}'
 
 
-def length(seconds: float) -> str:
+def length(sheet: Sheet, seconds: float) -> str:
     unit, in_unit, digits = _unit(seconds)
-    return f"{seconds / in_unit:.{digits}f}{_GLUE}{unit}"
+    return f"{seconds / in_unit:.{digits}f}{_GLUE}{sheet.words(unit)}"
 
 
-def lengths(bounds: Bounds) -> str:
-    """Rounded outwards: the true one lies between what is shown, too."""
-    if isinf(bounds.high):
-        unit, in_unit, digits = _unit(bounds.low)
-        return f"≥{_GLUE}{_rounded(bounds.low / in_unit, digits, floor)}{_GLUE}{unit}"
-    unit, in_unit, digits = _unit(bounds.high)
-    low = _rounded(bounds.low / in_unit, digits, floor)
-    high = _rounded(bounds.high / in_unit, digits, ceil)
-    return length(bounds.low) if bounds.low == bounds.high else f"{low} – {high}{_GLUE}{unit}"
+def lengths(sheet: Sheet, bounds: Bounds) -> str:
+    """Rounded outwards, in the unit of the longer one."""
+    if is_one(bounds):
+        return length(sheet, bounds.low)
+    unit, in_unit, digits = _unit(bounds.low if isinf(bounds.high) else bounds.high)
+    low = rounded(bounds.low / in_unit, digits, floor)
+    said = f"≥{_GLUE}{low}" if isinf(bounds.high) else f"{low} – {rounded(bounds.high / in_unit, digits, ceil)}"
+    return f"{said}{_GLUE}{sheet.words(unit)}"
 
 
 def _unit(seconds: float) -> tuple[str, float, int]:
@@ -45,12 +44,6 @@ def _unit(seconds: float) -> tuple[str, float, int]:
     if seconds < 120:
         return "s", 1.0, 2 if seconds < 10 else 1
     return ("min", 60.0, 1 if seconds < 600 else 0) if seconds < 7200 else ("h", 3600.0, 1)
-
-
-def _rounded(value: float, digits: int, away: Callable[[float], int]) -> str:
-    # Beyond a millionth of a digit it is what adding up of floats cost.
-    steps = round(value * 10**digits, 6)
-    return f"{away(steps) / 10**digits:.{digits}f}"
 
 
 def reasons(sheet: Sheet, told: Iterable[Reason]) -> str:

@@ -122,11 +122,12 @@ def _low(report: Report, sheet: Sheet) -> Iterator[str]:
 
 
 def _low_row(sheet: Sheet, part: MeterPart) -> list[str]:
-    told, low = part.quality, part.low_customer_min
+    told, low, t = part.quality, part.low_customer_min, sheet.words
     hour, minutes = max(told.low_by_hour.items(), key=lambda one: one[1])
+    at = t("{hour} h").format(hour=f"{hour:02d}")
     cells = [
         escape(part.meter.name), "–" if part.customers is None else f"{part.customers:,}",
-        f"{told.beyond[0].low_min:,.0f}", str(len(told.low_by_day)), f"{hour:02d} h ({minutes:,.0f} min)",
+        f"{told.beyond[0].low_min:,.0f}", str(len(told.low_by_day)), f"{at} ({minutes:,.0f} {t('min')})",
         "–" if low is None else f"{low:,.0f}", sheet.covered(told.coverage),
     ]  # fmt: skip
     return _grey(cells, told.coverage)
@@ -149,7 +150,8 @@ def _complaints(report: Report, sheet: Sheet) -> Iterator[str]:
 def _complaint(sheet: Sheet, one: Complaint) -> list[str]:
     cells = [
         escape(one.meter), escape(one.feeder or ""), "–" if one.customers is None else f"{one.customers:,}",
-        str(one.days), f"{one.low_min:,.0f}", f"{charts.day_name(one.worst_day)} ({one.worst_min:,.0f} min)",
+        str(one.days), f"{one.low_min:,.0f}",
+        f"{charts.day_name(one.worst_day)} ({one.worst_min:,.0f} {sheet.words('min')})",
         "–" if one.customer_min is None else f"{one.customer_min:,.0f}", sheet.covered(one.coverage),
     ]  # fmt: skip
     return _grey(cells, one.coverage)
