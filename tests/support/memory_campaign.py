@@ -231,8 +231,8 @@ async def _heard_all(made: Rig, kept: _Kept) -> None:
 
 
 def _compared(made: Rig, kept: _Kept, dips: Sequence[Dip]) -> list[str]:
-    # Parts of traces are no promise: they go out when nothing else has to.
-    own = [one for one in kept.points if one.kind != "trace"]
+    # Parts of traces are no promise: they go out when nothing else has to. Intervals are for the database alone.
+    own = [one for one in kept.points if one.kind not in ("trace", "interval")]
     wrong = _missing(kept, own, Sunk("mqtt", tuple(dict.fromkeys(made.heard.names))))
     # An incident is one point there, overwritten by each revision.
     last = {one.name.rpartition(".")[0]: one.name for one in own if one.kind == "incident"}
