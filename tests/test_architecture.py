@@ -24,7 +24,7 @@ IMPURE = {
 }  # fmt: skip
 PURE = (
     "agent/budget.py", "agent/clock_discipline.py", "agent/clock_memory.py", "agent/journal/csv_rows.py",
-    "agent/journal/shifts.py", "agent/journal/stands.py", "agent/publish/points.py", "agent/publish/mqtt_suspects.py",
+    "agent/journal/shifts.py", "agent/journal/stands.py", "agent/publish/points.py",
     "agent/detect/*.py", "agent/modes.py", "agent/network_tree.py", "agent/outage.py",
     "agent/overview.py", "agent/plot*.py", "agent/poll/*.py", "agent/report/*.py", "agent/report/*/*.py",
     "agent/report/*/*/*.py", "agent/publish/line_protocol.py",

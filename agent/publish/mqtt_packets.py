@@ -44,7 +44,6 @@ class Inlet:
     """A socket as paho reads it, without the PUBACKs: those go to `acknowledged`, with their packet identifier and
     reason code (0 with 3.1.1). Every other packet reaches paho whole, and so does what is no packet. A packet longer
     than `LONGEST_PACKET` is the end of the connection, and `refused` hears why. `after` is called whenever bytes came.
-    hung_up: the other end closed the connection, or reset it.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class Inlet:
         self._carrier = carrier
         self._after = after
         self._refused = refused
-        self._over = self.hung_up = False
+        self._over = False
         self._acknowledged = acknowledged
         self._begun = b""  # of a packet that is not whole yet
         self._others = b""
@@ -73,7 +72,7 @@ class Inlet:
         if self._over:
             return b""
         if not self._others:
-            came = self._read()
+            came = self._carrier.recv(_AT_ONCE_BYTES)
             if not came:
                 return b""
             self._after()
@@ -83,15 +82,6 @@ class Inlet:
                 raise BlockingIOError
         taken, self._others = self._others[:buffer_size], self._others[buffer_size:]
         return taken
-
-    def _read(self) -> bytes:
-        try:
-            came = self._carrier.recv(_AT_ONCE_BYTES)
-        except ConnectionResetError:
-            self.hung_up = True
-            raise
-        self.hung_up = not came
-        return came
 
     def pending(self) -> int:
         """What can be read without the network having to say more, as of a TLS socket: paho's caller reads on."""

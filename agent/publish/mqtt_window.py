@@ -23,7 +23,7 @@ _LINGER_S = 0.003
 class Stream:
     """Messages of one sender, in order. codes: the reason each was acknowledged with, None as long as it was not;
     full: called when the last of them was. moved_s: since when the oldest of those that are on their way is waited for,
-    as PUBACKs come in order."""
+    as PUBACKs come in order; if none is, since when room for the next one is."""
 
     messages: Sequence[Message]
     full: Callable[[], object]
@@ -49,8 +49,7 @@ class Window:
     """Everything that waits for its PUBACK on one connection, and the only user of its packet identifiers.
 
     most: messages that the broker takes at once. All senders share them: none gets more than its part of them while
-    another one has something to say, and where there are fewer than senders they take turns; send: takes packets as
-    they go out; later: calls back after so many seconds
+    another one has something to say; send: takes packets as they go out; later: calls back after so many seconds
     """
 
     def __init__(
@@ -71,7 +70,6 @@ class Window:
         self._pending: dict[int, tuple[Stream, int]] = {}
         self._mids = cycle(range(1, 65536))
         self._lingers = False
-        self._heard_s = now_s()
 
     def open(self, messages: Sequence[Message], full: Callable[[], object]) -> Stream:
         """They go out as there is room, from now on."""
@@ -88,16 +86,11 @@ class Window:
         if stream in self._streams:
             self._streams.remove(stream)
 
-    def waits_since_s(self, stream: Stream) -> float:
-        """Who has nothing on its way waits for room, which is no fault of the broker's while it acknowledges others."""
-        return stream.moved_s if stream.out > stream.acknowledged else max(stream.moved_s, self._heard_s)
-
     def acknowledged(self, mid: int, code: int) -> None:
         stream, index = self._pending.pop(mid, (None, 0))
         if stream is None:
             return
-        self._heard_s = self._now_s()
-        stream.hear(index, code, self._heard_s)
+        stream.hear(index, code, self._now_s())
         if stream.acknowledged == len(stream.messages):
             self.close(stream)
             stream.full()
@@ -109,16 +102,12 @@ class Window:
             return
         share = max(1, self._most // len(self._streams))
         least = 1 if at_once else max(1, share // _PARTS)
-        free = self._most - len(self._pending)
         for stream in tuple(self._streams):
             left = len(stream.messages) - stream.out
-            room = min(left, share - (stream.out - stream.acknowledged), free)
-            if room <= 0:
-                continue
-            free -= room  # also where it lingers: nobody behind it takes its turn
-            if room >= min(left, least):
+            room = min(left, share - (stream.out - stream.acknowledged), self._most - len(self._pending))
+            if room > 0 and room >= min(left, least):
                 self._take_off(stream, room)
-            elif not self._lingers:
+            elif room > 0 and not self._lingers:
                 self._lingers = True
                 self._later(_LINGER_S, self._linger_no_more)
 
@@ -134,7 +123,5 @@ class Window:
         if stream.out == stream.acknowledged:
             stream.moved_s = self._now_s()
         stream.out += count
-        self._streams.remove(stream)
-        self._streams.append(stream)
         v5 = self._v5
         self._send(b"".join([publish_packet(one, mid, v5=v5) for one, mid in zip(messages, mids, strict=True)]))
