@@ -9,21 +9,15 @@ from pathlib import Path
 
 import pytest
 from command_line import CommandLine
+from report_site import HEAD
 from samples import MIDNIGHT_US, event, interval
 
 from agent.journal.journal import Journal
 from agent.report.record.history import History
 
-SITE = """
-[site]
-name = "dashi"
-gateway = "gw-01"
-nominal_voltage = 220
-profile = "gb"
-time_zone = "Asia/Shanghai"
-state_dir = "state"
-[lines.l]
-tcp = "127.0.0.1:1"
+SITE = (
+    HEAD
+    + """
 [meters.tx1]
 line = "l"
 unit = 1
@@ -31,6 +25,7 @@ model = "eastron-sdm630"
 feeder = "F12"
 customers = 100
 """
+)
 NOW_US = MIDNIGHT_US + 12 * 3_600_000_000
 MIN = 60_000_000
 

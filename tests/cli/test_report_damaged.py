@@ -7,27 +7,22 @@ from pathlib import Path
 
 import pytest
 from command_line import CommandLine
+from report_site import HEAD
 from samples import MIDNIGHT_US, interval
 
 from agent.journal.journal import Journal
 from agent.report.record.history import History
 from agent.report.record.history_file import FILE_NAME
 
-SITE = """
-[site]
-name = "dashi"
-gateway = "gw-01"
-nominal_voltage = 220
-profile = "gb"
-time_zone = "Asia/Shanghai"
-state_dir = "state"
-[lines.l]
-tcp = "127.0.0.1:1"
+SITE = (
+    HEAD
+    + """
 [meters.tx1]
 line = "l"
 unit = 1
 model = "eastron-sdm630"
 """
+)
 HOURS = 48
 PERIOD = "2026-11-21T00:00Z..2026-11-23T00:00Z"
 

@@ -7,22 +7,16 @@ from typing import Any
 
 import pytest
 from command_line import CommandLine
+from report_site import HEAD
 from samples import MIDNIGHT_US, event, interval
 
 from agent.journal.journal import Journal
 from agent.records import Event
 from agent.report.record.history import History
 
-SITE = """
-[site]
-name = "dashi"
-gateway = "gw-01"
-nominal_voltage = 220
-profile = "gb"
-time_zone = "Asia/Shanghai"
-state_dir = "state"
-[lines.l]
-tcp = "127.0.0.1:1"
+SITE = (
+    HEAD
+    + """
 [meters.tx1]
 line = "l"
 unit = 1
@@ -48,6 +42,7 @@ customers = 100
 sustained_over = "2min"
 target_saidi = "1h"
 """
+)
 MIN = 60_000_000
 DAY = 1440
 # Two days, from 08:00 in Shanghai on; minutes are counted from there.

@@ -5,21 +5,15 @@ from pathlib import Path
 
 import pytest
 from command_line import CommandLine
+from report_site import HEAD
 from samples import MIDNIGHT_US, interval
 
 from agent.journal.journal import Journal
 from agent.report.record.history import History
 
-SITE = """
-[site]
-name = "dashi"
-gateway = "gw-01"
-nominal_voltage = 220
-profile = "gb"
-time_zone = "Asia/Shanghai"
-state_dir = "state"
-[lines.l]
-tcp = "127.0.0.1:1"
+SITE = (
+    HEAD
+    + """
 [lines.counts]
 tcp = "127.0.0.1:2"
 [meters.tx1]
@@ -42,6 +36,7 @@ unit = 1
 model = "circutor-cvm-d32"
 unproven = true
 """
+)
 PERIOD = "2026-11-23T00:00Z..2026-11-23T02:00Z"
 
 

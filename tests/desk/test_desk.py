@@ -267,14 +267,20 @@ def test_an_inferred_loss_ends_when_the_meter_answers_with_voltage(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_an_inferred_loss_whose_cause_is_over_closes_when_the_meter_does_not_return(tmp_path: Path) -> None:
-    rig = started(village(tmp_path))
+def unheard_below(folder: Path) -> tuple[Rig, Event]:
+    """Two meters fell silent below a dead one that lives again, and were not heard since; and its event, over."""
+    rig = started(folder)
     rig.dies("head")
     rig.falls_silent("oak", "elm")
     rig.turn()
     rig.pass_(100)
     back = rig.lives("head")
     rig.pass_(20)
+    return rig, back
+
+
+def test_an_inferred_loss_whose_cause_is_over_closes_when_the_meter_does_not_return(tmp_path: Path) -> None:
+    rig, back = unheard_below(village(tmp_path))
     loss = rig.last("supply_loss", "oak")
     assert (loss.state, loss.end_us, loss.duration_max_s) == ("closed", None, None)
     assert "nothing is known" in loss.evidence[-1]
@@ -291,13 +297,7 @@ def test_an_inferred_loss_whose_cause_is_over_closes_when_the_meter_does_not_ret
 
 
 def test_a_loss_without_an_end_gets_one_from_the_next_run(tmp_path: Path) -> None:
-    rig = started(village(tmp_path))
-    rig.dies("head")
-    rig.falls_silent("oak", "elm")
-    rig.turn()
-    rig.pass_(100)
-    rig.lives("head")
-    rig.pass_(20)
+    rig, _ = unheard_below(village(tmp_path))
     loss = rig.last("supply_loss", "oak")
     again = Rig(rig.site, rig.kept, rig.at_s + 30, "e2")
     again.pass_(5)
@@ -309,13 +309,7 @@ def test_a_loss_without_an_end_gets_one_from_the_next_run(tmp_path: Path) -> Non
 
 
 def test_a_loss_without_an_end_gets_none_from_a_meter_that_comes_back_dead(tmp_path: Path) -> None:
-    rig = started(village(tmp_path))
-    rig.dies("head")
-    rig.falls_silent("oak", "elm")
-    rig.turn()
-    rig.pass_(100)
-    rig.lives("head")
-    rig.pass_(20)
+    rig, _ = unheard_below(village(tmp_path))
     loss = rig.last("supply_loss", "oak")
     rig.answers("oak")
     rig.dies("oak")

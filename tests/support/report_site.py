@@ -34,7 +34,8 @@ kind = "transformer"
 rated_kva = 400
 customers = 100
 """
-_SITE = """
+# What the sites of reports have in common, before their meters.
+HEAD = """
 [site]
 name = "dashi"
 gateway = "gw-01"
@@ -49,7 +50,7 @@ tcp = "127.0.0.1:1"
 
 async def month_of_twenty(directory: Path) -> Path:
     """The site file. Every day of every meter is one noisy day, its evening low, some of its minutes seen in part."""
-    (directory / "site.toml").write_text(_SITE + "".join(_METER.format(n=n, unit=n + 1) for n in range(METERS)))
+    (directory / "site.toml").write_text(HEAD + "".join(_METER.format(n=n, unit=n + 1) for n in range(METERS)))
     (directory / "state").mkdir()
     async with History.open(directory / "state", lambda: MIDNIGHT_US) as history:
         for one in _day():

@@ -170,24 +170,25 @@ WHYS = (_NOT_COMPLETE, _AFTER_NOT_COMPLETE, _NO_LIKE_DAYS)
 
 
 def _curtailed(past: Past, within: Sequence[Block], of: int) -> Figure:
-    coverage = _share(within, of)
-    if len(within) < of or not all(block.is_complete for block in within):
-        return Figure(None, coverage, "Wh", _NOT_COMPLETE)
-    expected = _expected_w(past, within)
-    if expected is None:
-        return Figure(None, coverage, "Wh", _NO_LIKE_DAYS)
-    return Figure((sum(expected) - sum(block.value_w for block in within)) / 4, coverage, "Wh")
+    """The energy that was not taken."""
+    return _below_baseline(past, within, of, "Wh", 1 / 4, _NOT_COMPLETE)
 
 
 def _rebound(past: Past, end_us: int) -> Figure:
+    """The mean power beyond the baseline in the hour after."""
     after = past.within(Span(end_us, end_us + _REBOUND_BLOCKS * BLOCK_US))
-    coverage = _share(after, _REBOUND_BLOCKS)
-    if len(after) < _REBOUND_BLOCKS or not all(block.is_complete for block in after):
-        return Figure(None, coverage, "W", _AFTER_NOT_COMPLETE)
-    expected = _expected_w(past, after)
+    return _below_baseline(past, after, _REBOUND_BLOCKS, "W", -1 / _REBOUND_BLOCKS, _AFTER_NOT_COMPLETE)
+
+
+def _below_baseline(past: Past, some: Sequence[Block], of: int, unit: str, per_w: float, not_complete: str) -> Figure:
+    """per_w: what a watt in one block below the baseline counts"""
+    coverage = _share(some, of)
+    if len(some) < of or not all(block.is_complete for block in some):
+        return Figure(None, coverage, unit, not_complete)
+    expected = _expected_w(past, some)
     if expected is None:
-        return Figure(None, coverage, "W", _NO_LIKE_DAYS)
-    return Figure((sum(block.value_w for block in after) - sum(expected)) / len(after), coverage, "W")
+        return Figure(None, coverage, unit, _NO_LIKE_DAYS)
+    return Figure((sum(expected) - sum(block.value_w for block in some)) * per_w, coverage, unit)
 
 
 def _expected_w(past: Past, some: Iterable[Block]) -> list[float] | None:
