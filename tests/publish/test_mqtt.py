@@ -234,6 +234,19 @@ async def test_only_the_status_that_changed_is_published_again(broker: servers.S
     assert [body["supply"] for body in observer.bodies("/tx2/status")] == ["live", "dead", "live"]
 
 
+async def test_a_status_that_changed_follows_the_event_that_changed_it(broker: servers.Server) -> None:
+    """Of a hundred meters in one tick the statuses would stand before and between the events."""
+    meters = Meters()
+    async with observe(broker.port) as observer, running(make(site_of(broker.port), meters)) as sink:
+        await observer.until(lambda seen: len(seen.bodies("/status")) == 2)
+        meters.change(status("tx1", supply="dead"), status("tx2"))
+        for _ in range(10):  # as long as other things of the same moment take
+            await asyncio.sleep(0)
+        await sink.send(entries(event()))
+        await observer.until(lambda seen: len(seen.seen) == 5)
+    assert [one.topic.removeprefix(PREFIX) for one in observer.seen[3:5]] == ["/tx1/event", "/tx1/status"]
+
+
 async def test_all_that_is_retained_is_said_again_from_time_to_time(broker: servers.Server) -> None:
     often = replace(QUICK, refresh_s=0.2)
     async with observe(broker.port) as observer, running(make(site_of(broker.port), timing=often)):
