@@ -55,7 +55,7 @@ from agent.report.reliability.unseen import (
 from agent.report.voltage.causes import Hint, hints
 from agent.report.voltage.limits import NO_RULES, TenMinuteRules
 from agent.report.voltage.part import TenMinutes, VoltagePart, ten_minutes, voltage_part
-from agent.report.voltage.quality import Judged, Limits, LocalClock, OffsetOf, Quality, quality
+from agent.report.voltage.quality import Judged, LocalClock, OffsetOf, Quality, quality
 
 _HOUR_US = 3_600_000_000
 # So many hours of a meter's blocks and ten minutes are needed for a diagnosis of its load.
@@ -168,14 +168,17 @@ def report(known: Known, period: Span) -> Report:
     events, incidents = _of_period(known.events, period), _of_period(known.incidents, period)
     watch = watch_of(known, incidents, period)
     known = replace(known, intervals=watch.over(known.intervals))
-    parts = [_meter(one, known, period) for one in known.meters]
+    silent = told_of(events, known.network)
+    parts = [_meter(one, known, period, silent.get(one.name, ())) for one in known.meters]
     dark = nobody_looked(part.unrecorded for part in parts)
     parts = _with_hints([_with_unrecorded(part, known) for part in parts], known.network)
     sums = [part.quality for part in parts]
-    asking = _asking(known, period, parts, dark)
+    unheard = {part.meter.name: part.silences for part in parts if part.silences}
+    seen = Seen(known.network, events, incidents, known.made_us, unheard, dark, period.from_us)
+    asking = _asking(known, period, parts, seen)
     found, days = counted_by_day(asking)
     reliable = reliability_part(asking, found, days)
-    voltage = voltage_part(parts, _of_period(known.events, period), known, period)
+    voltage = voltage_part(parts, events, known, period)
     return Report(
         known.site, known.gateway, period, known.made_us, _total(sums).coverage, parts,
         [_feeder(name, parts, reliable) for name in _feeders(known)],
@@ -189,10 +192,7 @@ def report(known: Known, period: Span) -> Report:
     )  # fmt: skip
 
 
-def _asking(known: Known, period: Span, parts: Sequence[MeterPart], dark: Sequence[Span]) -> Asking:
-    events, incidents = _of_period(known.events, period), _of_period(known.incidents, period)
-    silences = {part.meter.name: part.silences for part in parts if part.silences}
-    seen = Seen(known.network, events, incidents, known.made_us, silences, dark, period.from_us)
+def _asking(known: Known, period: Span, parts: Sequence[MeterPart], seen: Seen) -> Asking:
     feeders = {name: _below(name, parts, known.network) for name in _feeders(known)}
     coverage = {name: _total(_of_feeder(name, parts)).coverage for name in feeders}
     coverage[""] = _total(part.quality for part in parts).coverage
@@ -210,7 +210,8 @@ def _of_period(told: Iterable[Told], period: Span) -> list[Told]:
     return sorted(found, key=lambda one: (one.start_us, one.id))
 
 
-def _meter(meter: Metered, known: Known, period: Span) -> MeterPart:
+def _meter(meter: Metered, known: Known, period: Span, silent: Iterable[Event]) -> MeterPart:
+    """silent: when it was not heard, as told"""
     others: dict[str, list[Columns]] = {"interval_10min": [], "demand_15min": []}
     minutes = _minutes(known.intervals(meter.name), others)
     heard = Heard()
@@ -231,7 +232,7 @@ def _meter(meter: Metered, known: Known, period: Span) -> MeterPart:
         _power_factor(quarters) if enough else None,
         unbalance(tens, period, meter.rated_a) if enough and meter.rated_a else None,
         loading(tens, period, meter.rated_kva, _hour_of(known)) if enough and meter.rated_kva else None, parts,
-        silences=silences(_silent(meter, known, period), ticks, period.from_us, known.made_us),
+        silences=silences(silent, ticks, period.from_us, known.made_us),
         unrecorded=no_record(heard, ticks, _written(period, known), known.counting.sustained_min),
     )  # fmt: skip
 
@@ -255,10 +256,6 @@ def _minutes(told: Iterable[Columns], others: Mapping[str, list[Columns]]) -> It
             yield columns
         else:
             others[columns.kind].append(columns)
-
-
-def _silent(meter: Metered, known: Known, period: Span) -> Sequence[Event]:
-    return told_of(_of_period(known.events, period), known.network).get(meter.name, ())
 
 
 def _written(period: Span, known: Known) -> Span:
@@ -340,6 +337,3 @@ def _feeder(name: str, parts: Iterable[MeterPart], reliable: ReliabilityPart) ->
     area = reliable.area(name)
     return FeederPart(name, area.served if area else 0, _total(_of_feeder(name, parts)),
                       area.unplanned if area else None)  # fmt: skip
-
-
-__all__ = ["FeederPart", "Known", "Limits", "MeterPart", "Metered", "Report", "report"]
