@@ -139,7 +139,7 @@ class Desk:
         supply, by_phase = status.supply, status.supply_by_phase
         if found is not None and status.supply == "unknown":
             supply = "dead"
-        elif told is not None and told.row not in _OWN_ROWS:
+        elif told is not None and told.row not in _OWN_ROWS and not self._spoke_since(status.meter, told):
             supply = told.supply
         if supply == "dead" != status.supply:
             dead: Supply = "dead"
@@ -224,6 +224,10 @@ class Desk:
         if shown != self._shown:
             self._shown = shown
             self._changed()
+
+    def _spoke_since(self, meter: str, told: Verdict) -> bool:
+        """It had told no voltage when all were looked at, and has now."""
+        return told.row == "not_seen" and self._facts[meter]().speaks
 
     def _open_ids(self) -> tuple[str, ...]:
         inferred = (open_.id for open_ in self._inferences.values())

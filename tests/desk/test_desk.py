@@ -266,7 +266,16 @@ def test_an_inferred_loss_ends_when_the_meter_answers_with_voltage(tmp_path: Pat
     assert back.end_earliest_us <= loss.end_earliest_us <= back.end_us <= loss.end_us
 
 
-@pytest.mark.slow
+def test_a_meter_that_speaks_for_the_first_time_is_live_at_once_not_at_the_next_look_at_all_of_them(
+    tmp_path: Path,
+) -> None:
+    rig = Rig(village(tmp_path))
+    rig.desk.evaluate()
+    assert rig.status("oak").supply == "unknown"
+    rig.look("oak")
+    assert rig.status("oak").supply == "live"
+
+
 def unheard_below(folder: Path) -> tuple[Rig, Event]:
     """Two meters fell silent below a dead one that lives again, and were not heard since; and its event, over."""
     rig = started(folder)
