@@ -46,6 +46,8 @@ def crowded(group: MemoryGroup) -> Iterator[None]:
     assert other.stdin is not None
     assert other.stdout is not None
     group.add(other.pid)
+    # Never this one: while the first one dies the kernel may look for another. proc(5)
+    Path(f"/proc/{other.pid}/oom_score_adj").write_text("-1000")
     try:
         other.stdin.write("\n")
         other.stdin.flush()
