@@ -294,7 +294,7 @@ class Trace:
 IntervalKind = Literal["interval_1min", "interval_10min", "demand_15min"]
 
 
-MINUTE_US = 60_000_000
+MINUTE_US, HOUR_US, DAY_US = 60_000_000, 3_600_000_000, 86_400_000_000
 LENGTH_US: Mapping[IntervalKind, int] = MappingProxyType(
     {"interval_1min": MINUTE_US, "interval_10min": 10 * MINUTE_US, "demand_15min": 15 * MINUTE_US}
 )

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from agent.detect.thresholds import Rules
 from agent.detect.voltage import Look
+from agent.records import MINUTE_US
 
 LOOKS = 64
 # Of looks that come faster than this, one in so much time is kept: no window is much shorter.
 SPACING_US = 190_000
-MINUTE_US = 60_000_000
 # A look stands for the time since the one before it, but never for more than this; where the site asks for looks that
 # are further apart, for one period of them and what a look may be late.
 LONGEST_US = 10_000_000

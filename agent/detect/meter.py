@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from agent.detect import rapid, voltage
 from agent.detect.around import Around
-from agent.detect.blocks import LOOKS, MINUTE_US, SPACING_US, Block, Minutes, block_of
+from agent.detect.blocks import LOOKS, SPACING_US, Block, Minutes, block_of
 from agent.detect.changes import Change, Span
 from agent.detect.faults import Faults
 from agent.detect.residual import Residual
@@ -27,7 +27,7 @@ from agent.detect.thresholds import Rules
 from agent.detect.tracking import Bounds
 from agent.detect.tracks import Track
 from agent.detect.voltage import Look, VoltageState
-from agent.records import Kind
+from agent.records import MINUTE_US, Kind
 
 _LEAST_REST_US = 10_000_000
 # Looks that outlive their block, to compare an event with: a second of them whose windows cannot reach into it.

@@ -14,11 +14,10 @@ from agent.clock import rfc3339
 from agent.journal.entries import Entry
 from agent.publish.forwarder import ACCEPT, Send, Verdict
 from agent.publish.influx_rules import Answer, meaning
-from agent.records import Reading
+from agent.records import HOUR_US, Reading
 
 log = logging.getLogger(__name__)
 
-HOUR_US = 3_600_000_000
 # By then the last rows of the hour have been sent, and what is looked at later has been looked at.
 PATIENCE_US = 600_000_000
 _EVERY_S = 60.0

@@ -57,7 +57,6 @@ from agent.report.voltage.limits import NO_RULES, TenMinuteRules
 from agent.report.voltage.part import TenMinutes, VoltagePart, ten_minutes, voltage_part
 from agent.report.voltage.quality import Judged, LocalClock, OffsetOf, Quality, quality
 
-_HOUR_US = 3_600_000_000
 # So many hours of a meter's blocks and ten minutes are needed for a diagnosis of its load.
 LEAST_H = 24
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-_MINUTE_US = 60_000_000
+from agent.records import MINUTE_US
+
 # What lasts longer is a sustained interruption. ieee: IEEE 1366; iec: what EN 50160 calls a long one; gb: as counted
 # under DL/T 836.1 (general knowledge: its text was not seen).
 SUSTAINED_US: Mapping[Literal["iec", "gb", "ieee"], int] = MappingProxyType(
-    {"iec": 3 * _MINUTE_US, "gb": 3 * _MINUTE_US, "ieee": 5 * _MINUTE_US}
+    {"iec": 3 * MINUTE_US, "gb": 3 * MINUTE_US, "ieee": 5 * MINUTE_US}
 )
 
 

@@ -9,6 +9,8 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.records import HOUR_US
+
 SYSFS = Path("/sys")
 # Linux, Documentation/block/stat.rst: 512-byte sectors written are the 7th number, flushes the 16th (Linux 5.5 on).
 _SECTORS_WRITTEN, _FLUSHES, _SECTOR_BYTES = 6, 15, 512
@@ -17,7 +19,6 @@ _BEYOND = 0x0B
 _WORN = 0x09
 # JESD84-B51, PRE_EOL_INFO: of the blocks held in reserve 80 % are used at 0x02, 90 % at 0x03.
 _RESERVE = {1: "normal", 2: "warning", 3: "urgent"}
-_HOUR_US = 3_600_000_000
 _DAY_S = 86_400.0
 
 
@@ -108,11 +109,11 @@ class Diary:
     @property
     def due_us(self) -> int | None:
         """When to look again; None: at once."""
-        return self._told[-1][0] + _HOUR_US if self._told else None
+        return self._told[-1][0] + HOUR_US if self._told else None
 
     def wear(self, now_us: int, card: Card) -> Wear | None:
         """By what it counts now; None for the first hour, of which a start is a good part."""
-        if not self._told or now_us - self._told[0][0] < _HOUR_US:
+        if not self._told or now_us - self._told[0][0] < HOUR_US:
             return None
         then_us, then = self._told[0]
         over_s = (now_us - then_us) / 1e6

@@ -10,11 +10,11 @@ from typing import Literal
 
 from agent.clock import rfc3339
 from agent.publish.certificate import Validity, certificates_in, validity_of
+from agent.records import DAY_US
 
 Role = Literal["client certificate", "CA", "server certificate"]
 # Facts of the design, 4.3: alarms 30, 7 and 1 days ahead.
 _AHEAD_DAYS = (1, 7, 30)
-_DAY_US = 86_400_000_000
 _LOOK_US = 3_600_000_000
 _TODO: Mapping[Role, str] = {
     "client certificate": "renew it; the new file is taken with the next connection",
@@ -58,7 +58,7 @@ def warning(standing: Standing, now_us: int) -> str | None:
     # One that is made for days is renewed by a machine, when half of them are over or later.
     half_us = (until_us - standing.validity.from_us) // 2
     for days in _AHEAD_DAYS:
-        if left_us < days * _DAY_US <= half_us:
+        if left_us < days * DAY_US <= half_us:
             return f"{which} expires at {until}, in less than {days} {'day' if days == 1 else 'days'}; {todo}"
     return ""
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.records import LENGTH_US, Interval, IntervalKind
+from agent.records import HOUR_US, LENGTH_US, Interval, IntervalKind
 from agent.report.figures import Span
-from agent.report.record.hour_codec import HOUR_US, HourError, decode, encode
+from agent.report.record.hour_codec import HourError, decode, encode
 
 HOUR = 498_720
 KINDS: tuple[IntervalKind, ...] = ("interval_1min", "interval_10min", "demand_15min")

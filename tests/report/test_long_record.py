@@ -10,11 +10,10 @@ from random import Random
 import pytest
 from samples import MIDNIGHT_US, interval
 
-from agent.records import Interval
+from agent.records import HOUR_US, Interval
 from agent.report.figures import Span
 from agent.report.record.history import History, Past, past
 from agent.report.record.history_file import FILE_NAME
-from agent.report.record.hour_codec import HOUR_US
 
 ALL = Span(0, 1 << 62)
 MINUTE_US = 60_000_000

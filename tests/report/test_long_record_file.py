@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from samples import MIDNIGHT_US, interval
 
+from agent.records import HOUR_US
 from agent.report.figures import Span
 from agent.report.record.history import History, past
 from agent.report.record.history_file import FILE_NAME, SCHEMA
-from agent.report.record.hour_codec import HOUR_US
 
 ALL = Span(0, 1 << 62)
 HOURS = 60

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, isnan, nan
 
+from agent.records import HOUR_US
 from agent.report.figures import Bounds, Figure, Span, Verdict, judged
 from agent.report.record.columns import Columns
 from agent.report.record.demand_blocks import BLOCK_US, DEMAND_OF
@@ -23,7 +24,6 @@ LIKE_DAYS = 5
 # Among so many days before: further back the season is another.
 BASELINE_DAYS = 31
 _REBOUND_BLOCKS = 4
-_HOUR_US = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _blocks(columns: Columns) -> Iterator[Block]:
 
 def forecast_w(energy_wh: Bounds, power_w: float, left_us: int) -> Bounds:
     """Mean power of the open block at its end, if power stays as it is. energy_wh: used so far."""
-    return (energy_wh + power_w * left_us / _HOUR_US).scaled(4)
+    return (energy_wh + power_w * left_us / HOUR_US).scaled(4)
 
 
 @dataclass(frozen=True, slots=True)

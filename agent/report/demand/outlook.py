@@ -10,15 +10,15 @@ that was read last:
 
 from dataclasses import dataclass
 
+from agent.records import DAY_US, HOUR_US
 from agent.report.demand.compliance import forecast_w
-from agent.report.demand.windows import DAY_US, windows_of
+from agent.report.demand.windows import windows_of
 from agent.report.figures import Bounds, Span, Verdict, judged
 from agent.report.record.demand_blocks import BLOCK_US, OpenBlock
 from agent.report.voltage.quality import OffsetOf
 from agent.sitefile.days import Workdays
 from agent.sitefile.demand import DemandLimit
 
-_HOUR_US = 3_600_000_000
 # A window that begins later than this is not told as the next one.
 _AHEAD_US = 8 * DAY_US
 # After so long without a reading the power may be another.
@@ -89,7 +89,7 @@ def _may_draw_w(limit_w: float, used_wh: Bounds, left_us: Bounds) -> Bounds | No
     if left_us.low <= 0:
         return None
     room_wh = Bounds(limit_w, limit_w).scaled(1 / 4) - used_wh
-    by_end = [wh * _HOUR_US / left for wh in (room_wh.low, room_wh.high) for left in (left_us.low, left_us.high)]
+    by_end = [wh * HOUR_US / left for wh in (room_wh.low, room_wh.high) for left in (left_us.low, left_us.high)]
     return Bounds(max(0.0, min(by_end)), max(0.0, *by_end))
 
 

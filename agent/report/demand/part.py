@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from agent.records import DAY_US
 from agent.report.demand.compliance import BASELINE_DAYS, Block, Compliance, Past, blocks, compliance
 from agent.report.demand.outlook import NO_BLOCK, Outlook, outlook
-from agent.report.demand.windows import AFTER_US, DAY_US, held_on, local_day, slots, utc_us, windows_of
+from agent.report.demand.windows import AFTER_US, held_on, local_day, slots, utc_us, windows_of
 from agent.report.figures import NOTHING, Bounds, Figure, Span, Verdict
 from agent.report.record.columns import Columns
 from agent.report.record.demand_blocks import OpenBlock

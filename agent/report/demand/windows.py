@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from agent.records import DAY_US, MINUTE_US
 from agent.report.demand.compliance import Slot, Window
 from agent.report.figures import Span
 from agent.report.record.demand_blocks import BLOCK_US
@@ -9,8 +10,6 @@ from agent.report.voltage.quality import OffsetOf
 from agent.sitefile.days import Workdays
 from agent.sitefile.demand import DemandLimit
 
-DAY_US = 86_400_000_000
-_MIN_US = 60_000_000
 # For so long after a window what was put off is made up for.
 AFTER_US = 3_600_000_000
 
@@ -31,7 +30,7 @@ def windows_of(limit: DemandLimit, workdays: Workdays, period: Span, offset_of: 
     for day in range(local_day(period.from_us, offset_of), local_day(period.to_us - 1, offset_of) + 1):
         if limit.holds_on(day, workdays):
             for begin_min, end_min in limit.windows:
-                from_us, to_us = (utc_us(day * DAY_US + at * _MIN_US, offset_of) for at in (begin_min, end_min))
+                from_us, to_us = (utc_us(day * DAY_US + at * MINUTE_US, offset_of) for at in (begin_min, end_min))
                 if period.from_us <= from_us < period.to_us:
                     yield Window(Span(from_us, to_us), limit.limit_w)
 

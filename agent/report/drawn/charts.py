@@ -7,6 +7,7 @@ from html import escape
 from math import log10
 
 from agent.detect.curves import ITIC_LOWER, ITIC_UPPER, Curve
+from agent.records import DAY_US
 from agent.report.figures import Bounds, Span
 from agent.report.reliability.outages import Interruption
 from agent.report.voltage.quality import BIN, Limits
@@ -14,7 +15,6 @@ from agent.report.voltage.quality import BIN, Limits
 WIDTH = 900
 LEFT, RIGHT, TOP, BOTTOM = 70, 16, 14, 34
 INK, FAINT, BAR, SURE, MAYBE = "#222", "#ddd", "#0072b2", "#d55e00", "#f3c9ad"
-_DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def by_days(days: Mapping[int, Bounds], period: Span, offset_us: int, title: str
     """A bar for what is sure, and above it what may be."""
     if not days:
         return ""
-    first, last = (period.from_us + offset_us) // _DAY_US, (period.to_us + offset_us - 1) // _DAY_US + 1
+    first, last = (period.from_us + offset_us) // DAY_US, (period.to_us + offset_us - 1) // DAY_US + 1
     frame = Frame(190, first, last, 0, max(one.high for one in days.values()) * 1.08 or 1.0)
     parts = list(ticks_y(frame, steps(0, frame.high_y, 4), ""))
     width = frame.x(first + 0.8) - frame.x(first)
@@ -183,9 +183,9 @@ def timeline(found: Sequence[Interruption], period: Span, offset_us: int, title:
         ):
             parts += [rect(frame.x(s.from_us), top + 4, frame.x(s.to_us) - frame.x(s.from_us), row - 8, colour)
                       for s in spans]  # fmt: skip
-    first, last = (period.from_us + offset_us) // _DAY_US, (period.to_us + offset_us - 1) // _DAY_US + 1
+    first, last = (period.from_us + offset_us) // DAY_US, (period.to_us + offset_us - 1) // DAY_US + 1
     every = -(-(last - first) // 16)
-    parts += [text(frame.x(day * _DAY_US - offset_us), frame.height - 12, day_name(day), "start", 11)
+    parts += [text(frame.x(day * DAY_US - offset_us), frame.height - 12, day_name(day), "start", 11)
               for day in range(first, last, every)]  # fmt: skip
     return svg(frame.height, title, parts)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from math import isfinite
 
+from agent.records import HOUR_US
 from agent.report.demand.compliance import Block
 from agent.report.demand.part import DemandPart, WorstDay
 from agent.report.drawn.charts import (
@@ -25,7 +26,6 @@ from agent.report.record.demand_blocks import BLOCK_US
 
 _HEIGHT = 240
 _SHADE, _BOUND = "#fff3d6", "#555"
-_HOUR_US = 3_600_000_000
 
 
 def worst_day(part: DemandPart, title: str) -> str:
@@ -40,8 +40,8 @@ def worst_day(part: DemandPart, title: str) -> str:
     for block in day.blocks:
         parts += _bar(frame, block, above=block.demand_w.low > part.limit_w and _is_in(block, day))
     parts += _limit(frame, day, part.limit_w / 1000)
-    hours = range(int((day.span.to_us - day.span.from_us) // _HOUR_US) + 1)
-    parts += [text(frame.x(day.span.from_us + hour * _HOUR_US), _HEIGHT - 14, f"{hour:02d}", "middle")
+    hours = range(int((day.span.to_us - day.span.from_us) // HOUR_US) + 1)
+    parts += [text(frame.x(day.span.from_us + hour * HOUR_US), _HEIGHT - 14, f"{hour:02d}", "middle")
               for hour in hours[::3]]  # fmt: skip
     return svg(_HEIGHT, title, parts)
 

@@ -4,13 +4,12 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import isnan
 
-from agent.records import MINUTE_US, Interval
+from agent.records import HOUR_US, MINUTE_US, Interval
 from agent.report.figures import Span
 from agent.report.operations.closed_loop import ten_good_minutes
 from agent.report.record.columns import Columns
 from agent.report.voltage.quality import Judged
 
-_HOUR_US = 3_600_000_000
 # After a restoration ten good minutes are looked for this long.
 VERIFIED_WITHIN_H = 24
 
@@ -47,7 +46,7 @@ class MinuteWatch:
         if meter in self._last:
             self._last[meter] = minutes
         first_us, last_us = minutes.start_us[0], minutes.start_us[-1]
-        within_us = VERIFIED_WITHIN_H * _HOUR_US
+        within_us = VERIFIED_WITHIN_H * HOUR_US
         if any(first_us - within_us <= at_us <= last_us for at_us in self._restored.get(meter, ())):
             self._after[meter].append(minutes)
         hertz = self.hertz.get(meter)

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from agent.records import Interval
+from agent.records import HOUR_US, Interval
 from agent.report.figures import Span
 from agent.report.record.columns import Columns
 from agent.report.record.history_file import FILE_NAME, in_spite_of_damage, looked_at, opened
-from agent.report.record.hour_codec import HOUR_US, HourError, decode, encode
+from agent.report.record.hour_codec import HourError, decode, encode
 
 log = logging.getLogger("lamplighter.history")
 

@@ -24,10 +24,9 @@ from functools import lru_cache
 from math import isfinite
 from typing import get_args
 
-from agent.records import LENGTH_US, Interval, IntervalKind
+from agent.records import HOUR_US, LENGTH_US, Interval, IntervalKind
 from agent.report.record.columns import Columns, columns_of
 
-HOUR_US = 3_600_000_000
 _KINDS: Mapping[str, IntervalKind] = {kind: kind for kind in get_args(IntervalKind)}
 _AS_IT_IS = 255
 _DIGITS = 10

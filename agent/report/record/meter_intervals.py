@@ -3,13 +3,12 @@
 Where every poll is published that is ten readings a second; each counted by itself they cost a fifth of all CPU.
 """
 
-from agent.records import Interval, Reading
+from agent.records import MINUTE_US, Interval, Reading
 from agent.report.record.demand_blocks import DEMAND_OF, RUNNING, DemandBlocks, OpenBlock
 from agent.report.record.intervals import Intervals, counted
 from drivers.quantities import VOLTAGES_LL
 
 # Every longer interval is whole minutes: what lies within one of them lies within one of each.
-_MINUTE_US = 60_000_000
 _SHORT_US = 1_000_000
 _AT_A_TIME = 16
 _REGISTERS = DEMAND_OF.keys() | RUNNING.keys()
@@ -29,7 +28,7 @@ class MeterIntervals:
     def put_by(self, reading: Reading) -> bool:
         """Take a reading like the last that was added, by which nothing begins or ends; of any other False."""
         window_us, time_us = round(reading.window_s * 1e6), reading.time_us
-        if window_us > _SHORT_US or not self._minute_us <= time_us - window_us < time_us < self._minute_us + _MINUTE_US:
+        if window_us > _SHORT_US or not self._minute_us <= time_us - window_us < time_us < self._minute_us + MINUTE_US:
             return False
         weight_us = min(_seen_s(reading) * 1e6, window_us)
         if weight_us <= 0 or reading.flags or reading.quality != "good" or tuple(reading.values) != self._names:
@@ -45,7 +44,7 @@ class MeterIntervals:
         self._count()
         seen_s = _seen_s(reading)
         told = [interval for made in (*self._each, self._blocks) for interval in made.add(reading, seen_s)]
-        self._minute_us = reading.time_us // _MINUTE_US * _MINUTE_US
+        self._minute_us = reading.time_us // MINUTE_US * MINUTE_US
         # A register counts by itself, and so does u2: it is of each reading.
         plain = _REGISTERS.isdisjoint(reading.values) and not set(VOLTAGES_LL) <= reading.values.keys()
         self._names = tuple(reading.values) if plain else ()
@@ -53,7 +52,7 @@ class MeterIntervals:
 
     def flush(self, now_us: int) -> list[Interval]:
         """Those whose end has passed."""
-        if now_us >= self._minute_us + _MINUTE_US:
+        if now_us >= self._minute_us + MINUTE_US:
             self._count()
         return [interval for made in self._each for interval in made.flush(now_us)]
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from agent.records import HOUR_US
 from agent.report.figures import RecordRead, Span
 from agent.report.record.columns import Columns
 from agent.report.record.history import past
-from agent.report.record.hour_codec import HOUR_US
 
 # https://sqlite.org/rescode.html: SQLITE_CORRUPT; more than one byte tells what exactly
 _CORRUPT, _PRIMARY = 11, 0xFF

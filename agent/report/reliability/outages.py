@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from agent.detect.network import Customers, Network
-from agent.records import Event, Incident, Kind
+from agent.records import MINUTE_US, Event, Incident, Kind
 from agent.report.figures import Bounds, Span, merged, total_us, without
 from agent.report.reliability.unseen import Silence, possible
 
@@ -29,7 +29,6 @@ GROUPS: tuple[Group, ...] = ("l1", "l2", "l3", "three_phase", "unsplit")
 # How many of them are fed directly at a node: its customers, or what else indices are wanted for.
 Fed = Callable[[str], Customers | None]
 _LOSSES: frozenset[Kind] = frozenset({"supply_loss", "phase_loss"})
-_MINUTE_US = 60e6
 # For who does not ask about a period.
 FOR_EVER_US = 1 << 62
 
@@ -159,13 +158,13 @@ def _interruption(who: tuple[str, Group, int], planned: bool, losses: list[Loss]
     one = losses[0].length_us
     least_us = max(total_us(sure), *(loss.length_us.low for loss in losses))
     length_us = one if len(losses) == 1 else Bounds(least_us, max(least_us, _most_us(losses, possible)))
-    lost_min = length_us.scaled(1 / _MINUTE_US)
+    lost_min = length_us.scaled(1 / MINUTE_US)
     silent = [loss for loss in losses if loss.unseen]
     unseen = merged(loss.possible for loss in silent)
     times = max(int(not silent), len(sure) + sum(loss.sure is None and not loss.unseen for loss in losses))
     return Interruption(
         *who, bool(sure), times, planned, possible[0].from_us, lost_min, sure, possible, unseen,
-        _most_us(silent, unseen) / _MINUTE_US,
+        _most_us(silent, unseen) / MINUTE_US,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Literal
 
 from agent.detect.network import Customers, Network
-from agent.records import Event, Incident
+from agent.records import DAY_US, MINUTE_US, Event, Incident
 from agent.report.figures import NOTHING, Bounds, Span
 from agent.report.reliability.indices import SUSTAINED_MIN, Asked, Indices, by_day, indices
 from agent.report.reliability.major_days import LONGEST_DAYS, MajorDays, major_days
@@ -16,8 +16,6 @@ from agent.report.reliability.targets import Against, against
 from agent.report.reliability.where_lost import Most, feeder_with_most, incident_with_most
 from agent.report.voltage.quality import OffsetOf
 
-_DAY_US = 86_400_000_000
-_MINUTE_US = 60e6
 _EPOCH = date(1970, 1, 1).toordinal()
 Users = Literal["customers", "medium_voltage"]
 
@@ -53,13 +51,13 @@ class Asking:
 
     def day_of(self, at_us: int) -> int:
         """Local day, since 1970."""
-        return (at_us + self.offset_of(at_us)) // _DAY_US
+        return (at_us + self.offset_of(at_us)) // DAY_US
 
     @property
     def year_us(self) -> int:
         """When the local year of the period began."""
         first = date.fromordinal(_EPOCH + self.day_of(self.period.from_us)).replace(month=1, day=1)
-        at_us = (first.toordinal() - _EPOCH) * _DAY_US
+        at_us = (first.toordinal() - _EPOCH) * DAY_US
         return at_us - self.offset_of(at_us)
 
 
@@ -182,8 +180,8 @@ def _major(
     asking: Asking, before: Iterable[Interruption], days: Mapping[int, Bounds], served: int
 ) -> MajorDays:  # fmt: skip
     known_us = 0 if asking.earlier is None else max(0, asking.period.from_us - asking.earlier.since_us)
-    known_days = min(known_us // _DAY_US, LONGEST_DAYS)
-    earlier = Span(asking.period.from_us - known_days * _DAY_US, asking.period.from_us)
+    known_days = min(known_us // DAY_US, LONGEST_DAYS)
+    earlier = Span(asking.period.from_us - known_days * DAY_US, asking.period.from_us)
     asked = Asked(earlier, max(1, served), asking.counting.sustained_min)
     return major_days(by_day(before, asked, asking.day_of), known_days, days)
 
@@ -211,8 +209,8 @@ def _unheard(seen: Seen) -> Unheard:
         placed = seen.network.meters.get(meter)
         fed = None if placed is None else seen.network.nodes[placed.node].customers
         count = 0 if fed is None else fed.total
-        perhaps += count * sum(one.most_us for one in found) / _MINUTE_US
-        proven += count * sum(one.proven_us for one in found) / _MINUTE_US
+        perhaps += count * sum(one.most_us for one in found) / MINUTE_US
+        proven += count * sum(one.proven_us for one in found) / MINUTE_US
     return Unheard(perhaps, proven)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.records import Event, Kind
+from agent.records import DAY_US, Event, Kind
 from agent.report.figures import Span
 from agent.report.record.columns import Columns
 from agent.report.voltage.classes import ASSESSED, CLASSES, Composite, Group, Member, composite, group
@@ -26,7 +26,6 @@ from agent.report.voltage.ten_minutes import (
 if TYPE_CHECKING:
     from agent.report.document import Known, Metered, MeterPart
 
-_DAY_US = 86_400_000_000
 # IEC 61000-4-30: a dip, a swell or an interruption flags the ten minutes that it touches.
 _FLAGS: frozenset[Kind] = frozenset({"sag", "swell", "supply_loss", "phase_loss"})
 
@@ -94,5 +93,5 @@ def _watched(part: "MeterPart") -> Watched:
 
 
 def _risk(parts: Iterable["MeterPart"], known: "Known", period: Span) -> Risk:
-    first, last = ((at_us + known.offset_of(at_us)) // _DAY_US for at_us in (period.from_us, period.to_us - 1))
+    first, last = ((at_us + known.offset_of(at_us)) // DAY_US for at_us in (period.from_us, period.to_us - 1))
     return risk((Fed(part.meter.name, part.meter.feeder, part.customers, part.quality) for part in parts), first, last)
