@@ -14,14 +14,14 @@ import asyncio
 import select
 import selectors
 
-# t3.5 at 19200 baud is 2 ms, and less at all faster ones; slower lines lose less than 1 % by the rounding.
-_SHORT_S = 0.0025
+# t3.5 at 9600 baud is 4 ms, and less at all faster ones; slower lines lose less than half a per cent by the rounding.
+_SHORT_S = 0.0045
 # By so much select() wakes up late: timer slack of 50 us, and the kernel's own way back.
 _AWAKE_S = 0.0001
 
 
 class FineSelector(selectors.EpollSelector):
-    """EpollSelector with timeouts of less than 2.5 ms kept to the microsecond, never shortened."""
+    """EpollSelector with timeouts of less than 4.5 ms kept to the microsecond, never shortened."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and 0 < timeout < _SHORT_S:

@@ -1,7 +1,7 @@
 """Where a journal lives: a state directory that is held, its file open; or nowhere, while there is none."""
 
 import asyncio
-import secrets
+import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -92,7 +92,7 @@ async def take(
 
     StateHeldError, JournalVersionError; OSError with what to do where the storage does not work.
     """
-    epoch, loop = secrets.token_hex(8), asyncio.get_running_loop()
+    epoch, loop = _new_epoch(), asyncio.get_running_loop()
     with ExitStack() as undo:
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         undo.callback(thread.shutdown, wait=False)
@@ -112,4 +112,9 @@ async def nowhere(why: str, *, cap_mib: int) -> Place:
         undo.callback(thread.shutdown, wait=False)
         store = NoStore(why)
         found = await asyncio.get_running_loop().run_in_executor(thread, store.start, 0)
-        return Place(store, thread, found, secrets.token_hex(8), cap_mib, why, 0, undo.pop_all())
+        return Place(store, thread, found, _new_epoch(), cap_mib, why, 0, undo.pop_all())
+
+
+def _new_epoch() -> str:
+    """Like secrets.token_hex, which would bring hmac and half a megabyte."""
+    return os.urandom(8).hex()
