@@ -36,6 +36,7 @@ from agent.status.board import Board
 from agent.status.card import device_beneath
 from agent.status.certificates import Certificates
 from agent.status.descriptors import Descriptors, NothingLeft
+from agent.status.health_watch import watches
 from agent.status.notify import Notify
 from agent.status.pulse import Pulse, Troubles
 from agent.status.stalls import Stalls
@@ -159,6 +160,7 @@ async def _live(run: _Run, begin: _After) -> _After | None:
         pulse = Pulse(app, run.notify, place, _troubles(app))
         await stack.enter_async_context(socket.serve(site.state_dir, answers.answers(app), nowhere=bool(place.why)))
         others: dict[str, Child] = {"clock": pulse.run, "clock:source": run.source.watch}
+        others |= watches(app)
         if not place.why and not site.torn:
             others["site:copy"] = partial(keep_apart, site, place.thread)
         await stack.enter_async_context(_running(others))

@@ -320,4 +320,28 @@ class Interval:
     max: Mapping[str, float] = field(default_factory=dict)
 
 
-Record = Reading | Event | Gap | Trace | Incident | Interval
+HealthOf = Literal["meter", "line", "sink", "gateway"]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a meter, a line, a sink or the gateway itself stood at ``time_us``. `agent.status.health` makes it.
+
+    name:     of the meter, line or sink; empty for the gateway itself
+    numbers:  by field; what is not known is absent, a truth is 0.0 or 1.0
+    texts:    by field, empty where there is nothing to say; instants: UTC microseconds by field
+    """
+
+    of: HealthOf
+    name: str
+    time_us: int
+    numbers: Mapping[str, float]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    instants: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def meter(self) -> str | None:
+        return self.name if self.of == "meter" else None
+
+
+Record = Reading | Event | Gap | Trace | Incident | Interval | Health

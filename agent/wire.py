@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agent.clock import parse_rfc3339, rfc3339
-from agent.records import ClockState, Event, Incident, Interval, MeterStatus, Reading, Trace
+from agent.records import ClockState, Event, Health, Incident, Interval, MeterStatus, Reading, Trace
 from agent.trace_rows import LOST, QUESTIONABLE, samples
 
 _TIMES = ("start", "start_earliest", "end", "end_earliest", "reported")
@@ -87,6 +87,14 @@ def interval_to_json(interval: Interval) -> dict[str, Any]:
         "min": dict(interval.min),
         "max": dict(interval.max),
     }
+
+
+def health_to_json(health: Health) -> dict[str, Any]:
+    """How something stood: instants as RFC 3339, without the `_us` of their names."""
+    body: dict[str, Any] = {"of": health.of, "name": health.name or None, "time": rfc3339(health.time_us)}
+    body |= {"numbers": dict(health.numbers), "texts": dict(health.texts)}
+    body["instants"] = {key.removesuffix("_us"): rfc3339(at_us) for key, at_us in health.instants.items()} or None
+    return {key: value for key, value in body.items() if value is not None}
 
 
 def event_to_json(event: Event) -> dict[str, Any]:

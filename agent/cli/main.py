@@ -6,7 +6,22 @@ from typing import Annotated
 import typer
 
 from agent import VERSION
-from agent.cli import check, demo, events, identify, journal, mode, models, read, replay, report, run, simulate, status
+from agent.cli import (
+    check,
+    dashboards,
+    demo,
+    events,
+    identify,
+    journal,
+    mode,
+    models,
+    read,
+    replay,
+    report,
+    run,
+    simulate,
+    status,
+)
 from agent.cli.endings import errors_told
 
 app = typer.Typer(
@@ -30,6 +45,7 @@ app.command()(status.status)
 app.command()(events.events)
 app.command()(journal.journal)
 app.command()(report.report)
+app.command()(dashboards.dashboards)
 app.command()(mode.mode)
 app.command()(identify.identify)
 app.add_typer(models.app, name="models")

@@ -12,13 +12,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from agent.journal.delta import WORDS as READING_WORDS
 from agent.journal.delta import decode_readings, encode_readings, glance_at_readings
 from agent.journal.entries import Entry
-from agent.records import Event, Incident, Interval, IntervalKind, Reading, Record, Trace
+from agent.journal.health_rows import OFS, WORDS, from_row, to_row
+from agent.records import LENGTH_US, Event, Health, Incident, Interval, IntervalKind, Reading, Record, Trace
 from agent.trace_rows import count
 from agent.wire import (
     event_from_json,
     event_to_json,
+    health_to_json,
     incident_from_json,
     incident_to_json,
     interval_to_json,
@@ -31,6 +34,12 @@ JSON_ZLIB = 1
 DELTA = 2
 # As 2, with intervals among the readings. Since schema 5.
 DELTA_INTERVALS = 3
+# As 3, with how things stood among them, and words for that. Since schema 6.
+DELTA_HEALTH = 4
+# What heads are made of, by codec.
+_HEADS: Mapping[int, bytes] = {DELTA: READING_WORDS, DELTA_INTERVALS: READING_WORDS, DELTA_HEALTH: WORDS}
+# What lies in chunks.
+CHUNKED = (Reading, Interval, Health)
 # A line of JSON with what the part says of itself, then its rows as they are (agent.trace_rows).
 TRACE_ZLIB = 1
 # A chunk is coded as a whole, in a thread that the event loop may have to wait for: a few milliseconds.
@@ -46,7 +55,7 @@ class ChunkError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Readings seq_lo..seq_hi, both included and none missing, as they lie in the file."""
+    """Readings, or other CHUNKED, seq_lo..seq_hi, both included and none missing, as they lie in the file."""
 
     seq_lo: int
     seq_hi: int
@@ -70,26 +79,31 @@ def runs(entries: Iterable[Entry], kinds: tuple[type[Record], ...]) -> Iterator[
 
 
 def encode(entries: Sequence[Entry]) -> Chunk:
-    """A contiguous run of readings and intervals."""
-    rows = [_row(entry.record) for entry in entries if isinstance(entry.record, Reading | Interval)]
-    mixed = any(isinstance(entry.record, Interval) for entry in entries)
-    body = encode_readings(rows)
-    return Chunk(entries[0].seq, entries[-1].seq, DELTA_INTERVALS if mixed else DELTA, zlib.crc32(body), body)
+    """A contiguous run of what lies in chunks."""
+    kinds = {type(entry.record) for entry in entries}
+    codec = DELTA_HEALTH if Health in kinds else DELTA_INTERVALS if Interval in kinds else DELTA
+    rows = [_row(entry.record) for entry in entries if isinstance(entry.record, CHUNKED)]
+    body = encode_readings(rows, _HEADS[codec])
+    return Chunk(entries[0].seq, entries[-1].seq, codec, zlib.crc32(body), body)
 
 
-def _row(record: Reading | Interval) -> Reading:
-    """An interval goes as a reading of a meter that cannot be, so that both share columns and code."""
+def _row(record: Reading | Interval | Health) -> Reading:
+    """An interval, and health, goes as a reading of a meter that cannot be, so that all share columns and code."""
     if isinstance(record, Reading):
         return record
+    if isinstance(record, Health):
+        return to_row(record)
     values = {_FLAGGED: record.flagged, **record.values}
     name = f"{record.meter}{_OF_METER}{record.kind}"
     return Reading(name, record.start_us, record.coverage, "good", (), values, record.min, record.max)
 
 
-def _record(row: Reading) -> Reading | Interval:
+def _record(row: Reading) -> Reading | Interval | Health:
     meter, mark, kind = row.meter.partition(_OF_METER)
     if not mark:
         return row
+    if kind in OFS:
+        return from_row(row)
     if kind not in _KINDS:
         raise ChunkError(f"an interval of a kind that is not known here: {kind}")
     flagged, values = row.values[_FLAGGED], {key: value for key, value in row.values.items() if key != _FLAGGED}
@@ -97,7 +111,7 @@ def _record(row: Reading) -> Reading | Interval:
 
 
 def decode(chunk: Chunk) -> tuple[Entry, ...]:
-    """The readings of a chunk. ChunkError if its bytes are damaged or its codec is not known here."""
+    """The records of a chunk. ChunkError if its bytes are damaged or its codec is not known here."""
     read = _DECODERS.get(chunk.codec)
     if read is None:
         raise ChunkError(f"chunk {chunk.seq_lo}: codec {chunk.codec}, known are {sorted(_DECODERS)}")
@@ -112,13 +126,22 @@ def decode(chunk: Chunk) -> tuple[Entry, ...]:
 
 
 def glance(chunk: Chunk) -> tuple[frozenset[str], int, int] | None:
-    """The meters of a chunk, and the least and the greatest time in it; None where only `decode` can tell."""
-    if chunk.codec != DELTA:
+    """The meters of a chunk, and times before and after which nothing in it was made; None where only `decode` can
+    tell. What is of no meter's own has the name it has for us."""
+    if chunk.codec not in _HEADS:
         return None
     try:
-        return glance_at_readings(_checked("chunk", chunk.body, chunk.crc32))
+        names, first_us, last_us = glance_at_readings(_checked("chunk", chunk.body, chunk.crc32), _HEADS[chunk.codec])
     except _UNREADABLE:
         return None
+    if chunk.codec != DELTA:  # an interval is made at its end
+        names, last_us = frozenset(map(_meter_of, names)), last_us + max(LENGTH_US.values())
+    return names, first_us, last_us
+
+
+def _meter_of(row_name: str) -> str:
+    meter, _, kind = row_name.partition(_OF_METER)
+    return row_name if kind in OFS and kind != "meter" else meter
 
 
 def _checked(what: str, body: object, crc32: object) -> bytes:
@@ -128,18 +151,23 @@ def _checked(what: str, body: object, crc32: object) -> bytes:
     return body
 
 
-def _decode_intervals(body: bytes) -> list[Reading | Interval]:
+def _decode_mixed(body: bytes) -> list[Reading | Interval | Health]:
     return [_record(row) for row in decode_readings(body)]
+
+
+def _decode_health(body: bytes) -> list[Reading | Interval | Health]:
+    return [_record(row) for row in decode_readings(body, WORDS)]
 
 
 def _decode_json_zlib(body: bytes) -> list[Reading]:
     return [reading_from_json(row) for row in json.loads(zlib.decompress(body))]
 
 
-_DECODERS: Mapping[int, Callable[[bytes], Sequence[Reading | Interval]]] = {
+_DECODERS: Mapping[int, Callable[[bytes], Sequence[Reading | Interval | Health]]] = {
     JSON_ZLIB: _decode_json_zlib,
     DELTA: decode_readings,
-    DELTA_INTERVALS: _decode_intervals,
+    DELTA_INTERVALS: _decode_mixed,
+    DELTA_HEALTH: _decode_health,
 }
 # What parsing raises where the bytes are sound and the number of their codec is not.
 _UNREADABLE = (ValueError, TypeError, LookupError, OverflowError, MemoryError, RuntimeError, struct.error, zlib.error)
@@ -190,6 +218,8 @@ def record_text(record: Record) -> str:
         body = incident_to_json(record)
     elif isinstance(record, Interval):
         body = interval_to_json(record)
+    elif isinstance(record, Health):
+        body = health_to_json(record)
     elif isinstance(record, Trace):
         body = {"trace": record.event, "meter": record.meter, "part": record.part, "samples": count(record)}
     else:

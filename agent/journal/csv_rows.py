@@ -1,5 +1,5 @@
 """The journal's export -> rows of CSV files, as a spreadsheet wants them: units in the header, UTC and the site's own
-time as dates, for each meter one file of readings, of traces, and of each kind of interval. Pure.
+time as dates, for each meter one file of readings, of status, of traces, and of each kind of interval. Pure.
 """
 
 import re
@@ -61,6 +61,8 @@ class RowMaker:
                 yield Row(f"readings-{_name(told['meter'])}", self._reading(told))
             case "interval":
                 yield Row(f"{told['interval']}-{_name(told['meter'])}", self._interval(told))
+            case "health":
+                yield Row(_health_file(told), self._health(told))
             case "trace":
                 yield from self._trace(told)
             case "event":
@@ -82,6 +84,13 @@ class RowMaker:
         cells = self._instant("begins", told["start"])
         cells |= {"coverage, 0 to 1": str(told["coverage"]), "flagged, 0 to 1": str(told["flagged"])}
         return cells | _values(told)
+
+    def _health(self, told: Told) -> dict[str, str]:
+        cells = self._instant("time", told["time"])
+        cells |= {key: text(said) for key, said in told["texts"].items()}
+        for name, instant in told.get("instants", {}).items():
+            cells |= self._instant(name, instant)
+        return cells | {key: str(number) for key, number in told["numbers"].items()}
 
     def _trace(self, told: Told) -> Iterator[Row]:
         """A row for each sample, and for each reply that did not come."""
@@ -185,6 +194,11 @@ def _list(values: Sequence[str] | None) -> str:
 def _customers(name: str, bounds: Sequence[int] | None) -> dict[str, str]:
     low, high = bounds or ("", "")
     return {f"{name}, fewest": str(low), f"{name}, at most": str(high)}
+
+
+def _health_file(told: Told) -> str:
+    of = "status" if told["of"] == "meter" else told["of"]
+    return f"{of}-{_name(told['name'])}" if told.get("name") else of
 
 
 def _name(meter: str) -> str:

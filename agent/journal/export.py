@@ -6,15 +6,15 @@ from functools import partial
 from typing import Any, Literal, get_args
 
 from agent.clock import rfc3339
-from agent.journal.codec import Chunk, glance, record_text
+from agent.journal.codec import DELTA, DELTA_HEALTH, Chunk, glance, record_text
 from agent.journal.entries import DeadLetter, Entry
 from agent.journal.figures import time_us
 from agent.journal.reader import Reader
-from agent.records import Event, Gap, Incident, Interval, Kind, Reading, Record, Trace
+from agent.records import Event, Gap, Health, Incident, Interval, Kind, Reading, Record, Trace
 from agent.trace_rows import span_us
 from agent.wire import compact, trace_to_json
 
-Sort = Literal["reading", "event", "incident", "trace", "gap", "interval"]
+Sort = Literal["reading", "event", "incident", "trace", "gap", "interval", "health"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
 # Some 300 kB of text, and twice that of traces: a pause of the journal's thread that nobody notices.
 PAGE_ROWS = 500
@@ -22,8 +22,12 @@ PAGE_TRACES = 25
 # And no more is looked at, wanted or not: some ten milliseconds, in which no commit is made.
 PAGE_SPAN = 20_000
 _SORT_OF: dict[type[Record], Sort] = {
-    Reading: "reading", Event: "event", Incident: "incident", Trace: "trace", Gap: "gap", Interval: "interval"
+    Reading: "reading", Event: "event", Incident: "incident", Trace: "trace", Gap: "gap",
+    Interval: "interval", Health: "health",
 }  # fmt: skip
+# What lies in chunks, by their codec: nothing else in the first, all of it in others.
+_CHUNKED: frozenset[Sort] = frozenset({"reading", "interval", "health"})
+_ALONE: dict[int, frozenset[Sort]] = {DELTA: frozenset({"reading"})}
 _REFUSED = "SELECT sink, seq, reason, body, time_us FROM dead ORDER BY id"
 
 
@@ -78,17 +82,18 @@ class ExportQuery:
         return ExportPage(lines, until if until < head else None, head)
 
     def _may_want(self, reader: Reader, chunk: Chunk) -> bool:
-        """Whether any of its readings may be wanted. What a clock that was set later has moved is looked at."""
-        if self.kinds and "reading" not in self.kinds:
+        """Whether anything in it may be wanted. What a clock that was set later has moved is looked at."""
+        if self.kinds and _ALONE.get(chunk.codec, _CHUNKED).isdisjoint(self.kinds):
             return False
         seen = glance(chunk)
         if seen is None or reader.shifts.touch(chunk.seq_lo, chunk.seq_hi):
             return True
         meters, first_us, last_us = seen
-        return (not self.meters or not self.meters.isdisjoint(meters)) and self._overlaps(first_us, last_us)
+        of_these = not self.meters or not self.meters.isdisjoint(meters) or chunk.codec == DELTA_HEALTH
+        return of_these and self._overlaps(first_us, last_us)
 
     def _wants_traces(self) -> bool:
-        return not self.kinds or not self.kinds <= {"reading", "event", "incident", "gap"}
+        return not self.kinds or not self.kinds <= {"event", "incident", "gap", *_CHUNKED}
 
     def _wants(self, record: Record) -> bool:
         return self._of_kind(record) and self._of_meter(record) and self._in_time(record)
@@ -103,7 +108,7 @@ class ExportQuery:
         if isinstance(record, Incident):
             concerned = (record.dead, record.alive, record.unknown, record.restored)
             return any(not self.meters.isdisjoint(names) for names in concerned)
-        return record.meter in self.meters
+        return record.meter in self.meters or (isinstance(record, Health) and record.meter is None)
 
     def _in_time(self, record: Record) -> bool:
         if self.last_words and isinstance(record, Event | Incident):

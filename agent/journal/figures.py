@@ -58,10 +58,15 @@ def time_us(record: Record) -> int:
     return record.reported_us if isinstance(record, Event | Incident) else record.time_us
 
 
+def share_bytes(rows: int, kept: int, size_bytes: int) -> float:
+    """What some rows of all that are kept take of so many bytes."""
+    kept = max(1, kept)
+    return size_bytes * min(rows, kept) / kept
+
+
 def backlog(sink: Mapping[str, Any], stats: Mapping[str, Any], now_us: int) -> dict[str, float]:
     """What a sink has not got, in MiB and in hours since the oldest of it was made. sink, stats: `SinkStats` and
     `JournalStats` as JSON; rows of the file count as equally large, parts of traces apart from them."""
-    kept = max(1, stats["rows"])
-    mib = (stats["size_bytes"] - stats["trace_bytes"]) * min(sink["rows"], kept) / kept / 2**20
+    mib = share_bytes(sink["rows"], stats["rows"], stats["size_bytes"] - stats["trace_bytes"]) / 2**20
     behind_us = 0 if sink["oldest_us"] is None else max(0, now_us - sink["oldest_us"])
     return {"backlog_mib": round(mib, 3), "backlog_h": round(behind_us / 3.6e9, 3)}

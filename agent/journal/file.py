@@ -20,8 +20,8 @@ from agent.private_file import ensure_private
 log = logging.getLogger(__name__)
 
 FILE_NAME = "journal.sqlite3"
-# 4 has the tables of 3, 5 those of 4: their chunks may be of a code that the one before does not know.
-SCHEMA = 5
+# 4, 5 and 6 have the tables of 3: their chunks may be of a code that the one before does not know.
+SCHEMA = 6
 APPLICATION_ID = 0x4C414D50  # "LAMP"
 PAGE_BYTES = 4096
 # The answer to a lock that is still there after this is that somebody else has the file open.
@@ -80,6 +80,7 @@ _LACKS = {
     2: ((_INCIDENTS, _MORE_INCIDENTS),),
     3: (),
     4: (),
+    5: (),
 }
 
 _OTHER_SCHEMA = ("no such column", "no such table", "has no column", "columns but")
@@ -231,8 +232,8 @@ def create(db: sqlite3.Connection) -> None:
 
 
 def _migrate(db: sqlite3.Connection) -> None:
-    """From schema 1, which knows no traces, 2, which knows no incidents, 3, which knows no dense chunks, or 4, which
-    knows no intervals. One transaction, as above: a cut leaves either schema whole."""
+    """From schema 1, which knows no traces, 2, which knows no incidents, 3, which knows no dense chunks, 4, which knows
+    no intervals, or 5, which knows no health. One transaction, as above: a cut leaves either schema whole."""
     lacks = _LACKS.get(_pragma(db, "user_version"))
     if lacks is not None:
         header = f"PRAGMA user_version={SCHEMA};"

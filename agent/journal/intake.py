@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable
 from agent.journal.entries import Range
 from agent.journal.retention import merged
 from agent.journal.tail import Tail
-from agent.records import Event, Gap, Incident, Interval, Reading, Record, Trace
+from agent.records import Event, Gap, Health, Incident, Interval, Reading, Record, Trace
 
 log = logging.getLogger(__name__)
 
-# Some 10 MB of readings, 5 of traces, 30 of events, 4 of incidents and 10 of intervals, then the oldest go.
-TAIL_MOST: dict[type[Record], int] = {Reading: 10_000, Trace: 500, Event: 10_000, Incident: 1000, Interval: 5000}
+# Some 10 MB of readings, 5 of traces, 30 of events, 4 of incidents, 10 of intervals, 4 of health; then the oldest go.
+TAIL_MOST: dict[type[Record], int] = {
+    Reading: 10_000, Trace: 500, Event: 10_000, Incident: 1000, Interval: 5000, Health: 2000
+}  # fmt: skip
 TAIL_GAPS = 1000
 NOT_IN_TIME = "not durable in time"
 

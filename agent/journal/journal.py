@@ -30,7 +30,7 @@ from agent.journal.shifts import Shift
 from agent.journal.stands import Owed, Stands
 from agent.journal.tail import Tail
 from agent.journal.writer import CallLater, Writer
-from agent.records import Event, Incident, Interval, Reading, Record, Trace
+from agent.records import Event, Health, Incident, Interval, Reading, Record, Trace
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +156,7 @@ class Journal:
         """The next seq to be given out."""
         return self._tail.head
 
-    def add_reading(self, reading: Reading | Interval) -> int:
+    def add_reading(self, reading: Reading | Interval | Health) -> int:
         """Its seq. Fetched at once; durable with its group."""
         seq = self._append(reading)
         if len(self._tail) >= GROUP_ROWS and not self._writer.error:

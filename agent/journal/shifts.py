@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from agent.journal.entries import Entry
-from agent.records import ClockState, Event, Gap, Incident, Interval, Reading, Record, Trace
+from agent.records import ClockState, Event, Gap, Health, Incident, Interval, Reading, Record, Trace
 
 KEPT = ":shifts"
 FLAG = "clock"
@@ -103,6 +103,9 @@ def corrected(record: Record, shifts: Sequence[Shift]) -> Record:
             return corrected_told(record, shifts)
         case Interval():
             return record  # none is made by a clock that is not set
+        case Health():
+            seen = {key: corrected_us(at_us, shifts) for key, at_us in record.instants.items()}
+            return replace(record, time_us=corrected_us(record.time_us, shifts), instants=seen)
         case incident:
             return corrected_told(incident, shifts)
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from agent.journal.ageing import Ageing
 from agent.journal.ballast import Ballast
 from agent.journal.batches import Commit, Committed, Found, Salvaged
-from agent.journal.codec import encode, runs
+from agent.journal.codec import CHUNKED, encode, runs
 from agent.journal.file import PAGE_BYTES, Opened, begin_anew, is_damage, open_file
 from agent.journal.holes import Holes, claimed, let_go, look, put_let_go
 from agent.journal.lanes import Position, clamp
@@ -47,7 +47,6 @@ from agent.journal.rows import (
 from agent.journal.salvage import SLICE_ROWS, Aside, rescue
 from agent.journal.shifts import KEPT as SHIFTS
 from agent.journal.shifts import Shifts
-from agent.records import Interval, Reading
 
 T = TypeVar("T")
 
@@ -265,7 +264,7 @@ class Store:
     def _write(self, db: sqlite3.Connection, batch: Commit, now_us: int) -> None:
         # What a first attempt stored although it reported an error is not stored twice.
         entries = [entry for entry in batch.entries if entry.seq >= self._head]
-        chunks = [encode(run) for run in runs(entries, (Reading, Interval))]
+        chunks = [encode(run) for run in runs(entries, CHUNKED)]
         head = entries[-1].seq + 1 if entries else self._head
         moved = {sink: clamp(position, head) for sink, position in batch.positions.items()}
         due = moved if self._positions_are_due(batch, now_us) else {}
@@ -291,7 +290,7 @@ class Store:
     def _positions_are_due(self, batch: Commit, now_us: int) -> bool:
         """In every group of readings they would be a sixth of what it writes. What is deleted because every sink has it
         needs them in the same transaction."""
-        only_readings = all(isinstance(entry.record, Reading | Interval) for entry in batch.entries)
+        only_readings = all(isinstance(entry.record, CHUNKED) for entry in batch.entries)
         waited = abs(now_us - self._positions_us) >= POSITIONS_US
         return waited or not only_readings or not batch.entries or bool(batch.evictions)
 

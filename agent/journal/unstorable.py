@@ -7,11 +7,10 @@ import struct
 from collections.abc import Sequence
 from contextlib import closing
 
-from agent.journal.codec import encode, runs
+from agent.journal.codec import CHUNKED, encode, runs
 from agent.journal.entries import Entry
 from agent.journal.file import create
 from agent.journal.rows import insert, transaction
-from agent.records import Interval, Reading
 
 REASON = "cannot be stored"
 # What writing raises for the sake of a value. Of SQLite's own: what may be anybody's fault is not an entry's unless
@@ -20,16 +19,15 @@ UNSTORABLE = (
     ValueError, TypeError, OverflowError, struct.error,
     sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError, sqlite3.DataError,
 )  # fmt: skip
-_CHUNKED = (Reading, Interval)
 
 
 def unstorable(entries: Sequence[Entry]) -> dict[int, str]:
     """By seq, why. Of readings that fail only together all of them."""
-    others = ([entry] for entry in entries if not isinstance(entry.record, _CHUNKED))
+    others = ([entry] for entry in entries if not isinstance(entry.record, CHUNKED))
     found: dict[int, str] = {}
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         create(db)
-        for group in (*runs(entries, _CHUNKED), *others):
+        for group in (*runs(entries, CHUNKED), *others):
             fault = _fault(db, group)
             if fault:
                 alone = {entry.seq: why for entry in group if (why := _fault(db, [entry]))}
@@ -44,7 +42,7 @@ def escaped(text: str) -> str:
 
 def _fault(db: sqlite3.Connection, entries: Sequence[Entry]) -> str:
     try:
-        chunks = [encode(run) for run in runs(entries, _CHUNKED)]
+        chunks = [encode(run) for run in runs(entries, CHUNKED)]
         with transaction(db):
             insert(db, chunks, entries)
     except UNSTORABLE as error:

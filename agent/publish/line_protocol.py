@@ -1,4 +1,4 @@
-"""Readings, events, incidents, traces and gaps -> InfluxDB line protocol, precision ns. Pure.
+"""Readings, events, incidents, traces, health and gaps -> InfluxDB line protocol, precision ns. Pure.
 
 One type per field for ever: numbers are floats, instants integers (microseconds since 1970, ``*_us``), truths
 booleans, everything else strings. A second write of the same row changes nothing: same tags, same nanosecond.
@@ -12,9 +12,10 @@ import math
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
-from agent.records import CLASSES, Event, Gap, Incident, Interval, MeterInfo, Reading, Trace
+from agent.records import CLASSES, Event, Gap, Health, Incident, Interval, MeterInfo, Reading, Trace
 from agent.trace_rows import LOST, QUESTIONABLE, row_struct
 from drivers.quantities import PHASES, VOLTAGES_LL, VOLTAGES_LN
 
@@ -71,6 +72,19 @@ class LineEncoder:
         fields += [_number("coverage", interval.coverage), _number("flagged", interval.flagged)]
         where = (interval.meter, self.feeders.get(interval.meter))
         return self._point(interval.kind, where, fields, _ns(interval.start_us, 0))
+
+    def health(self, health: Health, seq: int) -> bytes:
+        """One `status` point of a meter, or `gateway` point of the gateway, a line or a sink. seq: as of a reading.
+
+        Texts are written when empty, too: the last there is must never be older than the point.
+        """
+        fields = [_number(key, value) for key, value in health.numbers.items()]
+        fields += [_instant(key, at_us) for key, at_us in health.instants.items()]
+        fields += [_text(key, text) for key, text in health.texts.items()]
+        where = (health.meter, None if health.meter is None else self.feeders.get(health.meter))
+        more: dict[str, str] = {health.of: health.name} if health.of in ("line", "sink") else {}
+        measurement = "gateway" if health.meter is None else "status"
+        return self._point(measurement, where, fields, _ns(health.time_us, seq), more)
 
     def event(self, event: Event) -> bytes:
         """The one `event` point of an event, at its start: each revision overwrites the one before.
@@ -133,7 +147,7 @@ class LineEncoder:
     def _event_point(self, measurement: Literal["event", "event_log"], event: Event, at_ns: int) -> bytes:
         # The event's own feeder, not today's site file: a changed file must not move the point elsewhere.
         fields = _event_fields(event)
-        return self._point(measurement, (event.meter, event.feeder), fields, at_ns, kind=event.kind)
+        return self._point(measurement, (event.meter, event.feeder), fields, at_ns, {"kind": event.kind})
 
     def _point(
         self,
@@ -141,18 +155,18 @@ class LineEncoder:
         where: tuple[str | None, str | None],
         fields: Iterable[str],
         at_ns: int,
-        kind: str | None = None,
+        more: Mapping[str, str] = MappingProxyType({}),
     ) -> bytes:
-        series = self._series(measurement, where, kind)
+        series = self._series(measurement, where, more)
         return f"{series} {','.join(filter(None, fields))} {at_ns}".encode()
 
-    def _series(self, measurement: str, where: tuple[str | None, str | None], kind: str | None = None) -> str:
+    def _series(
+        self, measurement: str, where: tuple[str | None, str | None], more: Mapping[str, str] = MappingProxyType({})
+    ) -> str:
         meter, feeder = where
-        # Tags sorted by key: InfluxDB sorts them anyway, and that is its slow step.
-        tags = [_tag("feeder", feeder), _tag("gateway", self.gateway)]
-        tags += [_tag("kind", kind)] if kind else []
-        tags += [_tag("meter", meter), _tag("site", self.site)]
-        return f"{measurement},{','.join(tags)}"
+        tags = {"site": self.site, "gateway": self.gateway, "meter": meter, "feeder": feeder, **more}
+        # Sorted by key: InfluxDB sorts them anyway, and that is its slow step.
+        return f"{measurement},{','.join(_tag(key, tags[key]) for key in sorted(tags))}"
 
 
 def _event_fields(event: Event) -> list[str]:

@@ -45,6 +45,11 @@ class Standing:
         return f"{self.sink} {self.role}"
 
 
+def days_left(standing: Standing, now_us: int) -> float | None:
+    """None where it was not seen yet, or its file is none."""
+    return None if standing.validity is None else round((standing.validity.until_us - now_us) / DAY_US, 1)
+
+
 def warning(standing: Standing, now_us: int) -> str | None:
     """Why somebody has to act; empty while nobody has, None where nothing is known. It changes with each step nearer to
     the end, not with each day."""

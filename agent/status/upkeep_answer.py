@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING
 
 from agent.clock import rfc3339
-from agent.records import DAY_US
-from agent.status.certificates import Standing
+from agent.status.certificates import Standing, days_left
 
 if TYPE_CHECKING:
     from agent.app import App
@@ -23,7 +22,7 @@ def _certificate(standing: Standing, now_us: int) -> dict[str, object]:
         "role": standing.role,
         "file": None if standing.file is None else str(standing.file),
         "until": None if until_us is None else rfc3339(until_us),
-        "days_left": None if until_us is None else round((until_us - now_us) / DAY_US, 1),
+        "days_left": days_left(standing, now_us),
     }
 
 

@@ -59,7 +59,7 @@ def test_a_chunk_with_fewer_readings_than_it_stands_for_is_damaged() -> None:
 
 
 def test_an_unknown_codec_is_named() -> None:
-    with pytest.raises(ChunkError, match=r"codec 9, known are \[1, 2, 3\]"):
+    with pytest.raises(ChunkError, match=r"codec 9, known are \[1, 2, 3, 4\]"):
         decode(replace(encode([Entry(1, reading())]), codec=9))
 
 

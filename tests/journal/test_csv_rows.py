@@ -9,12 +9,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from samples import MIDNIGHT_US, event, incident, interval, reading, trace
+from samples import MIDNIGHT_US, event, health, incident, interval, reading, trace
 
 from agent.journal.csv_files import csv_folder
 from agent.journal.csv_rows import Row, RowMaker, header, text
 from agent.trace_rows import GOOD, LOST, QUESTIONABLE, TraceSample, pack
-from agent.wire import event_to_json, incident_to_json, interval_to_json, reading_to_json, trace_to_json
+from agent.wire import (
+    event_to_json,
+    health_to_json,
+    incident_to_json,
+    interval_to_json,
+    reading_to_json,
+    trace_to_json,
+)
 
 BERLIN = RowMaker(ZoneInfo("Europe/Berlin"), "Europe/Berlin")
 UTC_ONLY = RowMaker(UTC, "UTC")
@@ -64,6 +71,29 @@ def test_an_interval_has_its_coverage_and_a_file_for_its_kind() -> None:
         "voltage_l1 max [V]": "231.25",
         "active_power_demand [W]": "5",
     }
+
+
+def test_how_a_meter_stood_has_its_words_its_instants_and_its_numbers() -> None:
+    (row,) = UTC_ONLY.rows(told("health", health_to_json(health())))
+    assert row.file == "status-tx1"
+    assert row.cells == {
+        "time (UTC)": "2026-11-23 00:00:00.000",
+        "supply": "live",
+        "open_events": "ev-1,ev-2",
+        "comms": "ok",
+        "last_good (UTC)": "2026-11-22 23:59:59.999",
+        "live": "1.0",
+        "dead": "0.0",
+        "watch_hz": "4.983",
+    }
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "file"), [("gateway", "", "gateway"), ("line", "room", "line-room"), ("sink", "mqtt", "sink-mqtt")]
+)
+def test_the_gateway_each_line_and_each_sink_have_a_file(of: str, name: str, file: str) -> None:
+    (row,) = UTC_ONLY.rows(told("health", health_to_json(health(of=of, name=name, instants={}))))
+    assert row.file == file
 
 
 def test_a_site_on_utc_has_one_column_of_time() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samples import MIDNIGHT_US, event, incident, reading, trace
+from samples import MIDNIGHT_US, event, health, incident, interval, reading, trace
 from timers import Timers
 
 from agent.journal.export import PAGE_ROWS, PAGE_SPAN, PAGE_TRACES, ExportQuery, known_kinds
@@ -88,6 +88,32 @@ async def test_what_is_asked_for_comes_and_nothing_else(tmp_path: Path, query: E
 
 
 @pytest.mark.slow
+def what_lies_in_chunks(journal: Journal) -> None:
+    told = (reading(0), interval(0, "tx2"), health(0), health(1, "room", of="line"), health(2, "tx2"))
+    for seq, one in enumerate(told, start=1):
+        assert journal.add_reading(one) == seq
+
+
+@pytest.mark.parametrize(
+    ("query", "seqs"),
+    [
+        (ExportQuery(), [1, 2, 3, 4, 5]),
+        (ExportQuery(kinds=frozenset({"interval"})), [2]),
+        (ExportQuery(kinds=frozenset({"reading"})), [1]),
+        (ExportQuery(kinds=frozenset({"health"})), [3, 4, 5]),
+        (ExportQuery(kinds=frozenset({"health"}), meters=frozenset({"tx2"})), [4, 5]),
+        (ExportQuery(kinds=frozenset({"health"}), meters=frozenset({"tx3"})), [4]),
+        (ExportQuery(kinds=frozenset({"health"}), until_us=MIDNIGHT_US + 60 * S), [3]),
+        (ExportQuery(kinds=frozenset({"event"})), []),
+    ],
+)
+async def test_intervals_and_health_are_asked_for_by_their_names(
+    tmp_path: Path, query: ExportQuery, seqs: list[int]
+) -> None:
+    await stored(tmp_path, what_lies_in_chunks)
+    assert [row["seq"] for row in exported(tmp_path, query)] == seqs
+
+
 async def test_no_page_holds_more_than_its_share_and_none_leaves_anything_out(tmp_path: Path) -> None:
     """Traces lie dense in one place, readings in another."""
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from samples import MIDNIGHT_US, event, incident, reading, trace
+from samples import MIDNIGHT_US, event, health, incident, reading, trace
 from timers import Timers
 
 from agent.journal.file import FILE_NAME, SCHEMA, connect
@@ -17,10 +17,16 @@ from agent.records import Reading
 CASES = Path(__file__).resolve().parent.parent / "cases"
 VERSIONS = range(2, SCHEMA + 1)  # the file of schema 1 holds something else: see test_traces, test_incidents
 
+STOOD = [
+    health(),
+    health(1, "tx2", numbers={"live": 0.0, "unknown": 1.0, "of_a_later_version": 0.5}),
+    health(1, "feeder-room", of="line", numbers={"exchanges_silent": 3.0}, texts={"line_error": ""}, instants={}),
+]
+
 
 def written_by(version: int, state_dir: Path) -> bytes:
     """What each of these files holds: 40 readings, mqtt at 32, an event that was closed and one that is open, a part of
-    a trace, and since schema 3 an incident."""
+    a trace, since schema 3 an incident, and since schema 6 how two meters stood, and a line."""
     content = gzip.decompress((CASES / f"journal-schema-{version}.sqlite3.gz").read_bytes())
     (state_dir / FILE_NAME).write_bytes(content)
     return content
@@ -47,11 +53,13 @@ async def test_it_opens_with_everything_in_it_and_goes_on(tmp_path: Path, versio
         assert journal.open_incidents() == ((incident(),) if version > 2 else ())
         assert [entry.record for entry in (await journal.fetch("late", "trace", 9)).entries] == [trace(event="closed")]
         assert (await journal.fetch("mqtt", "live", 1)).entries[0].seq == 32
-        assert journal.head == (45 if version > 2 else 44)
+        assert journal.head == (44 + (version > 2) + len(STOOD) * (version > 5))
+        last = (await journal.fetch("late", "live", 100)).entries[-len(STOOD) :]
+        assert ([entry.record for entry in last] == STOOD) is (version > 5)
         assert journal.kept("modes") == "{}"
         journal.add_reading(reading(41))
     assert query(tmp_path, "PRAGMA user_version") == [(SCHEMA,)]
-    codecs = [1, 1, 2] if version < 4 else [2, 2, 2]
+    codecs = [1, 1, 2] if version < 4 else [2, 2, 2] if version < 6 else [2, 2, 4, 2]
     assert query(tmp_path, "SELECT codec FROM chunk ORDER BY seq_lo") == [(codec,) for codec in codecs]
 
 

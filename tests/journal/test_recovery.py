@@ -160,7 +160,7 @@ async def test_a_newer_file_is_refused_and_not_a_byte_of_it_changes(tmp_path: Pa
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db:
         db.execute("PRAGMA user_version=7")
     before = (tmp_path / FILE_NAME).read_bytes()
-    with pytest.raises(JournalVersionError, match="schema 7, this version of lamplighter reads up to 5; install"):
+    with pytest.raises(JournalVersionError, match="schema 7, this version of lamplighter reads up to 6; install"):
         async with opened(tmp_path):
             pass
     with pytest.raises(JournalVersionError), view(tmp_path):

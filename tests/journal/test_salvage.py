@@ -130,6 +130,7 @@ async def test_live_data_flows_while_older_rows_are_still_being_taken_over(tmp_p
         assert (await journal.fetch("mqtt", "backlog", 100)).entries[0].seq == 200
 
 
+@pytest.mark.slow
 async def test_a_salvage_that_is_cut_off_goes_on_at_the_next_start(tmp_path: Path) -> None:
     head = await filled(tmp_path)
     spoil(tmp_path, LEAF_OF_CHUNKS)

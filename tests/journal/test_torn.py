@@ -135,7 +135,7 @@ def test_a_sync_that_lied_synced_nothing() -> None:
 @pytest.mark.e2e
 def test_recordings_meet_checkpoints_evictions_migrations_and_second_lives(tmp_path: Path) -> None:
     met = set()
-    for seed in range(12):
+    for seed in range(14):
         place = tmp_path / str(seed)
         place.mkdir()
         worked = work(seed, place)

@@ -44,7 +44,7 @@ class App:
     ) -> None:
         (directory / "site.toml").write_text(SITE + text)
         self.site = load_site(directory / "site.toml")
-        self.intervals = IntervalMaker(Nobody(), self.site.meters, [], lambda: sure)  # type: ignore[arg-type]
+        self.intervals = IntervalMaker(Nobody(), dict.fromkeys(self.site.meters, ()), [], lambda: sure)  # type: ignore[arg-type]
         self.now_us = T0 + 300_000_000
         self.clock = SimpleNamespace(wall_us=lambda: self.now_us)
         for end_s in range(-60, 301, 10):

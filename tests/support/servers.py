@@ -99,6 +99,10 @@ class Influx:
         """The rows of an InfluxQL query, each with its columns, its tags if grouped by them, and `time` in ns."""
         return influxql(f"http://127.0.0.1:{self.port}/query", text, database)
 
+    def series(self, text: str, database: str = "lamplighter") -> list[dict[str, Any]]:
+        """The series of the answer to one statement as they came, instants in ms: what a dashboard gets."""
+        return influxql_series(f"http://127.0.0.1:{self.port}/query", text, database, epoch="ms")
+
     def create(self, database: str) -> None:
         self.query(f'CREATE DATABASE "{database}"')
 
@@ -109,14 +113,19 @@ class Influx:
 
 
 @contextmanager
-def influxd(tmp: Path, databases: Sequence[str] = ("lamplighter",)) -> Iterator[Influx]:
+def influxd(
+    tmp: Path, databases: Sequence[str] = ("lamplighter",), *, continuous_queries: bool = False
+) -> Iterator[Influx]:
+    """A database. continuous_queries: they run, and are looked at every second."""
     directory = _directory(tmp, "influxd")
     binary = program("influxd", "influxdb")
 
     def make() -> Server:
         port, rpc = free_port(), free_port()
         config = directory / "influxdb.conf"
-        config.write_text(_INFLUXD_CONFIG.format(directory=directory, port=port, rpc=rpc))
+        config.write_text(
+            _INFLUXD_CONFIG.format(directory=directory, port=port, rpc=rpc, cq=str(continuous_queries).lower())
+        )
         return Server("influxd", [binary, "run", "-config", str(config)], port, directory / "influxd.log")
 
     with running_server(make) as server:
@@ -141,21 +150,29 @@ bind-address = "127.0.0.1:{rpc}"
   bind-address = "127.0.0.1:{port}"
   log-enabled = false
 [continuous_queries]
-  enabled = false
+  enabled = {cq}
+  run-interval = "1s"
 """
 
 
 def influxql(url: str, text: str, database: str, headers: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-    form = urllib.parse.urlencode({"q": text, "db": database, "epoch": "ns"}).encode()
+    return [
+        {**series.get("tags", {}), **dict(zip(series["columns"], row, strict=True))}
+        for series in influxql_series(url, text, database, headers)
+        for row in series["values"]
+    ]
+
+
+def influxql_series(
+    url: str, text: str, database: str, headers: Mapping[str, str] | None = None, epoch: str = "ns"
+) -> list[dict[str, Any]]:
+    form = urllib.parse.urlencode({"q": text, "db": database, "epoch": epoch}).encode()
     status, body = post(url, form, {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})})
     assert status == 200, body
     result = json.loads(body)["results"][0]
     assert "error" not in result, result["error"]
-    return [
-        {**series.get("tags", {}), **dict(zip(series["columns"], row, strict=True))}
-        for series in result.get("series", [])
-        for row in series["values"]
-    ]
+    series: list[dict[str, Any]] = result.get("series", [])
+    return series
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> tuple[int, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from agent.clock import Clock, SyncSource
+from agent.clock_door import TimeDoor
 from agent.clock_keeper import ClockKeeper
 from agent.desk.desk import CASES, KEPT, Desk
 from agent.detect.book import Book, MeterFacts, id_maker, orphans
@@ -13,7 +14,7 @@ from agent.detect.ending import abandoned
 from agent.gateway import Gateway
 from agent.journal.entries import Damage, Entry
 from agent.journal.shifts import Shift, Shifts, corrected_us
-from agent.keeps import book_name
+from agent.keeps import Keeps, book_name
 from agent.pipeline import MeterPipeline
 from agent.poll.window import Window
 from agent.records import ClockState, Event, Incident, MeterStatus, Miss, Mode, Reading, Sample, Trace
@@ -155,9 +156,13 @@ class _Source(SyncSource):
 class Agent:
     """What runs on the gateway."""
 
-    def __init__(self, site: Site, clocks: Clocks, told: list[Told]) -> None:
+    def __init__(
+        self, site: Site, clocks: Clocks, told: list[Told], ledger: Ledger | None = None,
+        before: Callable[[TimeDoor], Keeps] = lambda door: door,
+    ) -> None:  # fmt: skip
+        """before: what stands between the desk and the door of the journal."""
         self._site, self._clocks, self._told = site, clocks, told
-        self._ledger = Ledger(clocks, told)
+        self._ledger, self._before = ledger or Ledger(clocks, told), before
         self._runs, self._boots = 0, 1
         self._start()
 
@@ -173,7 +178,8 @@ class Agent:
         self._times = ClockKeeper(self._clock, ledger, self._pipelines)
         _at_once(self._times.resume())
         next_id = id_maker(self._site.gateway, ledger.epoch)
-        self._desk = Desk(self._site, self._times.door, self._clock, next_id, soon=self._soon.append)
+        behind = self._before(self._times.door)
+        self._desk = Desk(self._site, behind, self._clock, next_id, soon=self._soon.append)
         self._pipelines |= {name: self._pipeline(meter, next_id) for name, meter in self._site.meters.items()}
         self._resume()
         desk = self._desk

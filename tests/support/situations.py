@@ -66,7 +66,9 @@ class Clocks:
 
 
 class Play:
-    """One run of a case from 0 to ``for_s``."""
+    """One run of a case from 0 to ``for_s``. meters: what makes of the world what each of them says."""
+
+    meters: type[Seen] = Seen
 
     def __init__(self, case: Case) -> None:
         self.case = case
@@ -77,15 +79,18 @@ class Play:
         self.clock = Clocks()
         self.told: list[Told] = []
         self.standing: list[tuple[float, dict[str, Any]]] = []
-        self.agent = Agent(case.site, self.clock, self.told)
+        self.agent = self._agent()
         self._calm_s = float(scenario.get("calm_s", 2.0))
         self._seen = {
-            name: Seen(name, index, self.story, meter.model, self._real(name))
+            name: self.meters(name, index, self.story, meter.model, self._real(name))
             for index, (name, meter) in enumerate(case.site.meters.items())
         }
         self._names = {name: (_watched(meter), _polled(meter)) for name, meter in case.site.meters.items()}
         self._edges = sorted(self._all_edges())
         self._misses: dict[str, int] = {}
+
+    def _agent(self) -> Agent:
+        return Agent(self.case.site, self.clock, self.told)
 
     def _real(self, meter: str) -> dict[str, Any]:
         return dict(self.case.scenario.get("meters", {}).get(meter, {}))
