@@ -42,7 +42,8 @@ class Chatter:
     """One meter's. Instants in microseconds of the boot clock."""
 
     def __init__(self) -> None:
-        self._began: dict[Kind, deque[Began]] = {}
+        # The latest of each kind. No deque: four in one take 0.6 kB, of each meter and kind.
+        self._began: dict[Kind, tuple[Began, ...]] = {}
         self._open: _Open | None = None
         self._next_key = RESUMED_KEY
         self._resumed_us: int | None = None
@@ -54,12 +55,11 @@ class Chatter:
     @property
     def known(self) -> tuple[Mapping[Kind, Sequence[Began]], Mapping[Kind, int]]:
         """What another run should go on from: the latest of each kind, and what the open one counts."""
-        recent = {kind: tuple(latest) for kind, latest in self._began.items()}
-        return recent, {} if self._open is None or self._open.before else dict(self._open.counts)
+        return dict(self._began), {} if self._open is None or self._open.before else dict(self._open.counts)
 
     def recall(self, began: Mapping[Kind, Sequence[Began]]) -> None:
         """The latest of an earlier run."""
-        self._began = {kind: deque(latest, maxlen=_MANY + 1) for kind, latest in began.items()}
+        self._began = {kind: tuple(latest[-_MANY - 1 :]) for kind, latest in began.items()}
 
     def resume(self, event: Event, span: Span, now_us: int, counts: Mapping[Kind, int]) -> None:
         """An open one of an earlier run goes on for ten minutes at least. counts: its own, empty if they are lost."""
@@ -70,8 +70,7 @@ class Chatter:
 
     def began(self, kind: Kind, event_id: str, span: Span, now_us: int) -> tuple[Change, ...]:
         """An event of this kind was told for the first time."""
-        recent = self._began.setdefault(kind, deque(maxlen=_MANY + 1))
-        recent.append((now_us, span, event_id))
+        recent = self._began[kind] = (*self._began.get(kind, ())[-_MANY:], (now_us, span, event_id))
         if self._open is not None:
             self._open.named.append(event_id)
             self._open.counts[kind] = self._open.counts.get(kind, 0) + 1

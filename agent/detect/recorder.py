@@ -96,9 +96,10 @@ class Recorder:
         if not began and self._run is None:
             return ()
         self._ring.settle()
-        self._ring.widen()
         parts = self._begun(began, at_us, goes_on=goes_on) if began else ()
         self._calm(at_us)
+        if self._run is not None:
+            self._ring.widen()
         return parts
 
     def due(self, at_us: int) -> tuple[Trace, ...]:
@@ -184,6 +185,7 @@ class Recorder:
         run.head = replace(run.head, part=part.part + 1, follows="", also=())
         if closing:
             self._run = None
+            self._ring.narrow()
         return (part,)
 
     def _ending(self, run: _Run, until_us: int, at_us: int) -> tuple[Trace, ...]:

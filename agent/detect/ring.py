@@ -1,10 +1,10 @@
 """The last seconds of one meter's samples, in a buffer that grows no further than it has to. Pure.
 
 It begins with FEW rows, enough for five seconds at ten samples a second. It doubles where it would overwrite what is
-younger than HELD_US, and takes all its ROWS while a trace is made: 33 bytes a row with three voltages and three
-currents, so 10.6 kB a meter at most and 2.1 MB for two hundred. No register shows anything new more often than once a
-cycle, so of samples that come faster than 50 a second only 50 are kept, and 5 s always fit. A list of tuples was
-rejected: six times the memory.
+younger than HELD_US, and takes all its ROWS while a trace is made, to give them back when that is over: 33 bytes a row
+with three voltages and three currents, so 10.6 kB a meter at most and 2.1 MB for two hundred. No register shows
+anything new more often than once a cycle, so of samples that come faster than 50 a second only 50 are kept, and 5 s
+always fit. A list of tuples was rejected: six times the memory.
 """
 
 import math
@@ -70,7 +70,17 @@ class Ring:
 
     def widen(self, rows: int = ROWS) -> None:
         """Room for so many rows from now on, ROWS at most. What there is stays."""
-        held = self._held()
+        self._make_room(self._held(), rows)
+
+    def narrow(self) -> None:
+        """No more room than what is younger than HELD_US needs. That stays."""
+        young = bytearray(self.rows(self.newest_us - HELD_US, 1 << 62))
+        rows = FEW
+        while rows * self.row_bytes <= len(young):
+            rows *= 2
+        self._make_room(young, rows)
+
+    def _make_room(self, held: bytearray, rows: int) -> None:
         self._buffer = held + bytes(min(rows, ROWS) * self.row_bytes - len(held))
         self._bytes, self._at, self._full = len(self._buffer), len(held), False
         if self._at == self._bytes:

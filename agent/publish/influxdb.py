@@ -19,7 +19,7 @@ from agent.publish.influx_rules import Meaning, meaning
 from agent.publish.line_protocol import LineEncoder
 from agent.publish.resolver import Resolver
 from agent.publish.tls import Seen
-from agent.records import Event, Gap, Incident, Interval, MeterInfo, Reading, Trace
+from agent.records import Event, Gap, Health, Incident, Interval, MeterInfo, Reading, Trace
 from agent.site import InfluxSite
 
 log = logging.getLogger("lamplighter.publish")
@@ -146,6 +146,8 @@ class InfluxSink:
                 return self._encoder.trace(trace)
             case Interval() as interval:
                 return [self._encoder.interval(interval)]
+            case Health() as health:
+                return [self._encoder.health(health, entry.seq)]
             case Incident() as incident:
                 return [] if incident.revision < top[incident.id] else [self._encoder.incident(incident)]
             case event:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Never, Protocol
 
 from agent.errors import SinkError
@@ -19,14 +20,19 @@ from agent.publish.credential import Credential
 from agent.publish.forwarder import Verdict, backoff_s
 from agent.publish.mqtt_connection import LostError, NotLetInError, connected
 from agent.publish.mqtt_rules import (
+    BLAMING,
+    FAILURE,
     IDENTIFIER_IN_USE,
     REFUSALS,
+    TOO_LARGE,
     UNAUTHORISED,
+    UNCLEAR,
     Timing,
     encode,
     essence,
     judge,
 )
+from agent.publish.mqtt_suspects import Suspects
 from agent.publish.resolver import Resolver
 from agent.publish.topics import GatewayState, Message, Session, no_status_message, state_message, status_message
 from agent.records import MeterStatus
@@ -37,6 +43,8 @@ log = logging.getLogger(__name__)
 
 # So many short connections in a row look like two clients with one id that throw each other out.
 _CONTESTED = 3
+# A broker that hangs up so often instead of answering does not merely start: some minutes, with the back-off.
+_UNSAID = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,7 @@ class Connection(Protocol):
     """What the sink needs of one (see `mqtt_connection.Connection`)."""
 
     over: asyncio.Future[str]
+    hung_up: int | None
 
     def why(self) -> str: ...
     async def publish(self, messages: Sequence[Message], deadline_s: float | None = None) -> list[int | None]: ...
@@ -87,7 +96,11 @@ class MqttSink:
         self._connect = connect or partial(connected, resolver=Resolver())
         self._share = share
         self._tries: dict[int, int] = {}  # how often an entry failed for no clear reason, by seq
-        self._contested = self._denied = ""
+        self._contested = ""
+        self._denied: dict[str, str] = {}  # by topic: why the broker does not let us write it
+        self._mute: dict[str, str] = {}  # likewise, of what is retained
+        self._suspects = Suspects()
+        self._unsaid = 0
         self._shut_out: str | None = None
         self._connection: Connection | None = None
         self._since_s: float | None = None
@@ -108,20 +121,23 @@ class MqttSink:
             up_s = self._up_for_s()
             lasted = up_s is not None and up_s >= self._timing.stable_s
             failures = 1 if lasted else failures + 1
-            short = 0 if lasted or up_s is None else short + 1
+            short = 0 if lasted or up_s is None or self._suspects.repeated else short + 1
             self._contested = self._contest(short)
-            pause_s = self._timing.refused_s if self._contested else pause_s
+            pause_s = self._timing.refused_s if self._contested or self._suspects.blocked else pause_s
             await self._pause(max(pause_s, backoff_s(failures, self._share())))
 
     @property
     def blocked(self) -> str | None:
         """Why only hands can help; empty while they are not needed, None before the first answer."""
-        return self._contested or self._denied or self._shut_out
+        denied = next(chain(self._denied.values(), self._mute.values()), "")
+        return self._contested or denied or self._suspects.blocked or self._shut_out
 
     def renew(self) -> None:
         """Somebody says that what shuts us out was put right: the password is read anew, and tried at once."""
-        if self._connection is not None and not self._denied:
+        if self._connection is not None and not (self._denied or self._mute):
             return
+        self._denied.clear()
+        self._mute.clear()
         self._password.ask()
         if self._connection is not None:
             self._connection.end("it is opened anew, with the password read anew")
@@ -150,22 +166,59 @@ class MqttSink:
         if self._connection is None:
             raise SinkError(self.trouble)
         encoded = [encode(self._site.prefix, entry, self._session.id) for entry in entries]
-        messages = [item for item in encoded if isinstance(item, Message)]
-        codes = iter(await self._connection.publish(messages))
-        judged = zip(entries, encoded, strict=True)
-        return [item if isinstance(item, Verdict) else self._judge(entry, item, next(codes)) for entry, item in judged]
+        verdicts: list[Verdict] = []
+        while (done := len(verdicts)) < len(entries) and self._connection is not None:
+            until = done + self._at_once(entries[done:], encoded[done:])
+            verdicts += await self._offer(self._connection, entries[done:until], encoded[done:until])
+            if any(one.action == "keep" for one in verdicts[done:]):
+                break
+        return verdicts
+
+    def _at_once(self, entries: Sequence[Entry], encoded: Sequence[Message | Verdict]) -> int:
+        """Nothing goes out behind what may be kept: it would come twice, each time."""
+        if not self._denied and not self._suspects:  # the ordinary course
+            return len(entries)
+        going = [(at, item) for at, item in enumerate(encoded) if isinstance(item, Message)]
+        most = self._suspects.together([(entries[at].seq, len(item.payload)) for at, item in going])
+        denied = (at + 1 for at, item in going[:most] if item.topic in self._denied)
+        return next(denied, going[most][0] if most < len(going) else len(entries))
+
+    async def _offer(
+        self, connection: Connection, entries: Sequence[Entry], encoded: Sequence[Message | Verdict]
+    ) -> list[Verdict]:
+        was_over = connection.over.done()
+        codes = iter(await connection.publish([item for item in encoded if isinstance(item, Message)]))
+        verdicts: list[Verdict] = []
+        flight: list[tuple[int, Message]] = []
+        for entry, item in zip(entries, encoded, strict=True):
+            code = None if isinstance(item, Verdict) else next(codes)
+            verdicts.append(item if isinstance(item, Verdict) else self._judge(entry, item, code))
+            if isinstance(item, Message) and code is None:
+                flight.append((entry.seq, item))
+        if not flight or was_over or connection.hung_up not in BLAMING:
+            return verdicts
+        guilty = self._suspects.hung_up(flight, connection.hung_up)
+        return [
+            guilty if guilty and entry.seq == flight[0][0] else one
+            for entry, one in zip(entries, verdicts, strict=True)
+        ]
 
     def _judge(self, entry: Entry, message: Message, code: int | None) -> Verdict:
-        if not code:  # the ordinary course, thousands a second
+        if code is None:
             self._tries.pop(entry.seq, None)
-            self._denied = self._denied if code is None else ""
             return judge(message, code)
-        tries = self._tries[entry.seq] = self._tries.get(entry.seq, 0) + 1
+        if code < FAILURE:  # the ordinary course, thousands a second
+            self._tries.pop(entry.seq, None)
+            self._denied.pop(message.topic, None)
+            self._suspects.answered(entry.seq, len(message.payload))
+            return judge(message, code)
+        self._suspects.answered(entry.seq, 0)
+        tries = self._tries[entry.seq] = self._tries.get(entry.seq, 0) + (code in UNCLEAR)
         verdict = judge(message, code, tries)
         if verdict.action != "keep":
             del self._tries[entry.seq]
         elif code == UNAUTHORISED:
-            self._denied = verdict.reason
+            self._denied[message.topic] = verdict.reason
         elif code == IDENTIFIER_IN_USE and self._connection is not None:
             self._connection.end("the broker holds a packet identifier for used that is not")
         return verdict
@@ -220,24 +273,35 @@ class MqttSink:
                 messages, shown = [self._state("online")], {}
                 messages += [no_status_message(self._site.prefix, meter) for meter in self._feed.retired]
                 refresh_at_s = _now_s() + self._timing.refresh_s
+                if self._connection is connection:  # for a whole round
+                    self._suspects.forget()
             now = {status.meter: status for status in self._feed.statuses()}
             messages += [
                 status_message(self._site.prefix, status)
                 for status in now.values()
                 if essence(status) != shown.get(status.meter)
             ]
-            await connection.publish(messages)
+            codes = await connection.publish(messages)
+            self._hear_of_retained(messages, codes)
             shown = {meter: essence(status) for meter, status in now.items()}
             self._opened(connection)
             await connection.wait(self._feed.changed, refresh_at_s - _now_s())
             # What happens changes many of them within a moment, and its events go first.
             await asyncio.wait((connection.over,), timeout=self._timing.gather_s)
 
+    def _hear_of_retained(self, messages: Sequence[Message], codes: Sequence[int | None]) -> None:
+        """Nobody keeps those for another attempt: what is refused comes with the next refresh."""
+        for message, code in zip(messages, codes, strict=True):
+            if code in (UNAUTHORISED, TOO_LARGE):
+                self._mute[message.topic] = judge(message, code).reason
+            elif code is not None and code < FAILURE and self._mute:
+                self._mute.pop(message.topic, None)
+
     def _opened(self, connection: Connection) -> None:
         if self._connection is None and not connection.over.done():
             self._connection = connection
             self._since_s = _now_s()
-            self._shut_out = ""
+            self._shut_out, self._unsaid = "", 0
             self._up.set()
             self._tried.set()
             self.trouble = ""
@@ -252,6 +316,11 @@ class MqttSink:
             self._shut_out = REFUSALS[error.code]
             self._note("mqtt.refused", self._shut_out)
             return self._timing.refused_s
+        if error.code is None:
+            self._unsaid += 1
+            self._shut_out = str(error) if self._unsaid >= _UNSAID else self._shut_out
+            self._note("mqtt.lost", str(error))
+            return 0.0
         self._note("mqtt.lost", f"the broker does not let us in now: {error}")
         return 0.0
 

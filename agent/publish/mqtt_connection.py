@@ -6,6 +6,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,8 +15,8 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.errors import SinkError
-from agent.publish.mqtt_packets import PUBLISH, Inlet
-from agent.publish.mqtt_rules import Timing, ping_s
+from agent.publish.mqtt_packets import PUBLISH, Inlet, publish_packet
+from agent.publish.mqtt_rules import TOO_LARGE, Timing, ping_s
 from agent.publish.mqtt_window import Window
 from agent.publish.resolver import Resolver
 from agent.publish.tls import Seen, client_context, explain
@@ -27,7 +28,16 @@ _UNSPECIFIED = 0x80
 # Messages that may wait for their PUBACK, entries or statuses: both together no more than brokers in the field take.
 # MQTT 5.0, 3.2.2.3.3: a broker may take fewer, and ends a connection that sends more; mosquitto says 20.
 _MOST = 100
+# MQTT 3.1.1, 2.2.3: what four bytes of length allow, and the five before.
+_LARGEST = 268_435_455 + 5
 _PROTOCOLS = {"3.1.1": aiomqtt.ProtocolVersion.V311, "5": aiomqtt.ProtocolVersion.V5}
+
+
+# MQTT 3.1.1 has no code for it; mosquitto closes the connection upon a will that is to be retained.
+_SAYS_NOTHING = (
+    "the broker hangs up instead of answering; with protocol 3.1.1 it cannot say why: does it allow retained messages "
+    '(mosquitto: retain_available true)? protocol = "5" may tell'
+)
 
 
 class LostError(SinkError):
@@ -35,7 +45,7 @@ class LostError(SinkError):
 
 
 class NotLetInError(SinkError):
-    """The broker refuses the connection. code: of CONNACK."""
+    """The broker refuses the connection. code: of CONNACK, None where it hung up instead."""
 
     def __init__(self, words: str, code: int | None) -> None:
         super().__init__(words)
@@ -56,7 +66,7 @@ async def connected(
     diary = _Diary()
     client = _client(site, password, will, timing, diary, seen)
     _through(client, partial(resolver.connect, site.host, site.port, timing.open_s), diary, timing.alive_s)
-    most = _many_may_fly(client)
+    limits = _limits(client)
     v5 = site.protocol == "5"
     gone = client._disconnected
     try:
@@ -65,7 +75,7 @@ async def connected(
             raise LostError(diary.explain(_how_it_ended(gone.exception())))
         paho: Any = client._client
         paho._keepalive = ping_s(timing.alive_s)
-        connection = Connection(client, diary, timing.puback_s, most(), v5=v5)
+        connection = Connection(client, diary, timing.puback_s, limits(), v5=v5)
         try:
             yield connection
         finally:
@@ -74,6 +84,8 @@ async def connected(
         code = error.rc
         raise NotLetInError(str(code), code.value if isinstance(code, ReasonCode) else code) from error
     except aiomqtt.MqttError as error:
+        if not v5 and not diary.last and diary.hung_up:
+            raise NotLetInError(_SAYS_NOTHING, None) from error
         raise LostError(diary.explain(str(error))) from error
     finally:
         # aiomqtt keeps the socket of a failed attempt open until paho's keep-alive comes across it.
@@ -119,7 +131,8 @@ def _through(client: aiomqtt.Client, connect: Callable[[], socket.socket], diary
         # A broker without TCP_NODELAY holds back all PUBACKs but the first until our kernel has acknowledged that one,
         # which it does 40 ms late: 230 messages a second where 20 may fly. The kernel forgets it: it is told each time.
         eager = partial(carrier.setsockopt, socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        return Inlet(carrier, refused=diary.note, after=eager)
+        diary.inlet = Inlet(carrier, refused=diary.note, after=eager)
+        return diary.inlet
 
     paho._create_socket = opened
 
@@ -144,16 +157,23 @@ class Connection:
 
     aiomqtt and paho open it, keep it alive and end it. Messages go out as packets of our own, many in one piece, as
     acknowledgements come in (see `mqtt_window`); those are taken out of what paho reads (see `mqtt_packets`).
+
+    hung_up: the reason that the broker gave for the end, 0x80 if it gave none; None where it was not the broker's doing
     """
 
-    def __init__(self, client: aiomqtt.Client, diary: "_Diary", puback_s: float, most: int, *, v5: bool) -> None:
+    def __init__(
+        self, client: aiomqtt.Client, diary: "_Diary", puback_s: float, limits: "_Limits", *, v5: bool
+    ) -> None:
+        self.hung_up: int | None = None
+        self._largest_bytes = limits.largest_bytes
+        self._v5 = v5
         self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._client = client
         self._diary = diary
         self._puback_s = puback_s
         loop = asyncio.get_running_loop()
         self._now_s = loop.time
-        self._window = Window(most, self._send, loop.call_later, loop.time, v5=v5)
+        self._window = Window(limits.many, self._send, loop.call_later, loop.time, v5=v5)
         if isinstance(client._client._sock, Inlet):
             client._client._sock.listen(self._window.acknowledged, self.end)
         self._watcher = asyncio.create_task(self._watch(), name="mqtt:watch")
@@ -163,13 +183,21 @@ class Connection:
         return self._diary.explain(self.over.result())
 
     async def publish(self, messages: Sequence[Message], deadline_s: float | None = None) -> list[int | None]:
-        """The PUBACK reason code of each message (0 with 3.1.1), None for those that were not acknowledged."""
+        """The PUBACK reason code of each message (0 with 3.1.1), None for those that were not acknowledged. What is
+        larger than the broker said it takes does not go out: it would end the connection."""
+        if self._largest_bytes == _LARGEST:
+            return await self._publish(messages, deadline_s)
+        fits = [len(publish_packet(message, 1, v5=self._v5)) <= self._largest_bytes for message in messages]
+        codes = iter(await self._publish([one for one, fit in zip(messages, fits, strict=True) if fit], deadline_s))
+        return [next(codes) if fit else TOO_LARGE for fit in fits]
+
+    async def _publish(self, messages: Sequence[Message], deadline_s: float | None) -> list[int | None]:
         within_s = deadline_s or self._puback_s
         full: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         stream = self._window.open(messages, partial(_settle, full))
         try:
             while not full.done() and not self.over.done():
-                left_s = stream.moved_s + within_s - self._now_s()
+                left_s = self._window.waits_since_s(stream) + within_s - self._now_s()
                 if left_s <= 0:
                     self.end(f"no acknowledgement within {within_s:g} s")
                 await asyncio.wait((full, self.over), timeout=max(0.0, left_s), return_when="FIRST_COMPLETED")
@@ -200,6 +228,8 @@ class Connection:
             async for _ in self._client.messages:
                 pass
         except aiomqtt.MqttError as error:
+            if not self.over.done():
+                self.hung_up = _reason(error.__cause__) or (_UNSPECIFIED if self._diary.hung_up else None)
             self.end(_how_it_ended(error.__cause__))
 
     def end(self, why: str) -> None:
@@ -219,6 +249,12 @@ class _Diary(logging.Logger):
     def __init__(self) -> None:
         super().__init__("paho", logging.WARNING)
         self.last = ""
+        self.inlet: Inlet | None = None
+
+    @property
+    def hung_up(self) -> bool:
+        """Whether the other end closed the connection; a silent network does not."""
+        return self.inlet is not None and self.inlet.hung_up
 
     def handle(self, record: logging.LogRecord) -> None:
         self.note(record.getMessage())
@@ -230,15 +266,24 @@ class _Diary(logging.Logger):
         return explain("; ".join(filter(None, (error, self.last))))
 
 
-def _many_may_fly(client: aiomqtt.Client) -> Callable[[], int]:
-    """How many messages may wait for their PUBACK, once the client is connected: what this broker takes."""
-    told = [_MOST]
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """Of one broker. many: messages that may wait for their PUBACK; largest_bytes: of a packet."""
+
+    many: int = _MOST
+    largest_bytes: int = _LARGEST
+
+
+def _limits(client: aiomqtt.Client) -> Callable[[], _Limits]:
+    """What this broker takes, once the client is connected."""
+    told = [_Limits()]
     paho: Any = client._client
     let_in = paho.on_connect
 
     def on_connect(paho: Any, userdata: Any, flags: Any, code: Any, properties: Any = None) -> None:
-        # MQTT 5.0, 3.2.2.3.3: without it, 65535.
-        told.append(min(_MOST, getattr(properties, "ReceiveMaximum", _MOST)))
+        # MQTT 5.0, 3.2.2.3.3: without it, 65535; 3.2.2.3.6: without it, no limit.
+        many = min(_MOST, getattr(properties, "ReceiveMaximum", _MOST))
+        told.append(_Limits(many, min(_LARGEST, getattr(properties, "MaximumPacketSize", _LARGEST))))
         let_in(paho, userdata, flags, code, properties)
 
     paho.on_connect = on_connect
@@ -258,9 +303,15 @@ async def _whole(opening: Coroutine[Any, Any, object], patience_s: float) -> Non
         raise
 
 
-def _how_it_ended(cause: BaseException | None) -> str:
+def _reason(cause: BaseException | None) -> int | None:
+    """What the broker said with its DISCONNECT; None where it said nothing, or nothing in particular."""
     code = cause.rc if isinstance(cause, aiomqtt.MqttCodeError) else None
     # What paho says of every connection that simply ends; MQTT 5 brokers may give a better reason.
-    if isinstance(code, ReasonCode) and code.value == _UNSPECIFIED:
+    return code.value if isinstance(code, ReasonCode) and code.value != _UNSPECIFIED else None
+
+
+def _how_it_ended(cause: BaseException | None) -> str:
+    code = cause.rc if isinstance(cause, aiomqtt.MqttCodeError) else None
+    if isinstance(code, ReasonCode) and _reason(cause) is None:
         return "the broker hung up, or the network did"
     return str(cause)

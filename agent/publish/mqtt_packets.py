@@ -44,6 +44,7 @@ class Inlet:
     """A socket as paho reads it, without the PUBACKs: those go to `acknowledged`, with their packet identifier and
     reason code (0 with 3.1.1). Every other packet reaches paho whole, and so does what is no packet. A packet longer
     than `LONGEST_PACKET` is the end of the connection, and `refused` hears why. `after` is called whenever bytes came.
+    hung_up: the other end closed the connection, or reset it.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Inlet:
         self._carrier = carrier
         self._after = after
         self._refused = refused
-        self._over = False
+        self._over = self.hung_up = False
         self._acknowledged = acknowledged
         self._begun = b""  # of a packet that is not whole yet
         self._others = b""
@@ -72,7 +73,7 @@ class Inlet:
         if self._over:
             return b""
         if not self._others:
-            came = self._carrier.recv(_AT_ONCE_BYTES)
+            came = self._read()
             if not came:
                 return b""
             self._after()
@@ -82,6 +83,15 @@ class Inlet:
                 raise BlockingIOError
         taken, self._others = self._others[:buffer_size], self._others[buffer_size:]
         return taken
+
+    def _read(self) -> bytes:
+        try:
+            came = self._carrier.recv(_AT_ONCE_BYTES)
+        except ConnectionResetError:
+            self.hung_up = True
+            raise
+        self.hung_up = not came
+        return came
 
     def pending(self) -> int:
         """What can be read without the network having to say more, as of a TLS socket: paho's caller reads on."""

@@ -12,7 +12,7 @@ from agent.publish.topics import (
     reading_message,
     trace_message,
 )
-from agent.records import Event, Incident, Interval, MeterStatus, Reading, Trace
+from agent.records import Event, Health, Incident, Interval, MeterStatus, Reading, Trace
 from agent.replaced import replaced
 
 # CONNACK codes that another attempt in a second will not change.
@@ -24,16 +24,21 @@ REFUSALS = {
     0x87: "the broker refuses this username, password or client id; check username and password_file",
     0x8A: "the broker has banned this client; ask its operator",
     0x8C: "the broker wants another way of authentication; ask its operator",
+    0x9A: "the broker takes no retained messages, which state and statuses are; allow them (mosquitto: "
+    "retain_available true)",
 }
 # PUBACK codes of MQTT 5.0, section 3.4.2.1; 3.1.1 has none. From 0x80 on the broker does not have the message.
-_FAILURE = 0x80
+FAILURE = 0x80
 UNAUTHORISED = 0x87
 IDENTIFIER_IN_USE = 0x91
+TOO_LARGE = 0x95
 # What may pass by itself: unspecified, implementation specific. A message that fails so often is at fault itself.
-_UNCLEAR = frozenset({0x80, 0x83})
+UNCLEAR = frozenset({0x80, 0x83})
 UNCLEAR_TRIES = 5
+# With these, or with no reason at all, a broker may end a connection for a message that is on its way.
+BLAMING = frozenset({0x80, 0x83, TOO_LARGE})
 # These condemn the message, not the moment: topic name invalid, packet too large, payload format invalid.
-_CONDEMNED = frozenset({0x90, 0x95, 0x99})
+_CONDEMNED = frozenset({0x90, TOO_LARGE, 0x99})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ def encode(prefix: str, entry: Entry, session: str = "") -> Message | Verdict:
                 return incident_message(prefix, incident, session, durable=entry.durable)
             case Trace() as trace:
                 return trace_message(prefix, trace)
-            case Interval():
+            case Interval() | Health():
                 return ACCEPT  # databases are for those
             case gap:
                 return gap_message(prefix, gap, session)
@@ -82,7 +87,8 @@ def encode(prefix: str, entry: Entry, session: str = "") -> Message | Verdict:
 
 
 def judge(message: Message, code: int | None, tries: int = 1) -> Verdict:
-    """code: the PUBACK's reason (0 with 3.1.1), None if there was no PUBACK; tries: how often it failed, with this one.
+    """code: the PUBACK's reason (0 with 3.1.1), None if there was no PUBACK; tries: how often in a row it
+    failed for no clear reason, with this one.
 
     | reason                                    | what becomes of the message      | and then                       |
     |-------------------------------------------|----------------------------------|--------------------------------|
@@ -95,11 +101,16 @@ def judge(message: Message, code: int | None, tries: int = 1) -> Verdict:
     """
     if code is None:
         return Verdict("keep", "the connection ended before the broker acknowledged")
-    if code < _FAILURE:
+    if code < FAILURE:
         return ACCEPT
+    if code == TOO_LARGE:
+        size = len(message.payload)
+        return Verdict(
+            "reject", f"larger than the broker takes, {size} bytes (reason 0x95); raise its limit for packets"
+        )
     if code in _CONDEMNED:
         return Verdict("reject", f"the broker refuses the message itself (reason 0x{code:02x})")
-    if code in _UNCLEAR and tries >= UNCLEAR_TRIES:
+    if code in UNCLEAR and tries >= UNCLEAR_TRIES:
         return Verdict("reject", f"the broker refused it {tries} times (reason 0x{code:02x})")
     if code == UNAUTHORISED:
         return Verdict("keep", f"the broker does not allow us to write {message.topic}; extend its access list")

@@ -78,6 +78,30 @@ def test_a_sag_is_shown_from_5_s_before_it_to_10_s_after() -> None:
     assert {(part.event, part.kind, part.start_us) for part in meter.parts} == {("e1", "sag", sag.start_us)}
 
 
+def test_a_meter_whose_trace_is_over_needs_no_more_memory_than_before() -> None:
+    meter = Meter(every_s=1.0)
+    meter.run(100)
+    before = meter.recorder.size_bytes
+    sag = meter.opens()
+    meter.run(3, 92.0)
+    assert meter.recorder.size_bytes > 4 * before
+    meter.closes(sag)
+    meter.run(30)
+    assert meter.parts[-1].closing == "complete"
+    assert meter.recorder.size_bytes == before
+
+
+def test_a_meter_that_may_make_no_more_traces_takes_no_memory_for_one() -> None:
+    meter = Meter(every_s=1.0)
+    meter.run(100)
+    before = meter.recorder.size_bytes
+    meter.recorder._allowance = 0.0
+    meter.recorder._allowed_us = meter.now_us
+    meter.opens()
+    assert not meter.parts
+    assert meter.recorder.size_bytes == before
+
+
 def test_what_was_before_leaves_at_once() -> None:
     meter = Meter()
     meter.run(60)
@@ -390,7 +414,9 @@ def test_whatever_happens_parts_are_bounded_ordered_and_hold_only_what_was_given
     for what, seconds in steps:
         if what == "open":
             number += 1
-            begins += [] if meter.recorder.recording else [meter.now_us + meter.every_us]
+            # A trace that has used up what is allowed is cut, wherever that is.
+            whole = not meter.recorder.recording and meter.recorder._allowed(meter.now_us) >= 2 * ROWS
+            begins += [meter.now_us + meter.every_us] if whole else []
             opened.append(meter.opens(f"e{number}"))
         elif what == "close" and opened:
             meter.closes(opened.pop())

@@ -3,10 +3,11 @@
 import math
 from timeit import repeat
 
+from drawn import drawn
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.detect.ring import ROWS, SPACING_US, Ring
+from agent.detect.ring import FEW, HELD_US, ROWS, SPACING_US, Ring
 from agent.trace_rows import GOOD, LOST, QUESTIONABLE, row_struct
 
 FOREVER = 1 << 62
@@ -97,6 +98,29 @@ def test_it_grows_to_its_bound_and_holds_the_newest_of_what_it_was_given(
         ring.widen()
         assert [row[0] for row in held(ring, columns)] == kept
         assert ring.size_bytes == most
+
+
+@drawn(20)
+@given(st.integers(min_value=20_000, max_value=2_000_000), st.integers(min_value=0, max_value=700))
+def test_what_a_trace_needed_is_given_back_and_the_last_six_seconds_stay(every_us: int, count: int) -> None:
+    ring, at_us = Ring(2), 0
+    small = ring.size_bytes
+    ring.widen()
+    for _ in range(count):
+        at_us += every_us
+        ring.add(at_us, GOOD, (230.0, 1.0))
+    before = held(ring, after_us=at_us - HELD_US)
+    ring.narrow()
+    assert held(ring, after_us=at_us - HELD_US) == before
+    assert ring.newest_us == (at_us or -1)
+    if every_us * (FEW - 1) > HELD_US:
+        assert ring.size_bytes == small
+    for _ in range(2 * ROWS):
+        at_us += every_us
+        ring.add(at_us, GOOD, (230.0, 1.0))
+    kept = [row[0] for row in held(ring)]
+    assert kept == [at_us - n * every_us for n in range(len(kept))][::-1]
+    assert kept[-1] - kept[0] >= 5_000_000
 
 
 def test_a_sample_costs_next_to_nothing() -> None:

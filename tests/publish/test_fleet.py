@@ -34,6 +34,7 @@ class Link:
     """One connection; code: of each PUBACK."""
 
     code: int = 0
+    hung_up: int | None = None
     over: "asyncio.Future[str]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def why(self) -> str:

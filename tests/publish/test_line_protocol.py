@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import servers
-from samples import MIDNIGHT_US, event, incident, interval, reading, trace
+from samples import MIDNIGHT_US, event, health, incident, interval, reading, trace
 
 from agent.publish.line_protocol import LineEncoder
-from agent.records import ClockState, Event, Gap, Reading
+from agent.records import ClockState, Event, Gap, HealthOf, Reading
 from agent.trace_rows import GOOD, LOST, QUESTIONABLE, TraceSample, pack
 
 MIDNIGHT_NS = MIDNIGHT_US * 1000
@@ -55,6 +55,26 @@ def test_intervals_of_all_kinds_come_to_rest_in_a_database_and_sent_twice_they_a
         ("tx1", 230.0, 0.9833), ("tx1", 231.0, 0.9833)
     ]  # fmt: skip
     assert (ten["voltage_l1_max"], demand["active_power_demand"], demand["flagged"]) == (231.25, 1e4, 0.0)
+
+
+def test_a_meters_status_is_a_point_with_texts_that_are_written_also_when_empty() -> None:
+    assert ENCODER.health(health(texts={"supply": "live", "open_events": ""}), seq=7) == (
+        b"status,feeder=F12,gateway=gw-01,meter=tx1,site=dashi "
+        b'live=1.0,dead=0.0,watch_hz=4.983,last_good_us=1795391999999999i,supply="live",open_events="" '
+        b"1795392000000000007"
+    )
+
+
+@pytest.mark.parametrize(
+    ("of", "series"),
+    [
+        ("gateway", b"gateway,feeder=none,gateway=gw-01,meter=none,site=dashi "),
+        ("line", b"gateway,feeder=none,gateway=gw-01,line=room,meter=none,site=dashi "),
+        ("sink", b"gateway,feeder=none,gateway=gw-01,meter=none,sink=room,site=dashi "),
+    ],
+)
+def test_a_line_and_a_sink_are_tags_of_the_gateways_points(of: HealthOf, series: bytes) -> None:
+    assert ENCODER.health(health(of=of, name="room"), 0).startswith(series)
 
 
 def test_an_event_has_its_kind_as_a_tag_and_stands_at_its_start() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import certs
 import pytest
 import servers
 from observer import observe, retained
-from samples import MIDNIGHT_US, entries, event, reading, status
+from samples import MIDNIGHT_US, entries, event, incident, reading, status
 from sink_task import running
 
 from agent.errors import SinkError
@@ -307,6 +307,102 @@ async def test_a_right_that_is_missing_blocks_and_is_said(tmp_path: Path) -> Non
             began = time.monotonic()
             await sink.rest(0)
             assert time.monotonic() - began >= QUICK.refused_s
+
+
+@pytest.mark.parametrize("listening", [True, False])
+async def test_a_right_that_is_given_ends_the_block_whether_anybody_listens_or_not(
+    tmp_path: Path, *, listening: bool
+) -> None:
+    """Where nobody does the broker acknowledges with 0x10."""
+    rights = tmp_path / "acl"
+    rights.write_text(f"topic write {PREFIX}/state\ntopic write {PREFIX}/+/status\ntopic read #\n")
+    async with AsyncExitStack() as stack:
+        server = stack.enter_context(servers.mosquitto(tmp_path, extra=[f"acl_file {rights}"]))
+        if listening:
+            await stack.enter_async_context(observe(server.port))
+        sink = await stack.enter_async_context(running(make(site_of(server.port, protocol="5"))))
+        await until(lambda: sink.connected)
+        await sink.send(entries(reading()))
+        assert sink.blocked
+        rights.write_text(f"topic write {PREFIX}/#\ntopic read #\n")
+        server.reload()
+        async with asyncio.timeout(5):
+            while actions(await sink.send(entries(reading()))) != ["accept"]:
+                await sink.rest(0)
+        assert sink.blocked == ""
+
+
+async def test_one_topic_that_is_forbidden_blocks_though_others_are_taken_and_those_do_not_come_with_each_attempt(
+    tmp_path: Path,
+) -> None:
+    rights = tmp_path / "acl"
+    some = [f"topic write {PREFIX}/{one}" for one in ("state", "+/status", "+/reading")]
+    rights.write_text("\n".join([*some, "topic read #", ""]))
+    with servers.mosquitto(tmp_path, extra=[f"acl_file {rights}"]) as server:
+        sink = make(site_of(server.port, protocol="5"))
+        async with observe(server.port) as observer, running(sink):
+            await until(lambda: sink.connected)
+            batch = entries(reading(), event(), reading(1), reading(2))
+            assert actions(await sink.send(batch)) == ["accept", "keep", "accept", "accept"]
+            assert f"{PREFIX}/tx1/event" in (sink.blocked or "")
+            began = time.monotonic()
+            await sink.rest(0)
+            assert time.monotonic() - began >= QUICK.refused_s
+            for _ in range(3):
+                assert actions(await sink.send(batch[1:])) == ["keep"]
+            assert sink.blocked
+            rights.write_text(f"topic write {PREFIX}/#\ntopic read #\n")
+            server.reload()
+            async with asyncio.timeout(5):
+                while actions(await sink.send(batch[1:])) != ["accept"] * 3:
+                    await sink.rest(0)
+            assert sink.blocked == ""
+            await observer.until(lambda seen: len(seen.bodies("/event")) == 1 and len(seen.bodies("/reading")) == 5)
+
+
+async def test_a_status_that_is_forbidden_is_said(tmp_path: Path) -> None:
+    rights = tmp_path / "acl"
+    rights.write_text(f"topic write {PREFIX}/state\ntopic write {PREFIX}/+/reading\ntopic read #\n")
+    with servers.mosquitto(tmp_path, extra=[f"acl_file {rights}"]) as server:
+        async with running(make(site_of(server.port, protocol="5"))) as sink:
+            await until(lambda: sink.connected)
+            assert actions(await sink.send(entries(reading()))) == ["accept"]
+            assert f"{PREFIX}/tx1/status" in (sink.blocked or "")
+
+
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+async def test_what_is_larger_than_a_broker_takes_is_refused_in_words_and_the_others_go(
+    tmp_path: Path, protocol: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With 5 it says how much it takes; with 3.1.1 it hangs up as often as it comes."""
+    quick = replace(QUICK, refused_s=60.0, stable_s=5.0)
+    big = incident(unknown=tuple(f"house-{number:04d}" for number in range(400)))
+    left, said = entries(reading(), big, reading(1)), list[Verdict]()
+    with servers.mosquitto(tmp_path, extra=["max_packet_size 3000"]) as server:
+        async with running(make(site_of(server.port, protocol=protocol), timing=quick, share=lambda: 0.01)) as sink:
+            async with asyncio.timeout(20):
+                while len(said) < len(left):
+                    with suppress(SinkError):
+                        for one in await sink.send(left[len(said) :]):
+                            if one.action == "keep":
+                                break
+                            said.append(one)
+                    if len(said) < len(left):
+                        await sink.rest(0.1)
+            assert sink.blocked == ""
+    assert actions(said) == ["accept", "reject", "accept"]
+    assert "limit for packets" in said[1].reason
+    assert not [line for line in caplog.messages if line.startswith("mqtt.contested")]
+    assert server.log_text().count("oversize") == (0 if protocol == "5" else 6)
+
+
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+async def test_a_broker_that_takes_nothing_retained_is_told_in_words(tmp_path: Path, protocol: str) -> None:
+    with servers.mosquitto(tmp_path, extra=["retain_available false"]) as server:
+        quick = replace(QUICK, open_s=0.2)
+        async with running(make(site_of(server.port, protocol=protocol), timing=quick, share=lambda: 0.0)) as sink:
+            await until(lambda: "retain_available" in (sink.blocked or ""), timeout_s=30)
+            assert "retained messages" in sink.trouble
 
 
 async def test_no_more_is_on_its_way_than_a_broker_wants_to_receive(tmp_path: Path) -> None:

@@ -122,6 +122,16 @@ async def test_what_is_refused_for_no_clear_reason_is_given_up_after_some_tries(
     assert said == ["keep"] * (UNCLEAR_TRIES - 1) + ["reject"]
 
 
+async def test_a_broker_without_room_does_not_make_the_next_unclear_refusal_the_last(broker: servers.Server) -> None:
+    async with mqtt_wire.wire(broker.port) as wire:
+        wire.plan = [Fault(refuse=(0x97,) * 7 + (0x83,), share=1.0)]  # state and status hear two of them
+        async with running(make(wire.port)) as sink:
+            await up(sink)
+            said = [(await sink.send(entries(reading())))[0] for _ in range(UNCLEAR_TRIES + 1)]
+    assert [one.action for one in said] == ["keep"] * (UNCLEAR_TRIES + 1)
+    assert "0x83" in said[-1].reason
+
+
 async def test_without_a_puback_nothing_is_accepted_and_all_of_it_comes_again(broker: servers.Server) -> None:
     async with mqtt_wire.wire(broker.port) as wire, running(make(wire.port)) as sink:
         await up(sink)

@@ -2,8 +2,9 @@ import json
 from dataclasses import replace
 
 import pytest
-from samples import MIDNIGHT_US, entries, event, incident, reading, status, trace
+from samples import MIDNIGHT_US, entries, event, health, incident, interval, reading, status, trace
 
+from agent.publish.forwarder import ACCEPT
 from agent.publish.mqtt_rules import encode, essence, judge, ping_s
 from agent.publish.topics import Message
 from agent.records import Gap
@@ -15,6 +16,10 @@ def test_whatever_the_journal_holds_becomes_a_message_of_its_topic() -> None:
     encoded = [encode("p", entry) for entry in entries(reading(), event(), trace(), incident(), Gap(1, 2, "full", 0))]
     topics = ["p/tx1/reading", "p/tx1/event", "p/tx1/trace", "p/incident", "p/gap"]
     assert [one.topic for one in encoded if isinstance(one, Message)] == topics
+
+
+def test_what_is_for_databases_alone_is_passed_over() -> None:
+    assert [encode("p", entry) for entry in entries(interval(), health())] == [ACCEPT, ACCEPT]
 
 
 def test_what_cannot_be_written_as_json_is_rejected_with_the_reason() -> None:

@@ -1,6 +1,7 @@
 """What goes out when: as acknowledgements come in, fairly, and never more than a broker takes at once."""
 
 import random
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -160,6 +161,45 @@ def test_who_had_nothing_on_its_way_is_waited_for_since_it_has() -> None:
     assert (air.sent[0][0], second.moved_s) == ("b0", 105.0)
 
 
+@pytest.mark.parametrize(("most", "counts"), [(1, (100, 1)), (2, (100, 50, 1)), (2, (100, 100, 100, 100, 1))])
+def test_with_fewer_places_than_senders_they_take_turns(most: int, counts: tuple[int, ...]) -> None:
+    air = Air(most)
+    streams = [air.open(chr(ord("a") + n), count) for n, count in enumerate(counts)]
+    for _ in range(2 * len(counts)):
+        air.puback()
+        air.lingered()
+    assert streams[-1].acknowledged == 1
+    out = [stream.out for stream in streams[:-1]]
+    assert max(out) - min(out) <= most
+
+
+def test_a_place_that_one_lingers_for_is_not_taken_by_who_came_later() -> None:
+    air = Air(20)
+    air.open("a", 100)
+    patient, later = air.open("b", 100), air.open("c", 1)
+    air.puback()
+    assert (patient.out, later.out) == (0, 0)
+    air.lingered()
+    assert (patient.out, later.out) == (1, 0)
+
+
+def test_who_waits_for_room_waits_since_the_broker_last_said_anything_and_then_since_it_is_on_its_way() -> None:
+    air = Air(1)
+    air.open("a", 2)
+    second = air.open("b", 1)
+    air.now_s = 109.0
+    air.window.acknowledged(77, 0)  # of nobody's
+    assert air.window.waits_since_s(second) == 100.0
+    air.puback()
+    air.now_s = 119.0
+    assert (air.sent[0][0], air.window.waits_since_s(second)) == ("a1", 109.0)
+    air.puback()
+    air.now_s = 129.0
+    third = air.open("c", 1)
+    assert (air.sent[0][0], air.window.waits_since_s(second)) == ("b0", 119.0)
+    assert air.window.waits_since_s(third) == 129.0
+
+
 @pytest.mark.parametrize("most", [1, 2, 3, 20, 100])
 def test_whatever_the_order_all_go_out_once_in_order_and_no_more_at_a_time_than_the_broker_takes(most: int) -> None:
     for seed in range(50):
@@ -179,3 +219,25 @@ def test_whatever_the_order_all_go_out_once_in_order_and_no_more_at_a_time_than_
         for number, (count, stream) in enumerate(streams):
             assert None not in stream.codes
             assert sorted(said[f"s{number}"]) == sorted(f"s{number}-{n}" for n in range(count))
+
+
+def test_a_connection_of_weeks_takes_no_more_memory_than_a_new_one() -> None:
+    """Identifiers that are remembered as they come round would be 2.6 MB a connection, most of it within the hour."""
+    air = Air(100)
+    messages = [Message("a", b"")] * 100
+
+    def some(windows: int) -> None:
+        for _ in range(windows):
+            air.window.open(messages, bool)
+            while air.sent:
+                air.puback()
+
+    tracemalloc.start()
+    try:
+        some(10)
+        before, _ = tracemalloc.get_traced_memory()
+        some(20)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 20_000

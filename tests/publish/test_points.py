@@ -70,20 +70,29 @@ WRONG_OF_AN_INCIDENT: dict[str, list[Any]] = {
 }
 
 
-def _each(wrong: Mapping[str, list[Any]]) -> list[tuple[str, Any]]:
-    return [(key, value) for key, values in (WRONG_OF_EITHER | wrong).items() for value in values]
+@pytest.mark.parametrize("key", WRONG_OF_EITHER | WRONG_OF_AN_EVENT)
+def test_an_event_with_a_field_that_nobody_here_writes_is_strange(key: str) -> None:
+    point = EVENT | ({"customers_max": 182} if "customers" in key else {})
+    values = (WRONG_OF_EITHER | WRONG_OF_AN_EVENT)[key]
+    name = key.partition("_min")[0]
+    assert [value for value in values if name not in _said(open_event, point | {key: value})] == []
 
 
-@pytest.mark.parametrize(("key", "value"), _each(WRONG_OF_AN_EVENT))
-def test_an_event_with_a_field_that_nobody_here_writes_is_strange(key: str, value: Any) -> None:
-    with pytest.raises(StrangePointError, match=key.partition("_min")[0]):
-        open_event(EVENT | ({"customers_max": 182} if "customers" in key else {}) | {key: value})
+@pytest.mark.parametrize("key", WRONG_OF_EITHER | WRONG_OF_AN_INCIDENT)
+def test_an_incident_with_a_field_that_nobody_here_writes_is_strange(key: str) -> None:
+    point = INCIDENT | ({"customers_max": 182} if "customers" in key else {})
+    values = (WRONG_OF_EITHER | WRONG_OF_AN_INCIDENT)[key]
+    name = key.partition("_min")[0]
+    assert [value for value in values if name not in _said(open_incident, point | {key: value})] == []
 
 
-@pytest.mark.parametrize(("key", "value"), _each(WRONG_OF_AN_INCIDENT))
-def test_an_incident_with_a_field_that_nobody_here_writes_is_strange(key: str, value: Any) -> None:
-    with pytest.raises(StrangePointError, match=key.partition("_min")[0]):
-        open_incident(INCIDENT | ({"customers_max": 182} if "customers" in key else {}) | {key: value})
+def _said(read: Callable[[Mapping[str, Any]], Event | Incident], point: Mapping[str, Any]) -> str:
+    """Why it is strange; nothing of one that is understood."""
+    try:
+        read(point)
+    except StrangePointError as error:
+        return str(error)
+    return ""
 
 
 def test_what_is_as_it_is_written_here_is_understood() -> None:

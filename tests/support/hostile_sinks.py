@@ -213,6 +213,7 @@ async def campaign(
                 tell(f"sinks: round {number + 1} of {rounds}, {at_work.made} records")
             making.cancel()
             late = await at_work.drained(_DRAIN_S)
+            await at_work.reached(observer)
         found = [at_work.heard(observer), at_work.found(influx)]
         gc.collect()  # errors that nobody asked for are told when they are thrown away
         wrong = (*late, *unheard, *map(str, at_work.verdict(place / "state", found)))

@@ -81,6 +81,10 @@ class Server:
     def freeze(self) -> None:
         self._signal(signal.SIGSTOP)
 
+    def reload(self) -> None:
+        """It reads its files anew."""
+        self._signal(signal.SIGHUP)
+
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 

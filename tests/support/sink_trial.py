@@ -85,10 +85,11 @@ class Watched:
         except SinkError:
             self._attempt += 1
             raise
-        for entry, verdict in zip(entries, verdicts, strict=True):
+        for entry, verdict in zip(entries, verdicts, strict=False):  # fewer: the rest is kept
             if verdict.action == "accept":
                 self._took(lane, entry)
-        self._attempt += any(verdict.action == "keep" for verdict in verdicts)
+        kept = len(verdicts) < len(entries) or any(verdict.action == "keep" for verdict in verdicts)
+        self._attempt += kept
         return verdicts
 
     def _took(self, lane: str, entry: Entry) -> None:
@@ -156,6 +157,14 @@ class Trial:
         behind = ((sink, self.journal.behind(sink)) for sink in SINKS)
         return [f"{sink} is {n} behind: {self.progress[sink].error}" for sink, n in behind if n]
 
+    async def reached(self, observer: Observer, timeout_s: float = 5.0) -> None:
+        """The broker acknowledges before it has told others: so long they have to hear all."""
+        names = {one.name for one in self._made}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while not names <= set(self.heard(observer).rows):  # noqa: ASYNC110 - plain names
+                    await asyncio.sleep(0.05)
+
     def heard(self, observer: Observer) -> Sunk:
         names = []
         for one in observer.seen:
@@ -210,4 +219,6 @@ async def trial(
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for end in await asyncio.gather(*tasks, return_exceptions=True):
+                if not isinstance(end, asyncio.CancelledError):
+                    raise end  # it was none of the servers that held it up
