@@ -43,12 +43,13 @@ async def start_pipelines(app: "App") -> None:
     """One per meter, each inside the events that the last run left open; what has no meter any more is closed."""
     next_id = id_maker(app.site.gateway, app.journal.epoch)
     loop = asyncio.get_running_loop()
+    judged = {name: channels_of(one.basis, one.wiring, one.installation).keys for name, one in app.site.meters.items()}
     app.intervals = IntervalMaker(
-        app.times.door, app.site.meters, (app.journal.add_reading, app.history.add), app.times.door.is_sure
+        app.times.door, judged, (app.journal.add_reading, app.history.add), app.times.door.is_sure
     )
     app.desk = Desk(
         app.site, app.intervals, app.clock, next_id, soon=partial(loop.call_later, _GATHER_S), later=loop.call_later,
-        changed=app.board.changed.set,
+        changed=app.board.change,
     )  # fmt: skip
     app.board.shown = app.desk.status
     pipelines = app.pipelines

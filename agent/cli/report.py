@@ -3,7 +3,9 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os import fsync
 from pathlib import Path
+from shutil import copymode
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -58,7 +60,7 @@ def report(
         _write_tables(made, csv)
         return
     file = out or Path(f"report-{loaded.name}-{_day(loaded, made)}.html")
-    file.write_text(page(made, loaded.time_zone, Words(language)), encoding="utf-8")
+    _write_page(page(made, loaded.time_zone, Words(language)), file)
     typer.echo(f"written: {file}")
 
 
@@ -115,6 +117,32 @@ def _say_what_did_not_read(site: "Site", made: "Report") -> None:
         typer.echo(f"{site.state_dir / FILE_NAME}: {one}", err=True)
 
 
+def _write_page(text: str, to: Path) -> None:
+    """All of it, and only then in place of an older one: half a report says something else. What is no plain file, as
+    /dev/stdout, is written as it is."""
+    from tempfile import TemporaryDirectory
+
+    with _told_of(to, "the one of before is left" if to.is_file() else "nothing was written"):
+        if to.exists() and not to.is_file():
+            to.write_text(text, encoding="utf-8")
+            return
+        file = to.resolve()  # a link stays one
+        with TemporaryDirectory(prefix=".new-", dir=file.parent) as beside:
+            new = Path(beside) / file.name
+            _write_through(text, new)
+            if file.exists():
+                copymode(file, new)
+            new.replace(file)
+
+
+def _write_through(text: str, to: Path) -> None:
+    """It is on the disk before it has its name: a cut of power leaves one of the two."""
+    with to.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        fsync(out.fileno())
+
+
 def _write_tables(made: "Report", to: Path) -> None:
     """All of them, and only then in place of older ones: tables of two reports are not to lie side by side."""
     from csv import writer
@@ -128,7 +156,10 @@ def _write_tables(made: "Report", to: Path) -> None:
         names = []
         for table in tables(made, rfc3339):
             names.append(f"{table.name}.csv")
-            with _told_of(to / names[-1]), (Path(beside) / names[-1]).open("w", encoding="utf-8", newline="") as out:
+            with (
+                _told_of(to / names[-1], "no table was replaced"),
+                (Path(beside) / names[-1]).open("w", encoding="utf-8", newline="") as out,
+            ):
                 writer(out, lineterminator="\n").writerows((table.head, *table.rows))
         for name in names:
             (Path(beside) / name).replace(to / name)
@@ -136,12 +167,12 @@ def _write_tables(made: "Report", to: Path) -> None:
 
 
 @contextmanager
-def _told_of(file: Path) -> Iterator[None]:
+def _told_of(file: Path, outcome: str) -> Iterator[None]:
     """A full card names no file by itself."""
     try:
         yield
     except OSError as error:
-        raise OSError(f"{file}: {error.strerror}; no table was replaced") from error
+        raise OSError(f"{file}: {error.strerror}; {outcome}") from error
 
 
 def _day(site: "Site", made: "Report") -> str:

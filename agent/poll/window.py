@@ -155,6 +155,11 @@ class Window:
             self._lost_from_us = max(self._lost_from_us, end_us)
         return max(0, end_us - start_us - lost_us) / 1e6
 
+    def _share_of_all(self) -> float:
+        """Of the looks at voltages those that saw each of them that was seen at all."""
+        counts = [self._stats[name].count for name in self.voltages if name in self._stats]
+        return min(counts) / max(counts) if counts else 1.0
+
     def flag(self, flag: str) -> None:
         """Mark the open interval."""
         self._flags.add(flag)
@@ -228,7 +233,7 @@ class Window:
             values={**means, **self._latest} if self._latest else means,
             min=low,
             max=high,
-            seen_s=self._seen_s(start_us, end_us),
+            seen_s=self._seen_s(start_us, end_us) * self._share_of_all(),
         )
         self._start_us, self._last_us, self._questionable = None, end_us, False
         self._stats, self._latest, self._flags = {}, {}, self._marks()

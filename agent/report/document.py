@@ -6,6 +6,7 @@ Everything a reader may ask is answered here once: whichever form it is printed 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import isnan
 from typing import TypeVar
 
 from agent.detect.floor import Paced
@@ -13,7 +14,6 @@ from agent.detect.network import Network
 from agent.records import Event, Incident, Interval, VoltageClass
 from agent.report.demand.compliance import Block, blocks
 from agent.report.demand.diagnoses import (
-    OF_LOAD,
     Load,
     Loading,
     PowerFactor,
@@ -25,19 +25,16 @@ from agent.report.demand.diagnoses import (
     unbalance,
 )
 from agent.report.demand.part import DemandKnown, DemandPart, demand_parts
-from agent.report.figures import Bounds, Figure, RecordRead, Span
+from agent.report.figures import RecordRead, Span
 from agent.report.operations.part import Operations, OperationsKnown, operations, watch_of
 from agent.report.record.columns import Columns
 from agent.report.record.demand_blocks import DEMAND_OF, REGISTER
-from agent.report.reliability.indices import Indices
-from agent.report.reliability.outages import Interruption, Seen
+from agent.report.reliability.outages import Interruption, Seen, interruptions
 from agent.report.reliability.part import (
     Asking,
     Counting,
     Earlier,
     ReliabilityPart,
-    counted_by_day,
-    planned_min,
     reliability_part,
 )
 from agent.report.reliability.unseen import (
@@ -124,20 +121,8 @@ class MeterPart:
 
 
 @dataclass(frozen=True, slots=True)
-class FeederPart:
-    """All meters of one feeder; indices: None where nobody is fed there"""
-
-    name: str
-    customers: int
-    quality: Quality
-    indices: Indices | None
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
-    """coverage: of all minutes of all meters; composite: of the voltage classes; voltage: of several meters together;
-    planned: customer-minutes of maintenance; mv: indices of medium-voltage users, of whom each transformer is one;
-    days: SAIDI by local day"""
+    """coverage: of all minutes of all meters; voltage: of several meters together; reliability: indices of areas"""
 
     site: str
     gateway: str
@@ -145,13 +130,7 @@ class Report:
     made_us: int
     coverage: float
     meters: Sequence[MeterPart]
-    feeders: Sequence[FeederPart]
-    composite: Figure
     voltage: VoltagePart
-    indices: Indices | None
-    mv: Indices | None
-    planned: Bounds
-    days: Mapping[int, Bounds]
     reliability: ReliabilityPart
     interruptions: Sequence[Interruption]
     events: Sequence[Event]
@@ -174,15 +153,10 @@ def report(known: Known, period: Span) -> Report:
     sums = [part.quality for part in parts]
     unheard = {part.meter.name: part.silences for part in parts if part.silences}
     seen = Seen(known.network, events, incidents, known.made_us, unheard, dark, period.from_us)
-    asking = _asking(known, period, parts, seen)
-    found, days = counted_by_day(asking)
-    reliable = reliability_part(asking, found, days)
-    voltage = voltage_part(parts, events, known, period)
+    found = interruptions(seen)
     return Report(
         known.site, known.gateway, period, known.made_us, _total(sums).coverage, parts,
-        [_feeder(name, parts, reliable) for name in _feeders(known)],
-        voltage.composite.figure, voltage, reliable.unplanned(), reliable.unplanned("medium_voltage"),
-        planned_min(found), days, reliable, found,
+        voltage_part(parts, events, known, period), reliability_part(_asking(known, period, parts, seen), found), found,
         events, incidents,
         demand=demand_parts(
             known.demand, {one.meter.name: one.blocks for one in parts}, period, known.made_us, known.offset_of
@@ -218,15 +192,14 @@ def _meter(meter: Metered, known: Known, period: Span, silent: Iterable[Event]) 
     node = known.network.nodes.get(meter.node)
     customers = node.customers.total if node is not None and node.customers is not None else None
     low_min = found.beyond[0].low_min if found.beyond else 0.0
-    tens = [one for columns in others["interval_10min"] for one in columns.rows_of({*meter.judged.channels, *OF_LOAD})]
-    quarters = others["demand_15min"]
+    tens, quarters = others["interval_10min"], others["demand_15min"]
     parts = blocks(quarters)
     enough = len(parts) >= 4 * LEAST_H
     ticks = partial(Ticks, quarters, max((block.value_w for block in parts), default=None), meter.counted)
     return MeterPart(
         meter, customers, found, None if customers is None else customers * low_min,
         profile(tens, meter.judged.channels, _hour_of(known)),
-        ten_minutes(meter, known, period, others["interval_10min"]),
+        ten_minutes(meter, known, period, tens),
         load(parts, _hour_of(known), period) if enough else None,
         _power_factor(quarters) if enough else None,
         unbalance(tens, period, meter.rated_a) if enough and meter.rated_a else None,
@@ -305,13 +278,16 @@ def _with_all(names: Collection[str], quarters: Iterable[Columns], *, backwards:
 
 
 def profile(
-    tens: Iterable[Interval], channels: Sequence[str], hour_of: Callable[[int], int]
+    tens: Iterable[Columns], channels: Sequence[str], hour_of: Callable[[int], int]
 ) -> Mapping[int, tuple[float, float, float]]:
     """By local hour: lowest, mean and highest of the judged channels' 10-min means."""
     by_hour: dict[int, list[float]] = {}
-    for ten in tens:
-        by_hour.setdefault(hour_of(ten.start_us), []).extend(ten.values[key] for key in channels if key in ten.values)
-    return {hour: (min(volts), sum(volts) / len(volts), max(volts)) for hour, volts in sorted(by_hour.items()) if volts}
+    for columns in tens:
+        known = [columns.values[key] for key in channels if key in columns.values]
+        for at_us, together in zip(columns.start_us, zip(*known, strict=True), strict=bool(known)):
+            by_hour.setdefault(hour_of(at_us), []).extend(together)
+    measured = {hour: [value for value in volts if not isnan(value)] for hour, volts in sorted(by_hour.items())}
+    return {hour: (min(volts), sum(volts) / len(volts), max(volts)) for hour, volts in measured.items() if volts}
 
 
 def _total(sums: Iterable[Quality]) -> Quality:
@@ -330,9 +306,3 @@ def _below(name: str, parts: Iterable[MeterPart], network: Network) -> frozenset
 
 def _of_feeder(name: str, parts: Iterable[MeterPart]) -> Sequence[Quality]:
     return [part.quality for part in parts if part.meter.feeder == name]
-
-
-def _feeder(name: str, parts: Iterable[MeterPart], reliable: ReliabilityPart) -> FeederPart:
-    area = reliable.area(name)
-    return FeederPart(name, area.served if area else 0, _total(_of_feeder(name, parts)),
-                      area.unplanned if area else None)  # fmt: skip

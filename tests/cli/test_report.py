@@ -64,13 +64,13 @@ def test_the_figures_of_two_hours_as_json(lamplighter: CommandLine, site: Path) 
     done = lamplighter("report", site, "--period", PERIOD, "--json")
     assert (done.code, done.err) == (0, "")
     told = json.loads(done.out)
-    assert told["indices"]["customer_min"] == [2000, 2000]
-    assert told["indices"]["saidi_min"] == [20, 20]
+    assert told["reliability"]["areas"][0]["unplanned"]["customer_min"] == [2000, 2000]
+    assert told["reliability"]["areas"][0]["unplanned"]["saidi_min"] == [20, 20]
     (meter,) = told["meters"]
     assert meter["quality"]["monitored_min"] == 100
     assert meter["quality"]["beyond"][0]["low_min"] == 10
     assert meter["low_customer_min"] == 1000
-    assert told["feeders"][0]["name"] == "F12"
+    assert told["voltage"]["feeders"][0]["name"] == "F12"
 
 
 def test_the_page_is_written_where_it_is_said(lamplighter: CommandLine, site: Path, tmp_path: Path) -> None:
@@ -130,6 +130,38 @@ async def test_tables_that_do_not_fit_leave_those_of_before(
     assert done.out == ""
     assert [file.name for file in (tmp_path / "tables").iterdir()] == ["meters.csv"]
     assert (tmp_path / "tables" / "meters.csv").read_text() == "of before"
+
+
+def test_a_page_that_does_not_fit_leaves_the_one_of_before(
+    lamplighter: CommandLine, site: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "pages" / "november.html"
+    page.parent.mkdir()
+    page.write_text("of before")
+    with files_up_to(1 << 12):
+        done = lamplighter("report", site, "--period", PERIOD, "--out", page)
+        new = lamplighter("report", site, "--period", PERIOD, "--out", page.with_name("new.html"))
+    assert (done.code, done.out, done.err) == (1, "", f"{page}: File too large; the one of before is left\n")
+    assert new.err == f"{page.with_name('new.html')}: File too large; nothing was written\n"
+    assert page.read_text() == "of before"
+    assert list(page.parent.iterdir()) == [page]
+
+
+def test_a_page_takes_the_place_of_the_one_of_before_behind_its_link_and_who_may_read_it_stays(
+    lamplighter: CommandLine, site: Path, tmp_path: Path
+) -> None:
+    page, link = tmp_path / "november.html", tmp_path / "last.html"
+    page.write_text("of before")
+    page.chmod(0o640)
+    link.symlink_to(page)
+    assert lamplighter("report", site, "--period", PERIOD, "--out", link).code == 0
+    assert link.is_symlink()
+    assert (page.read_text()[:15], page.stat().st_mode & 0o777) == ("<!doctype html>", 0o640)
+
+
+def test_what_is_no_plain_file_is_written_as_it_is(lamplighter: CommandLine, site: Path) -> None:
+    assert lamplighter("report", site, "--period", PERIOD, "--out", "/dev/null").out == "written: /dev/null\n"
+    assert Path("/dev/null").is_char_device()
 
 
 @pytest.mark.parametrize("second", ["--out", "--json"])

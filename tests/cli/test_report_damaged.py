@@ -11,6 +11,7 @@ from report_site import HEAD
 from samples import MIDNIGHT_US, interval
 
 from agent.journal.journal import Journal
+from agent.records import HOUR_US
 from agent.report.record.history import History
 from agent.report.record.history_file import FILE_NAME
 
@@ -88,21 +89,49 @@ def test_rows_with_a_wrong_sum_are_said_and_the_others_counted(lamplighter: Comm
     assert "2 个电表小时" in page(lamplighter, site, "zh")
 
 
-def test_a_torn_page_costs_the_hours_on_it_alone(lamplighter: CommandLine, site: Path) -> None:
+@pytest.mark.parametrize("which", ["first", "middle", "last"])
+def test_a_torn_page_costs_the_hours_on_it_alone(lamplighter: CommandLine, site: Path, which: str) -> None:
+    lost = torn(site, which)
+    read, monitored_min, err = told(lamplighter, site)
+    assert read["error"] == ""
+    assert (read["damaged_hours"], monitored_min) == (len(lost), 60 * (HOURS - len(lost)))
+    assert f"{len(lost)} hours" in err
+
+
+def torn(site: Path, which: str) -> set[int]:
+    """One of the pages that hold hours; which hours were on it."""
     with closing(sqlite3.connect(record(site))) as db:
         (size,) = db.execute("PRAGMA page_size").fetchone()
-        leaves = db.execute("SELECT pageno FROM dbstat WHERE name = 'hour' AND pagetype = 'leaf'").fetchall()
+        sql = "SELECT pageno FROM dbstat WHERE name = 'hour' AND pagetype = 'leaf' ORDER BY path"
+        leaves = [leaf for (leaf,) in db.execute(sql)]
+        hours = [at for (at,) in db.execute("SELECT at FROM hour ORDER BY at")]
     assert len(leaves) > 2
-    (leaf,) = leaves[len(leaves) // 2]
+    leaf = {"first": leaves[0], "middle": leaves[len(leaves) // 2], "last": leaves[-1]}[which]
     body = bytearray(record(site).read_bytes())
     body[(leaf - 1) * size : leaf * size] = b"\xff" * size
     record(site).write_bytes(body)
-    read, monitored_min, err = told(lamplighter, site)
-    assert read["error"] == ""
-    damaged = int(str(read["damaged_hours"]))
-    assert 1 <= damaged < HOURS
-    assert monitored_min == 60 * (HOURS - damaged)
-    assert f"{damaged} hours" in err
+    with closing(sqlite3.connect(record(site))) as db:
+        return {at for at in hours if not reads(db, at)}
+
+
+def reads(db: sqlite3.Connection, at: int) -> bool:
+    try:
+        return bool(db.execute("SELECT body FROM hour WHERE at = ? AND meter = 'tx1'", (at,)).fetchone())
+    except sqlite3.DatabaseError:
+        return False
+
+
+@pytest.mark.parametrize("which", ["first", "last"])
+def test_a_period_that_cuts_hours_of_a_torn_record_has_each_minute_that_reads(
+    lamplighter: CommandLine, site: Path, which: str
+) -> None:
+    """It begins at half past and ends at a quarter past."""
+    first = MIDNIGHT_US // HOUR_US - HOURS
+    lost = {at - first for at in torn(site, which)}
+    read, monitored_min, _ = told(lamplighter, site, "2026-11-21T00:30Z..2026-11-22T23:15Z")
+    minutes = {0: 30, HOURS - 1: 15}
+    assert monitored_min == sum(minutes.get(n, 60) for n in range(HOURS) if n not in lost)
+    assert read["damaged_hours"] == len(lost)
 
 
 def test_a_period_from_before_the_record_says_when_that_begins(lamplighter: CommandLine, site: Path) -> None:

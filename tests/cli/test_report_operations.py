@@ -81,7 +81,9 @@ async def site(tmp_path: Path) -> Path:
     return tmp_path / "site.toml"
 
 
-@pytest.fixture(params=[False, True], ids=["without an agent", "of a running agent"])
+@pytest.fixture(
+    params=[False, pytest.param(True, marks=pytest.mark.e2e)], ids=["without an agent", "of a running agent"]
+)
 def asked(request: pytest.FixtureRequest, site: Path) -> Iterator[Path]:
     if not request.param:
         yield site

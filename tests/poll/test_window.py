@@ -230,3 +230,17 @@ def test_a_quiet_look_after_a_lost_one_counts_what_was_lost():
     running.add(complete, START + 4 * SECOND, START + 4 * SECOND)
     assert put(running, complete, START + 5 * SECOND)
     assert running.flush(START + 10 * SECOND).seen_s == 8.0
+
+
+def test_looks_that_lack_a_voltage_count_for_what_was_seen_of_all_of_them():
+    running = Window("m", 220.0, ("voltage_l1", "voltage_l2"), {"voltage_l1", "voltage_l2"}, 10 * SECOND)
+    running.add(sample(220.0, full=True, voltage_l2=221.0), START - SECOND, START)
+    for n in range(1, 10, 2):
+        running.add(sample(220.0, voltage_l2=221.0), START + n * SECOND, START + n * SECOND)
+        running.add(sample(220.0), START + n * SECOND + 500_000, START + n * SECOND + 500_000)
+    first = running.flush(START + 10 * SECOND)
+    assert first.seen_s == 5.0
+    # One that is read no more is not among the values: nothing is said of it, and all of the other.
+    running.add(sample(220.0), START + 11 * SECOND, START + 11 * SECOND)
+    second = running.flush(START + 20 * SECOND)
+    assert (second.seen_s, list(second.values)) == (10.0, ["voltage_l1"])

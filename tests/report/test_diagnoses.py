@@ -9,6 +9,7 @@ from agent.records import Interval
 from agent.report.demand.compliance import Block
 from agent.report.demand.diagnoses import load, loading, passed, power_factor, unbalance
 from agent.report.figures import Bounds, Span
+from agent.report.record.columns import columns_of
 from agent.report.record.demand_blocks import BLOCK_US
 
 T0 = 20_000 * 96 * BLOCK_US
@@ -97,7 +98,7 @@ HOUR = Span(T0, T0 + HOUR_US)
 def test_unbalance_of_currents_and_what_would_level_them() -> None:
     values = {"current_l1": 120.0, "current_l2": 90.0, "current_l3": 60.0, "current_n": 52.0,
               "active_power_l1": 24e3, "active_power_l2": 18e3, "active_power_l3": 12e3}  # fmt: skip
-    told = unbalance([interval(n, values) for n in range(6)], HOUR, 100.0)
+    told = unbalance(columns_of(interval(n, values) for n in range(6)), HOUR, 100.0)
     assert told is not None
     # mean 90 A, farthest 30 A; (120^2 + 90^2 + 60^2 + 52^2) / (3 90^2) = 28804 / 24300; 24 to 12 kW: 6 moved
     assert told.worst == pytest.approx(1 / 3)
@@ -106,17 +107,20 @@ def test_unbalance_of_currents_and_what_would_level_them() -> None:
 
 
 def test_hours_without_a_load_say_nothing_about_unbalance() -> None:
-    assert unbalance([interval(0, {"current_l1": 9.0, "current_l2": 0.0, "current_l3": 0.0})], HOUR, 100.0) is None
+    assert (
+        unbalance(columns_of([interval(0, {"current_l1": 9.0, "current_l2": 0.0, "current_l3": 0.0})]), HOUR, 100.0)
+        is None
+    )
 
 
 def test_where_a_phase_is_not_measured_there_is_no_unbalance() -> None:
-    assert unbalance([interval(0, {"current_l1": 90.0, "current_l2": 90.0})], HOUR, 100.0) is None
+    assert unbalance(columns_of([interval(0, {"current_l1": 90.0, "current_l2": 90.0})]), HOUR, 100.0) is None
 
 
 def test_loading_of_a_transformer_by_minutes_and_hot_hours() -> None:
     shares = [0.2, 0.5, 0.85, 0.9, 1.1, 1.0]
-    told = loading([interval(n, {"apparent_power_total": 630e3 * share}) for n, share in enumerate(shares)], HOUR, 630,
-                   hour_of)  # fmt: skip
+    tens = [interval(n, {"apparent_power_total": 630e3 * share}) for n, share in enumerate(shares)]
+    told = loading(columns_of(tens), HOUR, 630, hour_of)
     assert told is not None
     assert (told.full_min, told.plan_min, told.light_min) == (10, 40, 10)
     assert told.peak == pytest.approx(1.1)
@@ -125,7 +129,7 @@ def test_loading_of_a_transformer_by_minutes_and_hot_hours() -> None:
 
 
 def test_minutes_that_were_seen_in_part_count_in_part() -> None:
-    told = loading([interval(0, {"apparent_power_total": 700e3}, 0.5)], HOUR, 630, hour_of)
+    told = loading(columns_of([interval(0, {"apparent_power_total": 700e3}, 0.5)]), HOUR, 630, hour_of)
     assert told is not None
     assert told.full_min == 5
     assert told.coverage == pytest.approx(5 / 60)

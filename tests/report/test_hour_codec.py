@@ -82,7 +82,7 @@ def test_columns_are_read_one_by_one_and_cut_to_a_span() -> None:
         [begin + 11 * 60_000_000, begin + 12 * 60_000_000], [11.0, 12.0],
     )  # fmt: skip
     assert columns.within(Span(0, 1 << 62)) is columns
-    assert [one.values for one in some.rows_of(["b", "c"])] == [{"b": 1.5}, {"b": 1.5}]
+    assert [one.values for one in some.only(["b", "c"]).rows()] == [{"b": 1.5}, {"b": 1.5}]
 
 
 def test_infinity_is_kept_as_it_is() -> None:

@@ -5,6 +5,8 @@ from samples import MIDNIGHT_US, event, incident, reading, trace
 from agent.records import Event, Incident, Interval, Reading, Trace
 from agent.report.record.interval_maker import IntervalMaker
 
+LN = ("voltage_l1", "voltage_l2", "voltage_l3")
+
 
 class Kept:
     """Stands where the door would."""
@@ -35,7 +37,7 @@ class Kept:
 
 def made(sure: bool = True) -> tuple[IntervalMaker, Kept, list[Interval]]:
     kept, told = Kept(), list[Interval]()
-    return IntervalMaker(kept, ["tx1", "tx2"], [told.append], lambda: sure), kept, told
+    return IntervalMaker(kept, {"tx1": LN, "tx2": LN}, [told.append], lambda: sure), kept, told
 
 
 def minute_of(maker: IntervalMaker, meter: str = "tx1") -> None:
@@ -62,6 +64,28 @@ def test_the_part_of_a_reading_that_was_not_seen_is_unknown() -> None:
     for n in range(1, 7):
         maker.add_reading(reading(n, seen_s=5.0))
     assert told[0].coverage == 0.5
+
+
+def test_a_minute_in_which_one_judged_voltage_was_read_half_of_the_time_is_covered_by_half() -> None:
+    maker, _, told = made()
+    for n in range(1, 7):
+        values = dict.fromkeys(LN, 230.0) if n % 2 else {"voltage_l1": 230.0, "voltage_l3": 230.0}
+        maker.add_reading(reading(n, values=values, min={}, max={}))
+    assert (told[0].coverage, told[0].values) == (0.5, dict.fromkeys(LN, 230.0))
+
+
+def test_what_is_read_more_seldom_and_held_against_no_limit_costs_no_coverage() -> None:
+    maker, _, told = made()
+    for n in range(1, 7):
+        seldom = {"voltage_l1_l2": 398.0, "active_power_total": 5e3} if n == 3 else {}
+        maker.add_reading(reading(n, values=dict.fromkeys(LN, 230.0) | seldom, min={}, max={}))
+    assert told[0].coverage == 1.0
+
+
+def test_a_judged_voltage_that_was_never_read_is_not_there_and_the_others_are() -> None:
+    maker, _, told = made()
+    minute_of(maker)
+    assert (told[0].coverage, list(told[0].values)) == (1.0, ["voltage_l1"])
 
 
 def test_by_a_clock_that_is_not_set_nothing_is_made() -> None:

@@ -74,6 +74,7 @@ def a_day_in_the_field(rng: Random) -> Iterator[Reading]:
         )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_made_is_the_same_whether_readings_are_counted_together_or_one_by_one(seed: int) -> None:
     readings = list(a_day_in_the_field(Random(seed)))  # noqa: S311 - not for secrets

@@ -3,7 +3,7 @@ holds what really was. Two days of it for every day; the month where there is ti
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import pytest
@@ -20,8 +20,9 @@ from report_month import (
 )
 from report_told import Told
 
+from agent.records import DAY_US
 from agent.report.document import MeterPart
-from agent.report.figures import Bounds
+from agent.report.figures import Bounds, Span
 from agent.report.reliability.indices import Indices
 from agent.report.voltage.quality import BIN, Quality
 
@@ -104,14 +105,16 @@ def test_histogram_and_profile_are_of_the_same_minutes(told: Told) -> None:
 
 
 def test_a_feeder_and_the_site_are_their_meters_together(told: Told) -> None:
-    for feeder in told.report.feeders:
+    for feeder in told.report.voltage.feeders:
         own = [part.quality for part in told.report.meters if part.meter.feeder == feeder.name]
         assert feeder.quality.monitored_min == pytest.approx(sum(one.monitored_min for one in own))
-        assert feeder.customers == sum(fed.total for node, fed in FED.items() if _feeder_of(node) == feeder.name)
+        area = told.report.reliability.area(feeder.name)
+        assert area is not None
+        assert area.served == sum(fed.total for node, fed in FED.items() if _feeder_of(node) == feeder.name)
     everything = sum((part.quality for part in told.report.meters), Quality())
     asked = everything.monitored_min + everything.unknown_min
     assert told.report.coverage == pytest.approx(everything.monitored_min / asked)
-    assert told.report.composite.value is None  # there are meters of class D only
+    assert told.report.voltage.composite.figure.value is None  # there are meters of class D only
 
 
 def _feeder_of(node: str) -> str:
@@ -140,6 +143,7 @@ def _hits(losses: Iterable[Loss], fed: dict[str, dict[str, int]]) -> list[Hit]:
     ]
 
 
+_EAST_US = 8 * 60 * MIN_US
 GROUPS = ("l1", "l2", "l3", "three_phase", "unsplit")
 HOMES_BY_PLACE = {place: {group: getattr(fed, group) for group in GROUPS} for place, fed in FED.items()}
 
@@ -174,43 +178,55 @@ def _within(told: Told, feeder: str | None, mode: str = "normal") -> list[Loss]:
 
 def test_the_indices_of_the_site_and_of_each_feeder_hold_the_truth(told: Told) -> None:
     period_min = float(told.world.minutes)
-    served = sum(fed.total for fed in FED.values())
-    assert told.report.indices is not None
-    _hold(told.report.indices, _hits(_within(told, None), HOMES_BY_PLACE), served, period_min)
-    for feeder in told.report.feeders:
-        assert feeder.indices is not None
-        _hold(feeder.indices, _hits(_within(told, feeder.name), HOMES_BY_PLACE), feeder.customers, period_min)
+    areas = [area for area in told.report.reliability.areas if area.users == "customers"]
+    assert [area.name for area in areas] == ["", "F1", "F2", "F3"]
+    assert areas[0].served == sum(fed.total for fed in FED.values())
+    for area in areas:
+        _hold(area.unplanned, _hits(_within(told, area.name or None), HOMES_BY_PLACE), area.served, period_min)
 
 
 def test_and_those_of_medium_voltage_users_of_whom_each_transformer_is_one(told: Told) -> None:
     users = {place: {"three_phase": 1} for place in FED if place.startswith("tx")}
-    assert told.report.mv is not None
-    _hold(told.report.mv, _hits(_within(told, None), users), len(users), float(told.world.minutes))
+    found = told.report.reliability.unplanned("medium_voltage")
+    assert found is not None
+    _hold(found, _hits(_within(told, None), users), len(users), float(told.world.minutes))
 
 
 def test_the_bounds_are_no_wider_than_what_was_not_seen(told: Told) -> None:
     """Ten seconds on either side of both ends of a loss, the silence of one meter, and what five minutes decide."""
-    assert told.report.indices is not None
+    indices = told.report.reliability.unplanned()
+    assert indices is not None
     hits = _hits(_within(told, None), HOMES_BY_PLACE)
     silent = FED["tx-23"].total * (300 + 2)
     undecided = sum(hit.customers * (hit.minutes + 40 / 60) for hit in hits if abs(hit.minutes - 5) < 40 / 60)
     slack = sum(hit.customers * 40 / 60 for hit in hits) + silent + undecided
-    found = told.report.indices.customer_min
+    found = indices.customer_min
     assert found.high - found.low <= slack
 
 
 def test_maintenance_is_planned(told: Told) -> None:
     truth = sum(hit.customers * hit.minutes for hit in _hits(_within(told, None, "maintenance"), HOMES_BY_PLACE))
-    assert truth in told.report.planned
-    assert told.report.planned.high < 1.1 * truth
+    area = told.report.reliability.area()
+    assert area is not None
+    assert truth in area.planned.all_customer_min
+    assert area.planned.all_customer_min.high < 1.1 * truth
 
 
-def test_the_days_add_up_to_the_period(told: Told) -> None:
-    assert told.report.indices is not None
-    total = sum(told.report.days.values(), Bounds(0.0, 0.0))
-    assert (total.low, total.high) == pytest.approx(
-        (told.report.indices.saidi_min.low, told.report.indices.saidi_min.high)
-    )
+def test_each_day_holds_what_was_lost_on_it_and_all_of_them_the_period(told: Told) -> None:
+    reliable, world = told.report.reliability, told.world
+    served = sum(fed.total for fed in FED.values())
+    for n in range(world.minutes // DAY_MIN):
+        begin_us = world.period.from_us + n * DAY_MIN * MIN_US
+        span = Span(begin_us, begin_us + DAY_MIN * MIN_US)
+        lasting = [replace(loss, span=loss.span.within(span)) for loss in _within(told, None)
+                   if loss.span.length_us > 5 * MIN_US]  # fmt: skip
+        truth = sum(hit.customers * hit.minutes for hit in _hits(lasting, HOMES_BY_PLACE)) / served
+        bounds = reliable.days.get((begin_us + _EAST_US) // DAY_US, Bounds(0.0, 0.0))
+        assert bounds.low - 1e-9 <= truth <= bounds.high + 1e-9
+    whole, total = reliable.unplanned(), sum(reliable.days.values(), Bounds(0.0, 0.0))
+    assert whole is not None
+    assert total.low <= whole.saidi_min.low + 1e-9
+    assert total.high >= whole.saidi_min.high - 1e-9
 
 
 def test_events_are_all_there_and_hold_their_truth(told: Told) -> None:

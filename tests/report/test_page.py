@@ -76,10 +76,11 @@ def made(*events: Event, incidents: tuple[Incident, ...] = ()) -> Report:
 
 def test_the_day_as_it_was() -> None:
     told = made(lost("1", "head", 600, 630))
-    assert told.indices is not None
     # 100 customers for 30 minutes, of 160: 3000 customer-minutes, SAIDI 18.75; perhaps 60 for the 120 that are missing
-    assert told.indices.customer_min == Bounds(3000, 10_200)
-    assert told.indices.saidi_min == Bounds(18.75, 63.75)
+    indices = told.reliability.unplanned()
+    assert indices is not None
+    assert indices.customer_min == Bounds(3000, 10_200)
+    assert indices.saidi_min == Bounds(18.75, 63.75)
     head, tail = told.meters
     assert (head.quality.outage_min, head.quality.monitored_min) == (30, 1410)
     assert (tail.quality.unknown_min, tail.quality.beyond[0].low_min) == (120, 60)
@@ -87,10 +88,10 @@ def test_the_day_as_it_was() -> None:
     assert tail.quality.low_by_hour == {20: 60}
     # 1410 + 1320 monitored of 1410 + 1440
     assert told.coverage == pytest.approx(2730 / 2850)
-    assert told.mv is not None
-    assert told.mv.customer_min == Bounds(30, 150)
-    assert [part.name for part in told.feeders] == ["F1"]
-    assert told.feeders[0].customers == 160
+    mv = told.reliability.unplanned("medium_voltage")
+    assert mv is not None
+    assert mv.customer_min == Bounds(30, 150)
+    assert [(area.name, area.served) for area in told.reliability.areas[:2]] == [("", 160), ("F1", 160)]
 
 
 def test_a_load_of_ten_kilowatts_is_told_as_such() -> None:
@@ -110,9 +111,12 @@ def test_the_cause_of_low_voltage_is_said_in_both_languages() -> None:
 
 def test_maintenance_is_planned_and_no_part_of_the_indices() -> None:
     told = made(lost("1", "head", 600, 630, mode="maintenance"))
-    assert told.planned == Bounds(3000, 3000)
-    assert told.indices is not None
-    assert told.indices.customer_min == Bounds(0, 7200)  # 120 minutes of the tail are missing
+    whole = told.reliability.area()
+    assert whole is not None
+    assert whole.planned.customer_min == Bounds(3000, 3000)
+    indices = told.reliability.unplanned()
+    assert indices is not None
+    assert indices.customer_min == Bounds(0, 7200)  # 120 minutes of the tail are missing
 
 
 def test_a_report_of_a_day_that_goes_on_ends_now() -> None:
@@ -223,7 +227,7 @@ def test_a_site_where_nothing_was_measured_has_a_report_that_says_so() -> None:
 
 def test_the_report_as_json_has_bounds_as_pairs_and_times_as_times() -> None:
     body = as_plain(made(lost("1", "head", 600, 630)))
-    assert body["indices"]["saidi_min"] == [18.75, 63.75]
+    assert body["reliability"]["areas"][0]["unplanned"]["saidi_min"] == [18.75, 63.75]
     assert body["period"] == {"from": "2026-11-23T16:00:00.000000Z", "to": "2026-11-24T16:00:00.000000Z"}
     assert body["meters"][0]["quality"]["monitored_min"] == 1410
     assert body["events"][0]["id"] == "1"

@@ -12,8 +12,8 @@ from agent.detect.network import Customers, Network, Node, Placed
 from agent.records import Event, Incident, Mode
 from agent.report.figures import Bounds, Span
 from agent.report.reliability.major_days import TOO_SHORT
-from agent.report.reliability.outages import Seen
-from agent.report.reliability.part import Asking, Counting, Earlier, ReliabilityPart, counted_by_day, reliability_part
+from agent.report.reliability.outages import Seen, interruptions
+from agent.report.reliability.part import Asking, Counting, Earlier, ReliabilityPart, reliability_part
 from agent.report.reliability.targets import NOT_SINCE
 from agent.report.reliability.unseen import Silence
 
@@ -63,7 +63,7 @@ def part(
     seen = Seen(NETWORK, events, incidents, MONTH.to_us, silences or {})
     coverage = {"": 0.99, "F1": 0.98, "F2": 1.0}
     asking = Asking(seen, MONTH, counting or Counting(), PLACES, coverage, lambda at_us: EAST_US, earlier)
-    return reliability_part(asking, *counted_by_day(asking))
+    return reliability_part(asking, interruptions(seen))
 
 
 def exactly(value: float) -> Bounds:

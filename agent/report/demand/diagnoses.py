@@ -14,11 +14,13 @@ loading        apparent power / rated kVA, minutes by `interval_10min`
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import acos, ceil, isfinite, sqrt, tan
+from itertools import chain
+from math import acos, ceil, isfinite, isnan, sqrt, tan
 
 from agent.records import Interval
 from agent.report.demand.compliance import Block
 from agent.report.figures import Bounds, Span
+from agent.report.record.columns import Columns
 from agent.report.record.demand_blocks import REGISTER
 from drivers.quantities import CURRENTS
 
@@ -31,7 +33,8 @@ FULL, PLAN, LIGHT = 1.0, 0.8, 0.3
 _TEN_MIN = 10
 _PHASE_POWERS = ("active_power_l1", "active_power_l2", "active_power_l3")
 # What of ten minutes the diagnoses here ask for.
-OF_LOAD = (*CURRENTS, "current_n", *_PHASE_POWERS, "apparent_power_total")
+_APPARENT = "apparent_power_total"
+OF_LOAD = (*CURRENTS, "current_n", *_PHASE_POWERS, _APPARENT)
 _ENOUGH = 0.5
 
 
@@ -149,35 +152,42 @@ def _percentile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else None
 
 
-def unbalance(
-    intervals: Iterable[Interval], period: Span, rated_a: float, neutral_to_line: float = 1.0
-) -> Unbalance | None:
+def unbalance(tens: Iterable[Columns], period: Span, rated_a: float, neutral_to_line: float = 1.0) -> Unbalance | None:
     """Over the hours in which there was a load: a tenth of rated_a. neutral_to_line: Rn/R of the conductors.
 
     None where the currents of three phases are not known.
     """
-    loaded = [one for one in intervals if all(key in one.values for key in CURRENTS)
-              and sum(one.values[key] for key in CURRENTS) > 0.3 * rated_a]  # fmt: skip
+    loaded = [found for columns in tens if (found := _loaded(columns, 0.3 * rated_a)).start_us]
     if not loaded:
         return None
-    l1, l2, l3 = (sum(one.values[key] for one in loaded) / len(loaded) for key in CURRENTS)
-    mean_a = (l1 + l2 + l3) / 3
+    amps = [mean for key in CURRENTS if (mean := _mean(loaded, key)) is not None]
+    by_phase = dict(zip(("l1", "l2", "l3"), amps, strict=True))
+    mean_a = sum(amps) / 3
     neutral = _mean(loaded, "current_n")
     powers = [_mean(loaded, key) for key in _PHASE_POWERS]
-    by_phase = dict(zip(("l1", "l2", "l3"), (l1, l2, l3), strict=True))
     fullest, emptiest = max(by_phase, key=by_phase.__getitem__), min(by_phase, key=by_phase.__getitem__)
     known = [power for power in powers if power is not None]
     return Unbalance(
-        (l1, l2, l3), neutral, max(abs(current - mean_a) for current in (l1, l2, l3)) / mean_a,
-        _loss_factor((l1, l2, l3), neutral, neutral_to_line),
+        (by_phase["l1"], by_phase["l2"], by_phase["l3"]), neutral,
+        max(abs(current - mean_a) for current in amps) / mean_a, _loss_factor(amps, neutral, neutral_to_line),
         (max(known) - min(known)) / 2 if len(known) == len(powers) else None, fullest, emptiest,
-        sum(one.coverage for one in loaded) * 600e6 / period.length_us,
+        sum(chain.from_iterable(columns.coverage for columns in loaded)) * 600e6 / period.length_us,
     )  # fmt: skip
 
 
-def _mean(intervals: Sequence[Interval], key: str) -> float | None:
-    values = [one.values[key] for one in intervals if key in one.values]
-    return sum(values) / len(values) if len(values) >= _ENOUGH * len(intervals) and values else None
+def _loaded(columns: Columns, least_a: float) -> Columns:
+    """Those in which the currents of three phases are known, and together more than that."""
+    amps = [columns.values[key] for key in CURRENTS if key in columns.values]
+    if len(amps) < len(CURRENTS):
+        return columns.picked([False] * len(columns.start_us))
+    return columns.only(OF_LOAD).picked([sum(together) > least_a for together in zip(*amps, strict=True)])
+
+
+def _mean(some: Sequence[Columns], key: str) -> float | None:
+    """Of what half of them know at least."""
+    values = [value for columns in some for value in columns.values.get(key, ()) if not isnan(value)]
+    enough = len(values) >= _ENOUGH * sum(len(columns.start_us) for columns in some)
+    return sum(values) / len(values) if enough and values else None
 
 
 def _loss_factor(currents_a: Sequence[float], neutral_a: float | None, neutral_to_line: float) -> float | None:
@@ -188,29 +198,28 @@ def _loss_factor(currents_a: Sequence[float], neutral_a: float | None, neutral_t
 
 
 def loading(
-    intervals: Iterable[Interval], period: Span, rated_kva: float, hour_of: Callable[[int], int]
-) -> Loading | None:
+    tens: Iterable[Columns], period: Span, rated_kva: float, hour_of: Callable[[int], int]
+) -> Loading | None:  # fmt: skip
     """Of `interval_10min`s of the meter at a transformer. None where its apparent power is not known."""
     rated_va = 1000 * rated_kva
-    found = [(one, one.values["apparent_power_total"] / rated_va) for one in intervals
-             if isfinite(one.values.get("apparent_power_total", float("nan")))]  # fmt: skip
+    found = [
+        (at_us, seen, va / rated_va) for columns in tens if _APPARENT in columns.values
+        for at_us, seen, va in zip(columns.start_us, columns.coverage, columns.values[_APPARENT], strict=True)
+        if isfinite(va)
+    ]  # fmt: skip
     if not found:
         return None
     hot: dict[int, float] = {}
-    for one, share in found:
+    for at_us, seen, share in found:
         if share > PLAN:
-            hour = hour_of(one.start_us)
-            hot[hour] = hot.get(hour, 0.0) + _TEN_MIN * one.coverage
+            hour = hour_of(at_us)
+            hot[hour] = hot.get(hour, 0.0) + _TEN_MIN * seen
+    all_seen = sum(seen for _, seen, _ in found)
+
+    def minutes(beyond: Callable[[float], bool]) -> float:
+        return sum(_TEN_MIN * seen for _, seen, share in found if beyond(share))
+
     return Loading(
-        max(share for _, share in found), _weighed(found), _minutes(found, lambda share: share > FULL),
-        _minutes(found, lambda share: share > PLAN), _minutes(found, lambda share: share < LIGHT), hot,
-        sum(one.coverage for one, _ in found) * 600e6 / period.length_us,
+        max(share for _, _, share in found), sum(share * seen for _, seen, share in found) / all_seen,
+        minutes(FULL.__lt__), minutes(PLAN.__lt__), minutes(LIGHT.__gt__), hot, all_seen * 600e6 / period.length_us,
     )  # fmt: skip
-
-
-def _weighed(found: Sequence[tuple[Interval, float]]) -> float:
-    return sum(share * one.coverage for one, share in found) / sum(one.coverage for one, _ in found)
-
-
-def _minutes(found: Sequence[tuple[Interval, float]], beyond: Callable[[float], bool]) -> float:
-    return sum(_TEN_MIN * one.coverage for one, share in found if beyond(share))

@@ -53,8 +53,8 @@ grid-template-columns:repeat(auto-fill,minmax(200px,1fr))}.tile{border:1px solid
 .tile b{display:block;font-size:20px}.tile small,.note{color:#555;font-size:12px}svg{width:100%;height:auto}
 .alarm{border:1px solid #b3261e;color:#b3261e;padding:6px 10px;border-radius:6px}
 th,td{word-break:keep-all;overflow-wrap:break-word}.n{white-space:nowrap}figure{margin:0}
-@page{size:A4;margin:14mm}@media print{body{margin:0;max-width:none;font-size:12px}h2,h3{break-after:avoid}
-table{font-size:11px}th,td{padding:2px 4px}
+@page{size:A4;margin:14mm}@media print{body{margin:0;max-width:none;font-size:12px}.tile b{font-size:17px}
+h2,h3{break-after:avoid}table{font-size:11px}th,td{padding:2px 4px}
 tr,figure,.tile{break-inside:avoid}thead,tbody tr:nth-child(-n+2){break-after:avoid}thead{display:table-header-group}}
 """
 

@@ -22,6 +22,10 @@ ZH: Mapping[str, str] = MappingProxyType(
         "momentary ones have no upper number.": (
             "这段时间内停电几次无从得知：次数上限按所能容纳的最多次数计，短时停电次数无上限。"
         ),
+        "Orange is sure, pale is possible: min of what lies on each day. The tables above count all of an interruption "
+        "on the day on which it began.": (
+            "橙色为确定，浅色为可能：落在各日内的分钟数。上表将一次停电的全部时间计入其开始之日。"
+        ),
         "Most was lost on feeder {where}: {share} of all customer-minutes ({lost}).": (
             "停电最多的馈线：{where}，占全部用户分钟的 {share}（{lost}）。"
         ),

@@ -51,10 +51,10 @@ class Columns:
         ):
             yield Interval(self.kind, self.meter, start_us, coverage, flagged, values, low, high)
 
-    def rows_of(self, names: Iterable[str]) -> Iterator[Interval]:
-        """One by one, with these values and no others, and without extremes."""
+    def only(self, names: Iterable[str]) -> "Columns":
+        """With these values and no others, and without extremes."""
         known = {name: self.values[name] for name in names if name in self.values}
-        return Columns(self.kind, self.meter, self.start_us, self.coverage, self.flagged, known, {}, {}).rows()
+        return Columns(self.kind, self.meter, self.start_us, self.coverage, self.flagged, known, {}, {})
 
 
 def _rows(numbers: Numbers, columns: Columns) -> Iterator[dict[str, float]]:

@@ -14,13 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from agent.records import HOUR_US, Interval
 from agent.report.figures import Span
 from agent.report.record.columns import Columns
-from agent.report.record.history_file import FILE_NAME, in_spite_of_damage, looked_at, opened
-from agent.report.record.hour_codec import HourError, decode, encode
+from agent.report.record.history_file import FILE_NAME, in_spite_of_damage, is_torn, looked_at, opened
+from agent.report.record.hour_codec import HourError, Section, decode, encode, sections, together
 
 log = logging.getLogger("lamplighter.history")
 
@@ -32,7 +33,8 @@ _TOGETHER = 24
 # Of minutes what long reports ask for, in steps that a meter of class 0.5 does not resolve; all else is in ten minutes.
 _OF_MINUTES = {"voltage": 2, "frequency": 3}
 # In a damaged row the hour may be anything; text sorts behind every number. Up to the year 9999.
-_SANE = "FROM hour WHERE at BETWEEN 0 AND 70000000"
+_LAST = 70_000_000
+_SANE = f"FROM hour WHERE at BETWEEN 0 AND {_LAST}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +148,16 @@ class _File:
 def _stored(db: sqlite3.Connection, at: int, meter: str) -> Iterator[Interval]:
     """What an earlier run wrote of the same hour."""
     for crc32, body in db.execute("SELECT crc32, body FROM hour WHERE at = ? AND meter = ?", (at, meter)).fetchall():
-        for columns in _decoded(at, meter, crc32, body):
+        for columns in together(meter, _sections(at, crc32, body)):
             yield from columns.rows()
 
 
-def _decoded(at: int, meter: str, crc32: object, body: object) -> Sequence[Columns]:
+def _sections(at: int, crc32: object, body: object) -> Sequence[Section]:
+    """None of a row that is damaged."""
     if not isinstance(body, bytes) or zlib.crc32(body) != crc32:
         return ()
     try:
-        return decode(at, meter, body)
+        return sections(at, body)
     except HourError:
         return ()
 
@@ -179,27 +182,52 @@ class Past:
         self.damaged = 0
 
     def of_meter(self, meter: str, span: Span) -> Iterator[Columns]:
-        """Those that begin in the span, an hour at a time and kinds apart, hours in order."""
-        since, until = (self._db.execute(f"SELECT {end}(at) {_SANE}").fetchone()[0] for end in ("min", "max"))
-        if since is None:
-            return
+        """Those that begin in the span, a day or less at a time, of each kind in order; of a torn file what reads."""
+        hours = self._hours(span)
+        for begin in range(hours.start, hours.stop, _TOGETHER):
+            rows = self._rows(meter, range(begin, min(begin + _TOGETHER, hours.stop)))
+            told = [_sections(*row) for row in rows]
+            self.damaged += sum(not one for one in told)
+            yield from (columns.within(span) for columns in together(meter, chain.from_iterable(told)))
+
+    def _hours(self, span: Span) -> range:
+        """Those of the span that it may have. Where the first or the last page is torn nobody knows where it ends: the
+        span decides."""
+        try:
+            first, after = max(0, span.from_us // HOUR_US), min(_LAST + 1, -(-span.to_us // HOUR_US))
+            since, until = (self._db.execute(f"SELECT {end}(at) {_SANE}").fetchone()[0] for end in ("min", "max"))
+        except sqlite3.DatabaseError as error:
+            if not is_torn(error):
+                raise
+            return range(first, after)
+        return range(0) if since is None else range(max(first, since), min(after, until + 1))
+
+    def _rows(self, meter: str, hours: Sequence[int]) -> Sequence[tuple[int, object, object]]:
         # By name: a range of hours would be read with all other meters that lie in between.
-        asked = ", ".join("?" * _TOGETHER)
+        asked = ", ".join("?" * len(hours))
         sql = f"SELECT at, crc32, body FROM hour WHERE at IN ({asked}) AND meter = ? ORDER BY at"  # noqa: S608
-        first, after = max(since, span.from_us // HOUR_US), min(until + 1, -(-span.to_us // HOUR_US))
-        for begin in range(first, after, _TOGETHER):
-            hours = (at if at < after else None for at in range(begin, begin + _TOGETHER))
-            for at, crc32, body in self._db.execute(sql, (*hours, meter)):
-                told = _decoded(at, meter, crc32, body)
-                self.damaged += not told
-                yield from (columns.within(span) for columns in told)
+        try:
+            return self._db.execute(sql, (*hours, meter)).fetchall()
+        except sqlite3.DatabaseError as error:
+            if not is_torn(error):
+                raise
+        if len(hours) > 1:  # one torn page takes all that is asked for together with it
+            return [row for at in hours for row in self._rows(meter, (at,))]
+        self.damaged += 1
+        return []
 
     def meters(self) -> tuple[str, ...]:
         names = (name for (name,) in self._db.execute("SELECT DISTINCT meter FROM hour ORDER BY meter"))
         return tuple(name for name in names if isinstance(name, str))
 
     def since_us(self) -> int | None:
-        at = self._db.execute(f"SELECT min(at) {_SANE}").fetchone()[0]
+        """None where it is empty, or its first page torn."""
+        try:
+            at = self._db.execute(f"SELECT min(at) {_SANE}").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            if not is_torn(error):
+                raise
+            return None
         return None if at is None else int(at) * HOUR_US
 
 

@@ -142,6 +142,11 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
     return isinstance(error, NotOursError) or _code(error) in _DAMAGE
 
 
+def is_torn(error: BaseException | None) -> bool:
+    """A part of the file; not all of it."""
+    return isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_CORRUPT
+
+
 def _code(error: sqlite3.Error) -> int | None:
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF

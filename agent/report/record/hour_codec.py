@@ -18,9 +18,10 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain, groupby
 from math import isfinite
 from typing import get_args
 
@@ -29,6 +30,7 @@ from agent.report.record.columns import Columns, columns_of
 
 _KINDS: Mapping[str, IntervalKind] = {kind: kind for kind in get_args(IntervalKind)}
 _AS_IT_IS = 255
+_PARTS = 3  # values, minima, maxima
 _DIGITS = 10
 # By the width in a code: bytes of an offset, and the type of an array of them.
 _WIDTHS = ((0, ""), (1, "B"), (2, "H"), (4, "I"), (8, "Q"))
@@ -51,10 +53,26 @@ def encode(hour: int, intervals: Sequence[Interval]) -> bytes:
 
 def decode(hour: int, meter: str, body: bytes) -> tuple[Columns, ...]:
     """By kind. HourError where the bytes were never an hour."""
+    return tuple(together(meter, sections(hour, body)))
+
+
+def sections(hour: int, body: bytes) -> "tuple[Section, ...]":
+    """A section for each kind. HourError where the bytes were never an hour."""
     try:
-        return tuple(_sections(hour, meter, memoryview(zlib.decompress(body))))
+        return tuple(_sections(hour, memoryview(zlib.decompress(body))))
     except _UNREADABLE as error:
         raise HourError(f"no hour: {error!r}") from error
+
+
+def together(meter: str, told: "Iterable[Section]") -> Iterator[Columns]:
+    """By kind, of each in the order given; sections with the same columns that follow each other as one: whoever reads
+    a month has a twentieth of the pieces."""
+    by_kind: dict[IntervalKind, list[Section]] = {}
+    for section in told:
+        by_kind.setdefault(section.head.kind, []).append(section)
+    for kind, own in by_kind.items():
+        for names, alike in groupby(own, lambda one: one.head.names):
+            yield _columns(kind, meter, names, list(alike))
 
 
 # -- to bytes ---------------------------------------------------------------------------------------------------
@@ -106,15 +124,73 @@ def _bytes(numbers: "array[float] | array[int]") -> bytes:
 # -- and back ---------------------------------------------------------------------------------------------------
 
 
-class _Lazy(Mapping[str, Sequence[float]]):
-    """Columns that are read when they are asked for: a report asks for a few of them."""
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What a section says of itself. names: of values, minima and maxima, each with the place of its column"""
 
-    def __init__(self, section: "_Section", places: Mapping[str, int]) -> None:
-        self._section = section
+    kind: IntervalKind
+    count: int
+    names: tuple[Mapping[str, int], ...]
+    columns: int
+
+
+class Section:
+    """Intervals of one kind of an hour, and where their columns lie."""
+
+    __slots__ = ("_at", "_bases", "_codes", "_data", "head", "starts")
+
+    def __init__(self, hour_us: int, head: _Head, data: memoryview) -> None:
+        columns = head.columns
+        self.head = head
+        self._data = data
+        self._codes = bytes(data[:columns])
+        self._bases = bytes(data[columns : 9 * columns])
+        self._at = _places(self._codes, head.count, 9 * columns)
+        if self.end > len(data) or len(self._codes) != columns:
+            raise ValueError("cut off")
+        self.starts = self._starts(hour_us)
+
+    @property
+    def end(self) -> int:
+        return self._at[-1]
+
+    def coded(self, n: int) -> tuple[int, int, Iterable[float]]:
+        """Of a column the base, what its sums are divided by, and the offsets; by nothing where it lies as it is."""
+        code = self._codes[n]
+        if code == _AS_IT_IS:
+            return 0, 0, ()
+        base = int.from_bytes(self._bases[n :: self.head.columns], "little", signed=True)
+        scale, size, type_ = _DECODED[code]
+        if not size:
+            return base, scale, bytes(self.head.count)
+        data = self._data[self._at[n] : self._at[n + 1]]
+        if size == 8 or _SWAPPED:
+            return base, scale, _joined(data, size, type_)
+        return base, scale, data.cast(type_)  # type: ignore[call-overload]  # nearly every column: without a copy
+
+    def as_it_is(self, n: int) -> Sequence[float]:
+        return _joined(self._data[self._at[n] : self._at[n + 1]], 8, "d")
+
+    def _starts(self, hour_us: int) -> Sequence[int]:
+        length_us = LENGTH_US[self.head.kind]
+        if self.head.count == HOUR_US // length_us:  # all there are: nearly every hour
+            return range(hour_us, hour_us + HOUR_US, length_us)
+        return [hour_us + round(place * length_us) for place in _column((self,), 0)]
+
+
+class _Lazy(Mapping[str, Sequence[float]]):
+    """Columns that are read when they are asked for: a report asks for a few of them, of some more than once."""
+
+    def __init__(self, told: Sequence[Section], places: Mapping[str, int]) -> None:
+        self._told = told
         self._places = places
+        self._read: dict[str, Sequence[float]] = {}
 
     def __getitem__(self, name: str) -> Sequence[float]:
-        return self._section.column(self._places[name])
+        read = self._read.get(name)
+        if read is None:
+            read = self._read[name] = _column(self._told, self._places[name])
+        return read
 
     def __contains__(self, name: object) -> bool:
         return name in self._places
@@ -126,34 +202,31 @@ class _Lazy(Mapping[str, Sequence[float]]):
         return len(self._places)
 
 
-class _Section:
-    """Where the columns of one section lie."""
+def _columns(
+    kind: IntervalKind, meter: str, names: tuple[Mapping[str, int], ...], told: Sequence[Section]
+) -> Columns:  # fmt: skip
+    values, low, high = (_Lazy(told, places) for places in names)
+    return Columns(kind, meter, _starts(told), _column(told, 1), _column(told, 2), values, low, high)
 
-    def __init__(self, data: memoryview, count: int, columns: int) -> None:
-        self._data = data
-        self._count = count
-        self._codes = bytes(data[:columns])
-        self._bases = _joined(data[columns : 9 * columns], 8, "q")
-        self._at = _places(self._codes, count, 9 * columns)
-        if self.end > len(data) or len(self._codes) != columns:
-            raise ValueError("cut off")
 
-    @property
-    def end(self) -> int:
-        return self._at[-1]
+def _column(told: Sequence[Section], n: int) -> Sequence[float]:
+    """Of hundreds of thousands of columns: all sections in one go."""
+    coded = [section.coded(n) for section in told]
+    if all(scale for _, scale, _ in coded):
+        return [(base + offset) / scale for base, scale, offsets in coded for offset in offsets]
+    numbers: list[float] = []
+    for section, (base, scale, offsets) in zip(told, coded, strict=True):
+        numbers += [(base + offset) / scale for offset in offsets] if scale else section.as_it_is(n)
+    return numbers
 
-    def column(self, n: int) -> list[float]:
-        code, base = self._codes[n], self._bases[n]
-        if code == _AS_IT_IS:
-            return list(_joined(self._data[self._at[n] : self._at[n + 1]], 8, "d"))
-        scale, size, type_ = _DECODED[code]
-        if not size:
-            return [base / scale] * self._count
-        data = self._data[self._at[n] : self._at[n + 1]]
-        if size == 8 or _SWAPPED:
-            return [(base + offset) / scale for offset in _joined(data, size, type_)]
-        # Nearly every column, of hundreds of thousands: without a copy and without a call.
-        return [(base + offset) / scale for offset in data.cast(type_)]  # type: ignore[call-overload]
+
+def _starts(told: Sequence[Section]) -> Sequence[int]:
+    starts = [section.starts for section in told]
+    if all(isinstance(one, range) for one in starts) and len(starts) > 1:
+        span = range(starts[0][0], starts[-1][-1] + 1, LENGTH_US[told[0].head.kind])
+        if len(span) == sum(map(len, starts)):  # hours that follow each other
+            return span
+    return starts[0] if len(starts) == 1 else list(chain.from_iterable(starts))
 
 
 @lru_cache(maxsize=64)
@@ -180,41 +253,29 @@ def _unsplit(data: memoryview) -> bytearray:
     return joined
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """What a section says of itself. names: of values, minima and maxima, each with the place of its column"""
-
-    kind: IntervalKind
-    count: int
-    names: tuple[Mapping[str, int], ...]
-    columns: int
+@lru_cache(maxsize=256)
+def _head(text: bytes) -> _Head:
+    first, _, rest = text.decode().partition("\n")
+    kind, count = first.split(",")
+    names = _names(rest)
+    return _Head(_KINDS[kind], int(count), names, 3 + sum(map(len, names)))
 
 
 @lru_cache(maxsize=256)
-def _head(text: bytes) -> _Head:
-    first, *lines = text.decode().split("\n")
-    kind, count = first.split(",")
+def _names(text: str) -> tuple[Mapping[str, int], ...]:
     names: list[Mapping[str, int]] = []
     columns = 3
-    for line in lines:
+    for line in text.split("\n"):
         names.append({name: columns + n for n, name in enumerate(line.split(","))} if line else {})
         columns += len(names[-1])
-    return _Head(_KINDS[kind], int(count), tuple(names), columns)
+    return tuple(names)
 
 
-def _sections(hour: int, meter: str, data: memoryview) -> Iterator[Columns]:
+def _sections(hour: int, data: memoryview) -> Iterator[Section]:
     while data:
         (size,) = struct.unpack_from("<H", data)
-        head = _head(bytes(data[2 : 2 + size]))
-        section = _Section(data[2 + size :], head.count, head.columns)
-        values, low, high = (_Lazy(section, names) for names in head.names)
-        starts = _starts(hour * HOUR_US, head, section)
-        yield Columns(head.kind, meter, starts, section.column(1), section.column(2), values, low, high)
+        section = Section(hour * HOUR_US, _head(bytes(data[2 : 2 + size])), data[2 + size :])
+        if len(section.head.names) != _PARTS:
+            raise ValueError("no header")
+        yield section
         data = data[2 + size + section.end :]
-
-
-def _starts(hour_us: int, head: _Head, section: _Section) -> Sequence[int]:
-    length_us = LENGTH_US[head.kind]
-    if head.count == HOUR_US // length_us:  # all there are: nearly every hour
-        return range(hour_us, hour_us + HOUR_US, length_us)
-    return [hour_us + round(place * length_us) for place in section.column(0)]

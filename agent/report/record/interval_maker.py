@@ -1,6 +1,6 @@
 """Stands between meters and journal: readings pass, and intervals and demand blocks are made of them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from agent.keeps import Keeps
 from agent.records import Event, Incident, Interval, Reading, Trace
@@ -10,7 +10,8 @@ from agent.tidied import tidied_values
 
 
 class IntervalMaker:
-    """meters: of whom intervals are made; takers: what is made goes to; is_sure: whether the wall clock is right.
+    """meters: of whom intervals are made, with the voltages that limits are for; takers: what is made goes to; is_sure:
+    whether the wall clock is right.
 
     While it is not, nobody knows in which minute a reading lies: that time is unknown.
     """
@@ -18,14 +19,16 @@ class IntervalMaker:
     def __init__(
         self,
         behind: Keeps,
-        meters: Iterable[str],
+        meters: Mapping[str, Collection[str]],
         takers: Sequence[Callable[[Interval], object]],
         is_sure: Callable[[], bool],
     ) -> None:
         self._behind = behind
         self._takers = takers
         self._is_sure = is_sure
-        self._made: Mapping[str, MeterIntervals] = {meter: MeterIntervals(meter) for meter in meters}
+        self._made: Mapping[str, MeterIntervals] = {
+            meter: MeterIntervals(meter, judged) for meter, judged in meters.items()
+        }
 
     def add_reading(self, reading: Reading) -> object:
         added = self._behind.add_reading(reading)

@@ -2,7 +2,9 @@
 
 Means of voltages are root mean squares, of everything else plain ones, each reading weighed by the time it was seen.
 What was not seen is unknown: it lowers `coverage` and is part of no mean; an interval of which nothing was seen is not
-there at all. Counters have no mean: `agent.report.record.demand_blocks` takes them.
+there at all. An interval in which one judged voltage was read for half of the time is covered by half, whatever else
+was read in it; a voltage that was never read in it is not among its values. Counters have no mean:
+`agent.report.record.demand_blocks` takes them.
 
 Ten minutes also have `voltage_unbalance`, u2 in % where line-line voltages are read: of each reading, and of those the
 root mean square, as IEC 61000-4-30 has it (of means it would be too small where the weak phase changes).
@@ -11,7 +13,7 @@ A reading that lies across a tick counts on either side with the part that lies 
 have been on either. One that is longer than the interval says nothing about it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import sqrt
 from operator import mul
@@ -79,10 +81,14 @@ def counted(readings: Sequence[Reading], weights_us: Sequence[float]) -> Counted
 
 
 class Intervals:
-    """The intervals of one meter and one length. `add` its readings in order; `flush` where none came."""
+    """The intervals of one meter and one length. `add` its readings in order; `flush` where none came.
 
-    def __init__(self, meter: str, kind: IntervalKind) -> None:
+    judged: its voltages that limits are for; others may be read more seldom, and are none the worse for it
+    """
+
+    def __init__(self, meter: str, kind: IntervalKind, judged: Collection[str] = ()) -> None:
         self._meter = meter
+        self._judged = judged
         self._kind: IntervalKind = kind
         self._length_us = LENGTH_US[kind]
         self._open: _Open | None = None
@@ -139,7 +145,8 @@ class Intervals:
             return ()
         self._told_us = max(self._told_us, done.start_us)
         means = {key: sum_.mean(key in _SQUARED) for key, sum_ in done.sums.items()}
-        coverage = min(1.0, done.covered_us / self._length_us)
+        read_us = (done.sums[key].weight_us for key in self._judged if key in done.sums)
+        coverage = min(1.0, min(read_us, default=done.covered_us) / self._length_us)
         flagged = min(1.0, done.flagged_us / done.covered_us)
         return (Interval(self._kind, self._meter, done.start_us, coverage, flagged, means, done.low, done.high),)
 

@@ -3,6 +3,8 @@
 Where every poll is published that is ten readings a second; each counted by itself they cost a fifth of all CPU.
 """
 
+from collections.abc import Collection
+
 from agent.records import MINUTE_US, Interval, Reading
 from agent.report.record.demand_blocks import DEMAND_OF, RUNNING, DemandBlocks, OpenBlock
 from agent.report.record.intervals import Intervals, counted
@@ -15,10 +17,13 @@ _REGISTERS = DEMAND_OF.keys() | RUNNING.keys()
 
 
 class MeterIntervals:
-    """`put_by` the readings of one meter in order, `add` those that it does not take; `flush` where none came."""
+    """`put_by` the readings of one meter in order, `add` those that it does not take; `flush` where none came.
 
-    def __init__(self, meter: str) -> None:
-        self._each = Intervals(meter, "interval_1min"), Intervals(meter, "interval_10min")
+    judged: its voltages that limits are for
+    """
+
+    def __init__(self, meter: str, judged: Collection[str] = ()) -> None:
+        self._each = Intervals(meter, "interval_1min", judged), Intervals(meter, "interval_10min", judged)
         self._blocks = DemandBlocks(meter)
         self._waiting: list[Reading] = []
         self._weights_us: list[float] = []

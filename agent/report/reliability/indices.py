@@ -60,7 +60,7 @@ def indices(interruptions: Iterable[Interruption], asked: Asked, cemi: Sequence[
     if asked.served <= 0:
         raise ValueError("no customers are served here; write customers into the site file")
     found = [one for one in interruptions if asked.period.from_us <= one.began_us < asked.period.to_us]
-    lasting = [_Judged(one, asked.sustained_min) for one in found]
+    lasting = [Judged(one, asked.sustained_min) for one in found]
     lost = _sum(one.sustained_min.scaled(one.customers) for one in lasting)
     everything = _sum(one.all_min.scaled(one.customers) for one in lasting)
     hit = _sum(one.sustained.scaled(one.customers) for one in lasting)
@@ -84,7 +84,7 @@ def indices(interruptions: Iterable[Interruption], asked: Asked, cemi: Sequence[
     )
 
 
-class _Judged:
+class Judged:
     """One interruption, and between what number of times it was a sustained one, and a momentary one."""
 
     def __init__(self, one: Interruption, limit_min: float) -> None:
@@ -99,12 +99,16 @@ class _Judged:
         if self.is_one:
             lasting_min = least
         else:  # of several each may have been a short one, but for those that surely lasted by themselves
-            lasting_min = sum(span.length_us for span in one.sure if span.length_us > limit_min * 60e6) / 60e6
+            lasting_min = sum(span.length_us for span in self._longer(limit_min)) / 60e6
             self.sustained = Bounds(float(lasting_min > 0), self.sustained.high)
             self.momentary = Bounds(0.0, inf if one.unseen else float(one.times))
         self.all_min = Bounds(least if one.surely else 0.0, most)
         self.sustained_min = Bounds(lasting_min if self.sustained.low else 0.0, most if self.sustained.high else 0.0)
         self.shortest_min = max(least, limit_min) if self.is_one else limit_min
+        self.sustained_spans = one.sure if self.is_one else self._longer(limit_min)
+
+    def _longer(self, limit_min: float) -> tuple[Span, ...]:
+        return tuple(span for span in self.one.sure if span.length_us > limit_min * 60e6)
 
     @property
     def momentary_events(self) -> float:
@@ -135,7 +139,7 @@ def _sum(parts: Iterable[Bounds]) -> Bounds:
     return total
 
 
-def _by_place(judged: Iterable[_Judged]) -> list[tuple[int, Bounds]]:
+def _by_place(judged: Iterable[Judged]) -> list[tuple[int, Bounds]]:
     """Customers who share all their interruptions, and how many sustained ones they had."""
     found: dict[tuple[str, Group], tuple[int, Bounds]] = {}
     for one in judged:
@@ -153,7 +157,7 @@ def _ratio(above: Bounds, below: Bounds) -> Bounds | None:
     return Bounds(above.low / below.high, above.high / below.low) if below.low > 0 else None
 
 
-def _mean(judged: Sequence[_Judged], hit: Bounds) -> Bounds | None:
+def _mean(judged: Sequence[Judged], hit: Bounds) -> Bounds | None:
     """Mean minutes of a sustained interruption: never outside of what single ones may have lasted."""
     lost = _sum(one.sustained_min.scaled(one.customers) for one in judged)
     wide = _ratio(lost, hit)
@@ -169,15 +173,15 @@ def _clipped(share: Bounds) -> Bounds:
     return Bounds(min(1.0, max(0.0, share.low)), min(1.0, max(0.0, share.high)))
 
 
-def _momentary_events(judged: Iterable[_Judged]) -> Bounds:
+def _momentary_events(judged: Iterable[Judged]) -> Bounds:
     """Customers times momentary events."""
-    by_place: dict[tuple[str, Group], list[_Judged]] = {}
+    by_place: dict[tuple[str, Group], list[Judged]] = {}
     for one in sorted(judged, key=lambda one: one.one.began_us):
         by_place.setdefault((one.one.place, one.one.group), []).append(one)
     return _sum(_events_of(ones).scaled(ones[0].customers) for ones in by_place.values())
 
 
-def _events_of(ones: Sequence[_Judged]) -> Bounds:
+def _events_of(ones: Sequence[Judged]) -> Bounds:
     """At least what is one event however far apart its parts were, at most what is several if they were."""
     perhaps_joined = _joined(ones, lambda before, after: after.one.began_us - before.one.possible[-1].to_us)
     surely_joined = _joined(ones, lambda before, after: after.latest_us - before.until_us)
@@ -188,15 +192,15 @@ def _events_of(ones: Sequence[_Judged]) -> Bounds:
     )  # fmt: skip
 
 
-def _most_events(joined: Sequence[_Judged]) -> float:
+def _most_events(joined: Sequence[Judged]) -> float:
     """Of those that surely are one, but for what silence in them may hold."""
     if any(one.one.unseen for one in joined):
         return sum(one.momentary_events for one in joined)
     return 0.0 if any(one.sustained.low for one in joined) else max(one.momentary.high for one in joined)
 
 
-def _joined(ones: Sequence[_Judged], apart_us: Callable[[_Judged, _Judged], int]) -> list[list[_Judged]]:
-    events: list[list[_Judged]] = []
+def _joined(ones: Sequence[Judged], apart_us: Callable[[Judged, Judged], int]) -> list[list[Judged]]:
+    events: list[list[Judged]] = []
     for one in ones:
         if events and apart_us(events[-1][-1], one) <= _ONE_EVENT_US:
             events[-1].append(one)

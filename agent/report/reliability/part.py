@@ -8,7 +8,8 @@ from typing import Literal
 
 from agent.detect.network import Customers, Network
 from agent.records import DAY_US, MINUTE_US, Event, Incident
-from agent.report.figures import NOTHING, Bounds, Span
+from agent.report.figures import Bounds, Span
+from agent.report.reliability.calendar_days import by_calendar_day
 from agent.report.reliability.indices import SUSTAINED_MIN, Asked, Indices, by_day, indices
 from agent.report.reliability.major_days import LONGEST_DAYS, MajorDays, major_days
 from agent.report.reliability.outages import Fed, Interruption, Seen, interruptions
@@ -53,12 +54,24 @@ class Asking:
         """Local day, since 1970."""
         return (at_us + self.offset_of(at_us)) // DAY_US
 
+    def begin_us(self, day: int) -> int:
+        """Of a local day: the clock may have been changed since the midnight of UTC."""
+        at_us = day * DAY_US
+        return at_us - self.offset_of(at_us - self.offset_of(at_us))
+
+    @property
+    def days(self) -> Mapping[int, Span]:
+        """Local days of the period, what of each lies in it."""
+        first, last = self.day_of(self.period.from_us), self.day_of(self.period.to_us - 1)
+        return {
+            day: Span(self.begin_us(day), self.begin_us(day + 1)).within(self.period) for day in range(first, last + 1)
+        }
+
     @property
     def year_us(self) -> int:
         """When the local year of the period began."""
         first = date.fromordinal(_EPOCH + self.day_of(self.period.from_us)).replace(month=1, day=1)
-        at_us = (first.toordinal() - _EPOCH) * DAY_US
-        return at_us - self.offset_of(at_us)
+        return self.begin_us(first.toordinal() - _EPOCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +100,12 @@ class Unheard:
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityPart:
-    """areas: per customer, then per medium-voltage user, each the site first; target: None where the site names none"""
+    """areas: per customer, then per medium-voltage user, each the site first; days: SAIDI of what lies on each of them,
+    not planned; target: None where the site names none"""
 
     sustained_min: float
     areas: Sequence[Area]
+    days: Mapping[int, Bounds]
     major: MajorDays
     feeder: Most | None
     incident: Most | None
@@ -106,16 +121,19 @@ class ReliabilityPart:
         return None if whole is None else whole.unplanned
 
 
-def reliability_part(asking: Asking, found: Sequence[Interruption], days: Mapping[int, Bounds]) -> ReliabilityPart:
-    """found: interruptions of customers; days: their SAIDI by local day"""
+def reliability_part(asking: Asking, found: Sequence[Interruption]) -> ReliabilityPart:
+    """found: interruptions of customers"""
     seen, network = asking.seen, asking.seen.network
     of_mv, before = interruptions(seen, mv_users(network)), _before(asking)
     served = _served(network, network.nodes, _customers(network))
-    major = _major(asking, before, days, served)
-    unplanned = [one for one in found if not one.planned and asking.period.from_us <= one.began_us]
+    asked = Asked(asking.period, max(1, served), asking.counting.sustained_min)
+    not_planned = [one for one in found if not one.planned]
+    unplanned = [one for one in not_planned if asking.period.from_us <= one.began_us]
+    major = _major(asking, before, by_day(unplanned, asked, asking.day_of), served)
     return ReliabilityPart(
         asking.counting.sustained_min,
         [*_areas(asking, "customers", found, major), *_areas(asking, "medium_voltage", of_mv, major)],
+        by_calendar_day(not_planned, asked, asking.days) if served else {},
         major,
         feeder_with_most(unplanned, {name: own for name, own in asking.places.items() if name}),
         incident_with_most(unplanned, seen.incidents, network, seen.until_us),
@@ -212,16 +230,3 @@ def _unheard(seen: Seen) -> Unheard:
         perhaps += count * sum(one.most_us for one in found) / MINUTE_US
         proven += count * sum(one.proven_us for one in found) / MINUTE_US
     return Unheard(perhaps, proven)
-
-
-def counted_by_day(asking: Asking) -> tuple[Sequence[Interruption], Mapping[int, Bounds]]:
-    """All interruptions, and SAIDI by local day of those that were not planned."""
-    found, network = interruptions(asking.seen), asking.seen.network
-    served = _served(network, network.nodes, _customers(network))
-    asked = Asked(asking.period, max(1, served), asking.counting.sustained_min)
-    return found, by_day((one for one in found if not one.planned), asked, asking.day_of)
-
-
-def planned_min(found: Iterable[Interruption]) -> Bounds:
-    """Customer-minutes of maintenance."""
-    return sum((one.lost_min.scaled(one.customers) for one in found if one.planned), NOTHING)

@@ -54,6 +54,6 @@ def _named(told: Indices, of: str) -> Iterator[tuple[str, str, Bounds | None]]:
 def _days(report: Report) -> Iterator[Sequence[Cell]]:
     """major: empty where nobody can say."""
     told = report.reliability.major
-    for day, saidi in report.days.items():
+    for day, saidi in report.reliability.days.items():
         major = "yes" if day in told.surely else "perhaps" if day in told.perhaps else "no"
         yield str(date(1970, 1, 1) + timedelta(days=day)), *two(saidi), "" if told.threshold_min is None else major

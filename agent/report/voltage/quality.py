@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from math import isnan
+from operator import not_
 
 from agent.records import MINUTE_US
 from agent.report.figures import Bounds, Figure, Span, merged
@@ -227,13 +228,17 @@ class _Count:
             return
         self._seen_min += sum(minutes.coverage)
         self._count(volts.values(), minutes.coverage)
+        for n in sorted(self._places_beyond(volts.values())):
+            together = {key: column[n] for key, column in volts.items()}
+            self._beyond(minutes.start_us[n], together, minutes.coverage[n])
+
+    def _places_beyond(self, columns: Iterable[Sequence[float]]) -> set[int]:
         low_v, high_v = self._strictest
-        if low_v <= min(map(min, volts.values())) and max(map(max, volts.values())) <= high_v:
-            return  # nearly every hour
-        for n, together in enumerate(zip(*volts.values(), strict=True)):
-            lowest, highest = min(together), max(together)
-            if lowest < low_v or highest > high_v:
-                self._beyond(minutes.start_us[n], dict(zip(volts, together, strict=True)), minutes.coverage[n])
+        found: set[int] = set()
+        for column in columns:
+            if min(column) < low_v or max(column) > high_v:  # in most it is neither
+                found.update(n for n, value in enumerate(column) if not low_v <= value <= high_v)
+        return found
 
     def _add_with_gaps(self, minutes: Columns, volts: Numbers) -> None:
         """Minutes in which some channels were not read."""
@@ -262,11 +267,12 @@ class _Count:
                 self._whole.update(column)
             return
         whole = [part == 1.0 for part in parts]
-        seen_in_part = [(n, part) for n, part in enumerate(parts) if part != 1.0]
+        in_part = list(map(not_, whole))
+        rest = list(compress(parts, in_part))
         for column in columns:
             self._whole.update(compress(column, whole))
-            for n, part in seen_in_part:
-                self._histogram[int(column[n] / self._per_bin_v)] += part
+            for value, part in zip(compress(column, in_part), rest, strict=True):
+                self._histogram[int(value / self._per_bin_v)] += part
 
     def _beyond(self, at_us: int, volts: Mapping[str, float], part: float) -> None:
         lowest, highest = min(volts.values()), max(volts.values())

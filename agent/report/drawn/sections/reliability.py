@@ -32,6 +32,10 @@ NO_MAJOR = "Major event days: not available: {why} ({known} days are known, {som
 TARGET = "Target {target} min a year, {due} min for this period: SAIDI {saidi} min: {verdict}."
 YEAR = "Since the first of January {saidi} min of the {target} min of the year: {verdict}."
 NO_YEAR = "Since the first of January: not available: {why}."
+BY_DAY = (
+    "Orange is sure, pale is possible: min of what lies on each day. The tables above count all of an interruption on "
+    "the day on which it began."
+)
 VERDICTS = {"kept": "kept", "violated": "missed", "undecided": "undecided"}
 SUSTAINED = ("Area", "Users", "User-minutes lost", "SAIDI min", "SAIFI", "CAIDI min", "CTAIDI min", "ASAI %",
              "Coverage")  # fmt: skip
@@ -54,9 +58,8 @@ def lines(report: Report, sheet: Sheet) -> Iterator[str]:
         note = f"{t(LIMIT).format(limit=f'{told.sustained_min:g}')} {t(MV_USERS)}"
         yield f'<p class="note">{escape(note)}</p>'
         yield "<ul>" + "".join(f"<li>{escape(one)}</li>" for one in _sentences(told, sheet)) + "</ul>"
-    yield from sheet.chart(
-        "SAIDI by day", charts.by_days(report.days, report.period, sheet.offset_us, t("SAIDI by day"))
-    )
+    drawn = charts.by_days(told.days, report.period, sheet.offset_us, t("SAIDI by day"))
+    yield from sheet.chart("SAIDI by day", drawn, BY_DAY)
     drawn = charts.timeline(report.interruptions, report.period, sheet.offset_us, t("Interruptions over time"))
     yield from sheet.chart("Interruptions over time", drawn, "Orange is sure, pale is possible.")
 

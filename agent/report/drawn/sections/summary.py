@@ -15,11 +15,12 @@ def lines(report: Report, sheet: Sheet) -> Iterator[str]:
     if rate is not None:
         yield sheet.tile("Voltage qualification rate", sheet.pct(rate.rate().value), rate.coverage,
                          f"{t('may have been')} {sheet.bounds(rate.rate_bounds(), 2)} %")  # fmt: skip
-    if report.indices is not None:
-        yield sheet.tile("SAIDI", f"{sheet.bounds(report.indices.saidi_min, 1)} {t('min')}", report.coverage,
-                         f"ASAI {sheet.bounds(report.indices.asai.scaled(100), 4)} %")  # fmt: skip
-        yield sheet.tile("SAIFI", sheet.bounds(report.indices.saifi, 3), report.coverage,
-                         f"MAIFI {sheet.bounds(report.indices.maifi, 3)}")  # fmt: skip
+    lost = report.reliability.unplanned()
+    if lost is not None:
+        yield sheet.tile("SAIDI", f"{sheet.bounds(lost.saidi_min, 1)} {t('min')}", report.coverage,
+                         f"ASAI {sheet.bounds(lost.asai.scaled(100), 4)} %")  # fmt: skip
+        yield sheet.tile("SAIFI", sheet.bounds(lost.saifi, 3), report.coverage,
+                         f"MAIFI {sheet.bounds(lost.maifi, 3)}")  # fmt: skip
     yield sheet.tile("Low-voltage customer-minutes", f"{sum(low):,.0f}" if low else t("not available"), report.coverage)
     kinds = Counter(event.kind for event in report.events if event.state != "retracted")
     told = ", ".join(f"{t(kind)} {count}" for kind, count in kinds.most_common(6))
