@@ -41,6 +41,9 @@ check: setup
 	$(BIN)/mypy
 	$(IN_MEMORY) -m "not e2e and not slow" --hypothesis-profile=quick
 
+# End-to-end tests wait more than they work: with `make test E2E_WORKERS=3` they take less time where nothing else runs.
+E2E_WORKERS ?= 2
+
 # Everything that has to pass before a change lands. Installs the servers that the tests meet, where it may.
 test: setup
 	tests/support/install-servers.sh
@@ -48,7 +51,7 @@ test: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(IN_MEMORY) -m "not e2e"
-	$(BIN)/pytest -q -n 2 -m "e2e and not alone" --dist loadfile
+	$(BIN)/pytest -q -n $(E2E_WORKERS) -m "e2e and not alone" --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest -q -m alone
 
 system: setup

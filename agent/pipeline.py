@@ -116,7 +116,7 @@ class MeterPipeline:
         gone = (abandoned(orphan, self._clock.wall_us()) for orphan in resumed.orphans)
         for event in (*self._book.open_events, *gone):
             self._journal.add_event(event)
-        self._board.changed.set()
+        self._board.change()
 
     def resume_log(self, kept: str, events: Iterable[Event]) -> None:
         """Go on from what another run read last of the meter's own registers; events: the last that run told."""
@@ -197,7 +197,7 @@ class MeterPipeline:
         """Marks what begins from now on, and the reading in the making."""
         self._window.mark("" if mode == "normal" else mode)
         self._book.mode = mode
-        self._board.changed.set()
+        self._board.change()
 
     @property
     def troubled(self) -> bool:
@@ -314,7 +314,7 @@ class MeterPipeline:
             # At once; and, as a register may be old, again when it must hold all of it.
             over = any(event.state == "closed" for event in events)
             self._hasten(at_boot_us + (self._detector.rules.reach_us + _SPARE_US if over else 0))
-        self._board.changed.set()
+        self._board.change()
 
     def _keep_log(self, now_us: int, *, stops: bool = False) -> None:
         text = self._log.to_keep(now_us, self._clock, stops=stops)
@@ -344,7 +344,7 @@ class MeterPipeline:
         now = (*supply(volts, self._rules, heard, self._detector.open_kinds), heard)
         if now != self._standing:
             self._standing = now
-            self._board.changed.set()
+            self._board.change()
         # While a finding waits for the next looks, a trace is made, or the meter boots, none of them is quiet.
         attends = self._log.waits or self._recorder.recording or self._warmup.since_us is not None
         self._all_live = not attends and heard == "ok" and set(now[1].values()) == {"live"}

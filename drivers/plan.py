@@ -9,6 +9,7 @@ The registers that wanted rows are scaled by are read with them: they are rows t
 land in the same read wherever that is legal, else in another read of the same round.
 """
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -103,16 +104,17 @@ class _Ground:
 
     def allows(self, first: int, end: int) -> bool:
         """Whether the words first..end-1 may be read at once."""
-        if end - first > self.max_words:
-            return False
-        gap = 0
-        for address in range(first, end):
-            if address in self.forbidden:
-                return False
+        return self.earliest(end) <= first
+
+    def earliest(self, end: int) -> int:
+        """The lowest word from which all up to end-1 may be read at once; from each after it they may, too."""
+        first, gap = end, 0
+        for address in range(end - 1, max(end - self.max_words, 0) - 1, -1):
             gap = 0 if address in self.documented else gap + 1
-            if gap > self.max_gap:
-                return False
-        return True
+            if address in self.forbidden or gap > self.max_gap:
+                break
+            first = address
+        return first
 
 
 def _words(entries: Sequence[Entry]) -> frozenset[int]:
@@ -125,7 +127,7 @@ def _grouped(rows: Sequence[_Row], ground: _Ground) -> list[Sequence[_Row]]:
     best: list[tuple[int, int, int]] = [(0, 0, 0)]
     for stop in range(1, len(rows) + 1):
         end = rows[stop - 1].end
-        starts = [start for start in range(stop) if ground.allows(rows[start].address, end)]
+        starts = range(bisect_left(rows, ground.earliest(end), hi=stop, key=lambda row: row.address), stop)
         best.append(min((best[s][0] + 1, best[s][1] + end - rows[s].address, s) for s in starts))
     groups: list[Sequence[_Row]] = []
     stop = len(rows)

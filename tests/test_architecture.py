@@ -24,7 +24,9 @@ IMPURE = {
 }  # fmt: skip
 PURE = (
     "agent/budget.py", "agent/clock_discipline.py", "agent/clock_memory.py", "agent/journal/csv_rows.py",
-    "agent/journal/shifts.py", "agent/journal/stands.py", "agent/publish/points.py",
+    "agent/journal/health_rows.py", "agent/status/health.py",
+    "agent/dashboards/*.py", "agent/journal/shifts.py", "agent/journal/stands.py", "agent/publish/points.py",
+    "agent/publish/mqtt_suspects.py",
     "agent/detect/*.py", "agent/modes.py", "agent/network_tree.py", "agent/outage.py",
     "agent/overview.py", "agent/plot*.py", "agent/poll/*.py", "agent/report/*.py", "agent/report/*/*.py",
     "agent/report/*/*/*.py", "agent/publish/line_protocol.py",
@@ -158,6 +160,32 @@ def test_each_third_party_library_is_imported_where_it_is_wrapped_and_nowhere_el
 def test_rich_is_imported_late() -> None:
     wrong = [one for one in every_import() if one.root == "rich" and not (one.lazy or one.typing)]
     assert not wrong, told(wrong)
+
+
+# What dashboards are made of: names of quantities and records, and what a site file says.
+_DASHBOARDS_MAY = (
+    "agent.dashboards", "agent.detect.network", "agent.detect.thresholds", "agent.records", "agent.site",
+    "drivers.quantities",
+)  # fmt: skip
+
+
+def modules_imported(file: str) -> Iterator[str]:
+    nodes = (node for node in ast.walk(ast.parse(text_of(file))) if isinstance(node, ast.ImportFrom))
+    return (node.module for node in nodes if node.module)
+
+
+def test_the_running_agent_knows_nothing_of_dashboards_and_they_know_names_only() -> None:
+    inside = [file for file in modules() if file.startswith("agent/dashboards/")]
+    strange = [
+        f"{file} imports {name}"
+        for file in inside
+        for name in modules_imported(file)
+        if name.split(".")[0] in PACKAGES and not name.startswith(_DASHBOARDS_MAY)
+    ]
+    users = {file for file in modules() if "agent.dashboards" in text_of(file)} - set(inside)
+    assert inside
+    assert not strange, strange
+    assert users == {"agent/cli/dashboards.py"}
 
 
 def test_config_is_data_and_never_imported() -> None:

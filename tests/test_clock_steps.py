@@ -4,6 +4,7 @@ and no interval becomes longer or shorter."""
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+import pytest
 from drawn import drawn
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,6 +119,7 @@ JUMPS = st.one_of(st.integers(-7_200, 7_200).map(lambda s: s * S), st.integers(-
 ACTS = st.lists(st.tuples(JUMPS, st.integers(1, 40), st.booleans(), st.sampled_from([230.0, 200.0])), max_size=25)
 
 
+@pytest.mark.slow
 @drawn(150)
 @given(st.sampled_from([None, True]), ACTS)
 def test_no_two_readings_share_a_timestamp_and_no_interval_is_stretched(

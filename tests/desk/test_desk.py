@@ -288,6 +288,7 @@ def unheard_below(folder: Path) -> tuple[Rig, Event]:
     return rig, back
 
 
+@pytest.mark.slow
 def test_an_inferred_loss_whose_cause_is_over_closes_when_the_meter_does_not_return(tmp_path: Path) -> None:
     rig, back = unheard_below(village(tmp_path))
     loss = rig.last("supply_loss", "oak")
@@ -718,6 +719,7 @@ def test_a_thousand_events_in_one_turn_are_one_evaluation(tmp_path: Path) -> Non
     assert len([event for event in rig.kept.events if event.kind == "sag"]) == 1000
 
 
+@pytest.mark.slow
 def test_no_silence_ever_makes_a_supply_loss_in_ten_thousand_mixtures(tmp_path: Path) -> None:
     """Any meters, in any order, for any reason that is only about the way to them; nothing measures a loss."""
     site = village(tmp_path)

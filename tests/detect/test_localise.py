@@ -325,8 +325,13 @@ def world(seed: int) -> World:
     return World(network, frozenset(network.nodes) - live)
 
 
-@pytest.mark.parametrize("seed", range(300))
-def test_whatever_fails_the_truth_lies_within(seed: int) -> None:
+@pytest.mark.parametrize("first", range(0, 300, 30))
+def test_whatever_fails_the_truth_lies_within(first: int) -> None:
+    for seed in range(first, first + 30):
+        _truth_lies_within(seed)
+
+
+def _truth_lies_within(seed: int) -> None:
     """Every dead meter is explained; nobody alive is counted; the customers hold the truth below each node found."""
     world_now, dice = world(seed), random.Random(-seed)  # noqa: S311
     network = world_now.network

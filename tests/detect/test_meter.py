@@ -61,6 +61,7 @@ class Story:
             del self.open[change.key]
 
 
+@pytest.mark.slow
 @drawn(60)
 @given(_STORY, st.sampled_from([rules(), rules("gb"), LIMITED, SLIDING]), st.sampled_from([0.3, 1.0]))
 def test_whatever_is_read_the_story_is_consistent(

@@ -12,7 +12,7 @@ from ptys import Pty
 from scripted_peer import Step, boot_us, on_pty, rtu_exception, rtu_reply, sealed, words
 
 from drivers.errors import LineError
-from drivers.line import Line, SerialPort
+from drivers.line import Exchange, Line, SerialPort
 from drivers.modbus.pdu import Read
 from drivers.modbus.rtu import silence_s
 
@@ -60,16 +60,22 @@ async def test_the_request_has_left_when_its_characters_have(pty: Pty) -> None:
 
 @pytest.mark.parametrize("baud", [9600, 19200, 115200])
 async def test_every_request_comes_after_the_due_silence(pty: Pty, baud: int) -> None:
-    wire_s = 8 * 10 / baud
     async with on_pty(pty, lambda number, request: [0.02, rtu_reply(request)]) as heard, line_on(pty, baud) as line:
         results = [await line.exchange(unit, READ, 1.0) for unit in (1, 2, 1, 2, 1, 1, 1)]
+        # And not much longer: a busy machine is late at times, but not each time.
+        while min(own_gaps_s(results, baud)) >= silence_s(baud, 10) + 0.003 and len(results) < 100:
+            results.append(await line.exchange(1, READ, 1.0))
     heard_gaps_s = [b - a for a, b in zip(heard.replied_s, heard.arrived_s[1:], strict=False)]
-    own_gaps_s = [
+    assert min(heard_gaps_s) >= silence_s(baud, 10)
+    assert silence_s(baud, 10) <= min(own_gaps_s(results, baud)) < silence_s(baud, 10) + 0.003
+
+
+def own_gaps_s(results: Iterable[Exchange], baud: int) -> list[float]:
+    """What the line kept silent for between a reply and the next request."""
+    wire_s = 8 * 10 / baud
+    return [
         (after.sent_boot_us - before.received_boot_us) / 1e6 - wire_s for before, after in itertools.pairwise(results)
     ]
-    assert min(heard_gaps_s) >= silence_s(baud, 10)
-    assert min(own_gaps_s) >= silence_s(baud, 10)
-    assert min(own_gaps_s) < silence_s(baud, 10) + 0.003  # and not much longer; a busy machine is late at times
 
 
 async def test_the_silence_counts_from_the_end_of_a_request_that_nobody_answered(pty: Pty) -> None:

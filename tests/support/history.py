@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.records import Event, Gap, Incident, Interval, Reading, Record
+from agent.records import Event, Gap, Health, Incident, Interval, Reading, Record
 
 Rule = Literal["I1", "I2", "I3", "I4"]
 Span = tuple[int, int]  # sequence numbers, both included
@@ -99,6 +99,8 @@ def point(seq: int, record: Record) -> Point:
         return Point(seq, "gap", f"gap:{record.seq_lo}-{record.seq_hi}@{seq}")
     if isinstance(record, Interval):
         return Point(seq, "interval", f"{record.kind}:{record.meter}@{record.start_us}")
+    if isinstance(record, Health):
+        return Point(seq, "health", f"health:{record.of}:{record.name}@{record.time_us}")
     return Point(seq, "trace", f"trace:{record.event}.{record.part}")
 
 

@@ -19,13 +19,13 @@ from functools import partial
 from pathlib import Path
 
 from history import point
-from samples import MIDNIGHT_US, event, incident, reading, trace
+from samples import MIDNIGHT_US, event, health, incident, reading, trace
 
 from agent.journal.codec import record_text
 from agent.journal.entries import Lane
 from agent.journal.journal import Journal
 from agent.journal.reader import Reader
-from agent.records import Event, Incident, Reading, Record, Trace
+from agent.records import Event, Health, Incident, Reading, Record, Trace
 
 SINKS = ("mqtt", "influxdb")
 GROUP_S = 0.02
@@ -72,17 +72,26 @@ class Records:
         if self._dice.random() < 0.05:
             yield incident(id=self._name())
 
+    def with_health(self) -> Iterator[Record]:
+        """A turn, and in most of them how a meter stood."""
+        yield from self.turn()
+        if self._made % 4:
+            yield health(time_us=self._next_us(), numbers={"live": 1.0, "watch_hz": self._made / 8})
+
     def _name(self) -> str:
         self._made += 1
         return f"{self._life}-{self._made}"
 
     def _reading(self) -> Reading:
-        self._made += 1
-        # Lives of great seeds as well end before the year 9999.
-        time_us = MIDNIGHT_US + self._life % 100_000 * 1_000_000_000 + self._made * 1000
+        time_us = self._next_us()
         # In a flag: numbers by the hundred would cost more to decode than all else that is tested with them.
         flags = (base64.b85encode(self._dice.randbytes(self._noise)).decode(),) if self._noise else ()
         return reading(time_us=time_us, values={"voltage_l1": 230 + self._dice.random()}, flags=flags)
+
+    def _next_us(self) -> int:
+        self._made += 1
+        # Lives of great seeds as well end before the year 9999.
+        return MIDNIGHT_US + self._life % 100_000 * 1_000_000_000 + self._made * 1000
 
     def _event(self) -> Event:
         """A new one, or the end of one that is open."""
@@ -114,9 +123,9 @@ def _weaken(reader: Reader, sync: str) -> None:
 
 
 def _add(journal: Journal, records: Records, say: Say) -> Iterator[object]:
-    for record in records.turn():
+    for record in records.with_health():
         before = journal.head
-        if isinstance(record, Reading):
+        if isinstance(record, Reading | Health):
             seq = journal.add_reading(record)
         elif isinstance(record, Trace):
             seq = journal.add_trace(record)

@@ -7,7 +7,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field, fields
 from itertools import groupby
@@ -22,6 +22,7 @@ from soak_rig import Pace, Rig, rig
 from agent.journal.export import refused
 from agent.journal.reader import Reader
 from agent.journal.view import view
+from agent.publish.line_protocol import ABSENT
 from agent.records import Event, Gap
 from agent.wire import rfc3339
 
@@ -231,13 +232,14 @@ async def _heard_all(made: Rig, kept: _Kept) -> None:
 
 
 def _compared(made: Rig, kept: _Kept, dips: Sequence[Dip]) -> list[str]:
-    # Parts of traces are no promise: they go out when nothing else has to. Intervals are for the database alone.
-    own = [one for one in kept.points if one.kind not in ("trace", "interval")]
+    # Parts of traces are no promise: they go out when nothing else has to. The rest is for the database alone.
+    own = [one for one in kept.points if one.kind not in ("trace", "interval", "health")]
     wrong = _missing(kept, own, Sunk("mqtt", tuple(dict.fromkeys(made.heard.names))))
     # An incident is one point there, overwritten by each revision.
     last = {one.name.rpartition(".")[0]: one.name for one in own if one.kind == "incident"}
     newest = set(last.values())
     stored = [one for one in own if one.kind != "incident" or one.name in newest]
+    stored += [one for one in kept.points if one.kind == "health"]
     wrong += _missing(kept, stored, Sunk("influxdb", tuple(_stored(made))))
     events = kept.events.values()
     return [*dict.fromkeys(wrong), *_untold(events, dips), *kept.refused, *_left_open(events)]
@@ -265,6 +267,16 @@ def _stored(made: Rig) -> Iterator[str]:
     for table, kind in (("event_log", "event"), ("incident", "incident")):
         rows = made.influx.query(f"SELECT id, revision FROM {table}")  # noqa: S608 - two names
         yield from (f"{kind}:{row['id']}.{round(row['revision'])}" for row in rows)
+    for table, name in (("status", "live"), ("gateway", "uptime_s"), ("gateway", "units"), ("gateway", "sink_ok")):
+        for row in made.influx.query(f'SELECT {name}, "meter", "line", "sink" FROM {table}'):  # noqa: S608 - our names
+            yield f"health:{_whose(row)}@{row['time'] // 1000}"
+
+
+def _whose(row: Mapping[str, Any]) -> str:
+    """As `point` names it."""
+    meter = "" if row["meter"] == ABSENT else row["meter"]
+    told = {"meter": meter, "line": row["line"], "sink": row["sink"]}
+    return next((f"{of}:{name}" for of, name in told.items() if name), "gateway:")
 
 
 def _untold(events: Iterable[Event], dips: Sequence[Dip]) -> Iterator[str]:

@@ -1,22 +1,44 @@
-"""Forty meters that are read every 5 s, for days in minutes: what reaches the journal, in virtual time."""
+"""Forty meters that are read every 5 s, for days in minutes: what reaches the journal, in virtual time, with how they
+and their lines, the sinks and the gateway stand each minute."""
 
 import asyncio
 import random
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
-from samples import MIDNIGHT_US, event, trace
+from samples import MIDNIGHT_US, event, status, trace
 from timers import Timers
 
 from agent.journal.journal import Journal
-from agent.records import Reading
+from agent.records import Health, Reading
+from agent.status.health import Since, line_numbers, meter_health
+from drivers.modbus.outcome import LineCounters
 
 METERS = 40
 PERIOD_S = 5
 STEPS_A_DAY = 86_400 // PERIOD_S
+LINES, STEPS_A_MINUTE = 4, 60 // PERIOD_S
 # A village in a bad week: each opens, closes, and brings two parts of a trace.
 EVENTS_A_DAY = 50
 _PHASES = ("l1", "l2", "l3")
+
+# What a running agent tells of itself, and how much of it moves from minute to minute: docs/health.md.
+_PACE = ("utilisation", "lag_s", "lag_max_s", "watch_hz_min", "watch_hz_mean", "watch_hz_max")
+_SINK = (
+    "sink_ok", "blocked", "failures", "backlog_rows", "backlog_bytes", "backlog_age_s", "backlog_traces",
+    "dead_letters", "accepted", "rejected",
+)  # fmt: skip
+_LIVELY = (
+    "cpu_share", "loop_lag_s", "loop_lag_max_s", "clock_uncertainty_s", "clock_moved_s", "uptime_s",
+    "machine_uptime_s", "journal_rows", "journal_bytes", "rss_bytes", "state_free_bytes",
+)  # fmt: skip
+_STILL = (
+    "stalled_s", "suspended_s", "descriptors", "descriptors_max", "clock_synced", "clock_guess", "clock_waits",
+    "journal_ok", "journal_cap_bytes", "journal_share", "journal_uncommitted", "journal_gaps", "journal_commits",
+    "journal_trace_bytes", "journal_traces_evicted", "journal_oldest_unsent_s", "meters", "meters_live", "meters_dead",
+    "meters_partial", "meters_unknown", "meters_lost", "meters_not_normal", "events_open", "incidents_open",
+    "alarms_open",
+)  # fmt: skip
 
 
 class Meter:
@@ -54,7 +76,7 @@ class Site:
 
     def __init__(self, seed: int) -> None:
         dice = random.Random(seed)  # noqa: S311 - not a secret
-        self._dice = dice
+        self._dice, self._other_dice = dice, random.Random(~seed)  # noqa: S311 - not a secret
         self._meters = [Meter(f"meter-{n:02}", dice) for n in range(METERS)]
         self.timers = Timers()
         self.events = 0
@@ -66,6 +88,9 @@ class Site:
         for step in range(steps):
             for meter in self._meters:
                 journal.add_reading(meter.reading(self.now_us()))
+            if step % STEPS_A_MINUTE == STEPS_A_MINUTE // 2:
+                for one in self._health():
+                    journal.add_reading(one)
             if self._dice.random() < EVENTS_A_DAY / STEPS_A_DAY:
                 self._happen(journal)
             for sink in ("mqtt", "influxdb"):
@@ -74,6 +99,24 @@ class Site:
             self.timers.advance(PERIOD_S)
             await settled(journal)
             yield step
+
+    def _health(self) -> Iterator[Health]:
+        """With numbers in as many fields as a running agent fills, that differ from minute to minute."""
+        now_us, dice = self.now_us(), self._other_dice
+        for n in range(METERS):
+            good_us = now_us - dice.randrange(200_000)
+            more = {"watch_hz": round(dice.uniform(4.9, 5), 3), "refresh_s": 0.2, "mute": 0.0, "missed_ticks": 0.0}
+            yield meter_health(status(f"meter-{n:02}", last_good_us=good_us), now_us, more)
+        for n in range(LINES):
+            counts = line_numbers(LineCounters(answered=dice.randrange(2900, 3100)), 0, Since(), "")
+            pace = dict(zip(_PACE, (round(dice.random(), 4) for _ in _PACE), strict=True))
+            yield Health("line", f"line-{n}", now_us, counts | pace, {"line_state": "open", "line_error": ""})
+        for sink in ("mqtt", "influxdb"):
+            numbers = dict(zip(_SINK, (float(dice.randrange(500)) for _ in _SINK), strict=True))
+            yield Health("sink", sink, now_us, numbers, {"sink_error": "", "sink_blocked": ""})
+        numbers = {name: round(dice.random() * 10**n, 4) for n, name in enumerate(_LIVELY)}
+        still = {name: float(n) for n, name in enumerate(_STILL)}
+        yield Health("gateway", "", now_us, numbers | still, {"version": "1", "session": "e", "alarms": ""})
 
     def _happen(self, journal: Journal) -> None:
         self.events += 1

@@ -11,10 +11,11 @@ true instants. Everything is drawn from one seed.
     hospital   fed by tx-31, else by tx-24
 """
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import accumulate
+from itertools import accumulate, chain
 from math import sqrt
 from random import Random
 from zoneinfo import ZoneInfo
@@ -170,11 +171,24 @@ class World:
 
     def is_touched(self, meter: str, n: int) -> bool:
         """By a loss of all phases."""
-        return any(not loss.phases and loss.span.from_us < self.instant(n + 1) and self.instant(n) < loss.span.to_us
-                   for loss in self.losses_of(meter))  # fmt: skip
+        return n in self._dark[meter]
+
+    @cached_property
+    def _dark(self) -> dict[str, set[int]]:
+        return {meter: {n for loss in self.losses_of(meter) if not loss.phases for n in self._touched(loss.span)}
+                for meter in PLACES}  # fmt: skip
 
     def volts(self, meter: str, n: int) -> tuple[float, ...]:
         """Root mean squares of a minute, in hundredths of a volt."""
+        return tuple(self._volts[meter][3 * n : 3 * n + 3])
+
+    @cached_property
+    def _volts(self) -> "dict[str, array[float]]":
+        """Minute by minute three: each is asked for many times, and all of a month have to fit."""
+        minutes = range(self.minutes)
+        return {meter: array("d", chain.from_iterable(self._volts_of(meter, n) for n in minutes)) for meter in PLACES}
+
+    def _volts_of(self, meter: str, n: int) -> tuple[float, ...]:
         evening = 1.0 if 18 <= self.hour(n) < 22 else 0.0
         usual = 229.0 - evening * (32.5 if meter == VILLAGE else 5.0) + (5.0 if meter == "m11" else 0.0)
         place = int(meter[1:]) if meter[1:].isdigit() else 99
@@ -254,12 +268,10 @@ class World:
 
     def readings(self) -> Iterator[Reading]:
         """In order of time; a meter without supply does not answer."""
-        dark = {meter: {n for loss in self.losses_of(meter) if not loss.phases for n in self._touched(loss.span)}
-                for meter in PLACES}  # fmt: skip
         for n in range(self.minutes):
             for meter in PLACES:
                 part = self.unheard[meter].get(n, 1.0)
-                if part and n not in dark[meter]:
+                if part and n not in self._dark[meter]:
                     yield self._reading(meter, n, part)
 
     def _touched(self, span: Span) -> range:

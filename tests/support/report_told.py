@@ -1,11 +1,13 @@
 """The simulated month as a report tells it: the world's readings through the intervals' maker into a long record, and
 the report that is made of that."""
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from report_month import HOUR_US, PLACES, World
+from report_month import HOUR_US, LN, PLACES, World
 
 from agent.records import Event, Interval, Reading
 from agent.report.document import MeterPart, Report, report
@@ -46,17 +48,27 @@ class Clock:
         return self.us
 
 
-async def simulated(world: World, state_dir: Path) -> Told:
+async def simulated(world: World, place: Path) -> Told:
+    """place: where its long record is kept; one that is there already, of the same world, is taken as it is."""
+    if not place.exists():  # noqa: ASYNC240 - nothing else is to run meanwhile
+        making = place.with_name(f"{place.name}-{os.getpid()}")
+        making.mkdir()
+        await _simulate(world, making)
+        with suppress(OSError):  # another process was quicker: its record says the same
+            making.rename(place)
+    return _told(world, place)
+
+
+async def _simulate(world: World, state_dir: Path) -> None:
     clock = Clock()
     async with History.open(state_dir, clock) as history:
-        maker = IntervalMaker(Nobody(), PLACES, [history.add], lambda: True)  # type: ignore[arg-type]
+        maker = IntervalMaker(Nobody(), dict.fromkeys(PLACES, LN), [history.add], lambda: True)  # type: ignore[arg-type]
         for reading in world.readings():
             if reading.time_us - clock.us >= 12 * HOUR_US:
                 clock.us = reading.time_us
                 await history.write()
             maker.add_reading(reading)
         maker.tick(world.period.to_us + HOUR_US)
-    return _told(world, state_dir)
 
 
 def _told(world: World, state_dir: Path) -> Told:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from agent.journal.entries import Entry
-from agent.records import ClockState, Event, Incident, Interval, MeterStatus, Reading, Record, Trace
+from agent.records import ClockState, Event, Health, Incident, Interval, MeterStatus, Reading, Record, Trace
 from agent.trace_rows import GOOD, TraceSample, pack
 
 # 2026-11-23T00:00:00Z
@@ -36,6 +36,19 @@ def interval(number: int = 0, meter: str = "tx1", **changes: Any) -> Interval:
         "max": {"voltage_l1": 231.25},
     }
     return Interval(**(known | changes))
+
+
+def health(number: int = 0, name: str = "tx1", **changes: Any) -> Health:
+    """Of a meter."""
+    known: dict[str, Any] = {
+        "of": "meter",
+        "name": name,
+        "time_us": MIDNIGHT_US + number * 60_000_000,
+        "numbers": {"live": 1.0, "dead": 0.0, "watch_hz": 4.983 + number},
+        "texts": {"supply": "live", "open_events": "ev-1,ev-2", "comms": "ok"},
+        "instants": {"last_good_us": MIDNIGHT_US + number * 60_000_000 - 1},
+    }
+    return Health(**(known | changes))
 
 
 def event(**changes: Any) -> Event:

@@ -108,7 +108,7 @@ def _turn(records: Records, evictions: tuple[Eviction, ...]) -> Iterator[Record]
     for eviction in evictions:
         for lo, hi in eviction.lost:
             yield Gap(lo, hi - 1, eviction.reason, MIDNIGHT_US)
-    yield from records.turn()
+    yield from records.with_health()
 
 
 def _move(dice: random.Random, positions: dict[str, Position], head: int) -> None:

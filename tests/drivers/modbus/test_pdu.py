@@ -62,10 +62,10 @@ def test_every_encoder_of_the_module_stays_on_the_read_only_surface() -> None:
     assert encoders == ["encode"]
 
 
-@pytest.mark.parametrize("function", sorted(set(range(256)) - {1, 2, 3, 4, 0x11, 0x2B}))
-def test_the_guard_stops_every_other_function(function: int) -> None:
-    with pytest.raises(ValueError, match="must not leave"):
-        guard(function)
+def test_the_guard_stops_every_other_function() -> None:
+    for function in sorted(set(range(256)) - {1, 2, 3, 4, 0x11, 0x2B}):
+        with pytest.raises(ValueError, match=f"{function:#04x} must not leave"):
+            guard(function)
 
 
 def test_the_guard_lets_reads_pass() -> None:
