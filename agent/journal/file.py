@@ -83,7 +83,7 @@ _LACKS = {
     5: (),
 }
 
-_OTHER_SCHEMA = ("no such column", "no such table", "has no column", "columns but")
+_OTHER_SCHEMA = ("no such column", "no such table", "has no column", "columns but", "not present in both tables")
 
 
 class JournalVersionError(OSError):

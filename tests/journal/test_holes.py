@@ -254,7 +254,7 @@ def test_an_open_event_without_a_seq_is_not_salvaged(tmp_path: Path) -> None:
     [
         (b"event", b"crc32", b"crc33"), (b"event", b"latest", b"lateqt"), (b"chunk", b"codec", b"bodec"),
         (b"position", b"live", b"lIvd"), (b"meta", b"v NOT", b"w NOT"), (b"epoch", b"seq_lo", b"seq_ln"),
-        (b"chunk", b"PRIMARY", b"PRIMAZY"),
+        (b"chunk", b"PRIMARY", b"PRIMAZY"), (b"trace_position", b"sink", b"sijk"), (b"position", b"sink", b"sijk"),
     ],
 )  # fmt: skip
 def test_a_letter_of_the_schema_refuses_no_start(tmp_path: Path, table: bytes, word: bytes, misspelt: bytes) -> None:
