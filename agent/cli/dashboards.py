@@ -50,10 +50,9 @@ def dashboards(
 
 def _replace(file: Path, text: str) -> None:
     """Grafana reads a provisioned directory every few seconds: it must not find half a file."""
-    beside = file.with_name(f".{file.name}.new")  # no .json: not read
+    from agent.whole_file import write_whole
+
     try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(file)
+        write_whole(file, text)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise OSError(f"{file}: {error.strerror}; it is as it was before") from error

@@ -3,9 +3,7 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from os import fsync
 from pathlib import Path
-from shutil import copymode
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -118,29 +116,11 @@ def _say_what_did_not_read(site: "Site", made: "Report") -> None:
 
 
 def _write_page(text: str, to: Path) -> None:
-    """All of it, and only then in place of an older one: half a report says something else. What is no plain file, as
-    /dev/stdout, is written as it is."""
-    from tempfile import TemporaryDirectory
+    """Half a report says something else."""
+    from agent.whole_file import write_whole
 
     with _told_of(to, "the one of before is left" if to.is_file() else "nothing was written"):
-        if to.exists() and not to.is_file():
-            to.write_text(text, encoding="utf-8")
-            return
-        file = to.resolve()  # a link stays one
-        with TemporaryDirectory(prefix=".new-", dir=file.parent) as beside:
-            new = Path(beside) / file.name
-            _write_through(text, new)
-            if file.exists():
-                copymode(file, new)
-            new.replace(file)
-
-
-def _write_through(text: str, to: Path) -> None:
-    """It is on the disk before it has its name: a cut of power leaves one of the two."""
-    with to.open("w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        fsync(out.fileno())
+        write_whole(to, text)
 
 
 def _write_tables(made: "Report", to: Path) -> None:
