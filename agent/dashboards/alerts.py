@@ -8,7 +8,6 @@ ninety where it concerns a gateway's own state.
 from agent.dashboards.model import AlertRule, Condition, Query
 from agent.records import NOT_ISOLATION, Kind
 
-_PAGE = "docs/operations.md"
 _MONTH_S = 30 * 86400
 _WEEK_S = 7 * 86400
 _HOUR_S = 3600
@@ -76,7 +75,6 @@ def _supply() -> tuple[AlertRule, ...]:
             summary=f"{_FEEDER}: {{{{ $labels.kind }}}} open at {_COUNT} meters. {NOT_ISOLATION}",
             what_to_do="Open the incident: it says where, who and how sure. Without one, open Events and read the "
             "evidence; measured means that a meter saw no voltage, inferred that it follows from others.",
-            page=f"{_PAGE}#supply-lost",
         ),
         AlertRule(
             uid="lamplighter-incident",
@@ -94,7 +92,6 @@ def _supply() -> tuple[AlertRule, ...]:
             summary=f"{_FEEDER}: {_COUNT} open incidents. {NOT_ISOLATION}",
             what_to_do="Read its three lines on Network overview: what and where, customers from at least to at most, "
             "how sure and what next. Critical customers and alarms of danger stand there, too.",
-            page=f"{_PAGE}#incident-open",
         ),
         AlertRule(
             uid="lamplighter-sag-severity",
@@ -107,7 +104,6 @@ def _supply() -> tuple[AlertRule, ...]:
             summary=f"{_FEEDER}: {_COUNT} sags in the last hour that surely violate ITIC or SEMI F47.",
             what_to_do="Open Events: depth and duration are bounds. Ask sensitive customers of the feeder, look at the "
             "trace, and at sister feeders at the same time: the fault may be elsewhere.",
-            page=f"{_PAGE}#severe-sag",
         ),
         AlertRule(
             uid="lamplighter-low-voltage",
@@ -120,7 +116,6 @@ def _supply() -> tuple[AlertRule, ...]:
             summary=f"{_FEEDER}: {_COUNT} meters below their limits for ten minutes.",
             what_to_do="Open Feeder voltage: low at the head is the tap, low at the tail the line, low on one phase "
             "the balance, low in the evening the load.",
-            page=f"{_PAGE}#low-voltage",
         ),
     )
 
@@ -138,7 +133,6 @@ def _danger() -> tuple[AlertRule, ...]:
             summary=f"DANGER. {_FEEDER}: voltages to neutral run apart at {{{{ $labels.meter }}}}.",
             what_to_do="Treat the neutral as broken: single-phase loads may have line voltage, earthed metal may be "
             "live. Send a crew now and warn the customers.",
-            page=f"{_PAGE}#neutral-fault",
         ),
         AlertRule(
             uid="lamplighter-backfeed",
@@ -151,7 +145,6 @@ def _danger() -> tuple[AlertRule, ...]:
             summary=f"DANGER. {_FEEDER}: voltage at {{{{ $labels.meter }}}}, below a dead place. {NOT_ISOLATION}",
             what_to_do="Somebody feeds in. Stop work there, find the generator, isolate, prove dead and earth. "
             "That no back-feed is seen elsewhere means nothing.",
-            page=f"{_PAGE}#back-feed",
         ),
     )
 
@@ -172,7 +165,6 @@ def _gateways() -> tuple[AlertRule, ...]:
             "Silence is no proof of an outage.",
             what_to_do="Open Gateway and line health. One event for a whole line: the cable, its converter, its port. "
             "A single meter: its supply, its address, its branch of the cable.",
-            page=f"{_PAGE}#meter-or-line-silent",
         ),
         AlertRule(
             uid="lamplighter-backlog",
@@ -184,7 +176,6 @@ def _gateways() -> tuple[AlertRule, ...]:
             summary=f"{_WHERE}: what waits for {{{{ $labels.sink }}}} is {_COUNT} s old.",
             what_to_do="Nothing is lost yet. Is the server up, the way to it open, the token valid? The gateway says "
             "why on Gateway and line health.",
-            page=f"{_PAGE}#backlog",
         ),
         AlertRule(
             uid="lamplighter-clock",
@@ -196,7 +187,6 @@ def _gateways() -> tuple[AlertRule, ...]:
             summary=f"{_WHERE}: no time source has vouched for the clock for half an hour.",
             what_to_do="Durations stay right, times of day drift. Is the time server reached (chronyc sources, "
             "timedatectl)? Do not compare its events with those of other gateways.",
-            page=f"{_PAGE}#clock-not-set",
         ),
         AlertRule(
             uid="lamplighter-clock-uncertain",
@@ -208,7 +198,6 @@ def _gateways() -> tuple[AlertRule, ...]:
             summary=f"{_WHERE}: the clock may be {_COUNT} s off.",
             what_to_do="Look at the time server's distance and at the way to it. Until it is better, order of events "
             "between gateways is not known to less than that.",
-            page=f"{_PAGE}#clock-uncertain",
         ),
         AlertRule(
             uid="lamplighter-certificate",
@@ -220,7 +209,6 @@ def _gateways() -> tuple[AlertRule, ...]:
             severity="warning",
             summary=f"{_WHERE}: {_COUNT} certificates run out within 30 days, or have.",
             what_to_do="The event says which and until when. Renew it; a new file is taken with the next connection.",
-            page=f"{_PAGE}#certificate-runs-out",
         ),
         AlertRule(
             uid="lamplighter-hands",
@@ -232,7 +220,6 @@ def _gateways() -> tuple[AlertRule, ...]:
             severity="warning",
             summary=f"{_WHERE}: {{{{ $labels.kind }}}} ({_COUNT}).",
             what_to_do="The event's evidence says what and where; the README has a line for each kind.",
-            page=f"{_PAGE}#gateway-needs-hands",
         ),
         AlertRule(
             uid="lamplighter-mains",
@@ -245,7 +232,6 @@ def _gateways() -> tuple[AlertRule, ...]:
             summary=f"{_WHERE}: the gateway lives on its battery.",
             what_to_do="It may be gone soon. Look whether the meters of its place are dark, too: then it is an outage "
             "there, and an incident follows.",
-            page=f"{_PAGE}#gateway-without-mains",
         ),
         AlertRule(
             uid="lamplighter-gateway-silent",
@@ -259,7 +245,6 @@ def _gateways() -> tuple[AlertRule, ...]:
             "minutes or more. All it reported last is old; nothing there is known now.",
             what_to_do="All silent: the database or the way to it. One silent: its network, its supply. Its MQTT state "
             "says offline when its connection is gone. What it saw meanwhile comes later.",
-            page=f"{_PAGE}#gateway-silent",
             no_data="Alerting",
         ),
     )

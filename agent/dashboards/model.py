@@ -203,7 +203,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRule:
-    """range_s: how far back the queries look; for_s: how long the condition has to hold; page: of docs, with its anchor
+    """range_s: how far back the queries look; for_s: how long the condition has to hold
 
     no_data: what the rule is when its queries bring nothing at all
     """
@@ -216,6 +216,10 @@ class AlertRule:
     severity: Severity
     summary: str
     what_to_do: str
-    page: str
     range_s: int = 600
     no_data: NoData = "OK"
+
+    @property
+    def page(self) -> str:
+        """Its entry in the docs."""
+        return f"docs/operations.md#{self.title.lower().replace(' ', '-')}"
