@@ -27,6 +27,8 @@ PURE = (
     "agent/journal/health_rows.py", "agent/status/health.py",
     "agent/dashboards/*.py", "agent/journal/shifts.py", "agent/journal/stands.py", "agent/publish/points.py",
     "agent/publish/mqtt_suspects.py",
+    "agent/field/watch/glyphs.py", "agent/field/watch/layout.py", "agent/field/watch/picture.py",
+    "agent/field/watch/tree.py", "agent/field/watch/view.py", "agent/field/watch/words.py",
     "agent/detect/*.py", "agent/modes.py", "agent/network_tree.py", "agent/outage.py",
     "agent/overview.py", "agent/plot*.py", "agent/poll/*.py", "agent/report/*.py", "agent/report/*/*.py",
     "agent/report/*/*/*.py", "agent/publish/line_protocol.py",

@@ -4,15 +4,9 @@ import asyncio
 import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from agent.cli import demo_view, show, stopping
 from agent.cli.options import AsJson, ForSeconds
-
-if TYPE_CHECKING:
-    from agent.app import App
-
-_START_TIMEOUT_S = 30.0
 
 
 def demo(for_s: ForSeconds = None, json: AsJson = False) -> None:
@@ -30,25 +24,17 @@ def demo(for_s: ForSeconds = None, json: AsJson = False) -> None:
 
 
 async def _run(directory: Path, stop: asyncio.Event, json: bool) -> None:
-    from agent.app import run_agent
+    from agent.field.watch.sources import own_agent
     from agent.site import load_site
     from simulators.library import load_scenario
     from simulators.server import Simulation
 
     async with Simulation(load_scenario("demo")) as simulation:
         site = load_site(_site_file(directory, simulation.site_toml(directory / "state", site=demo_view.SITE_KEYS)))
-        agent_stop = asyncio.Event()
-        started: asyncio.Future[App] = asyncio.get_running_loop().create_future()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(run_agent(site, stop=agent_stop, ready=started.set_result), name="agent")
-            try:
-                async with asyncio.timeout(_START_TIMEOUT_S):
-                    app = await started
-                story = demo_view.Story(app, simulation)
-                await (demo_view.wait(stop) if json else demo_view.tell(story, stop))
-                told = await story.summary()
-            finally:
-                agent_stop.set()
+        async with own_agent(site) as app:
+            story = demo_view.Story(app, simulation)
+            await (demo_view.wait(stop) if json else demo_view.tell(story, stop))
+            told = await story.summary()
     if json:
         show.as_json(told)
     else:

@@ -10,7 +10,7 @@ import os
 import sys
 
 # What runs until it is told to stop. Being told so early is no failure either.
-_ENDLESS = ("run", "demo", "simulate")
+_ENDLESS = ("run", "demo", "simulate", "watch")
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from agent.cli import (
     run,
     simulate,
     status,
+    watch,
 )
 from agent.cli.endings import errors_told
 
@@ -42,6 +43,7 @@ app.command()(check.check)
 app.command()(run.run)
 app.command()(read.read)
 app.command()(status.status)
+app.command()(watch.watch)
 app.command()(events.events)
 app.command()(journal.journal)
 app.command()(report.report)
