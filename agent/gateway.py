@@ -82,6 +82,7 @@ class Gateway:
         self._boot_id = clock.boot_id if boot is None else boot
         self._next_id = id_maker(site.gateway, f"{journal.epoch}-g")
         self._calendar = _calendar_of(site, clock)
+        self._unheard = frozenset(site.meters)  # whose customers a dark time concerns; others have events over it
         self.modes = Modes(site.meters, self._calendar.entries if self._calendar else ())
         self.source = None if site.mains is None else mains_of(site.mains)
         self.mains = MainsWatch(
@@ -95,6 +96,7 @@ class Gateway:
         self.modes.resume(self._journal.kept(MODES))
         self._apply_modes()
         sign = sign_of(self._journal.kept(ALIVE), self._journal.last_us)
+        self._unheard = self._without_event(self._journal.open_events())
         mine = [event for event in self._journal.open_events() if event.scope == "gateway"]
         for event in (event for event in mine if event.kind == "mains_loss"):
             if self.source is None:
@@ -204,6 +206,12 @@ class Gateway:
         """One of the gateway's own that is still to say which, and why."""
         return self._blank(kind, None)
 
+    def _without_event(self, opened: Iterable[Event]) -> frozenset[str]:
+        """Meters that no open event counts the customers of already: no silence, its own or its line's, no loss."""
+        counts = [event for event in opened if event.kind in ("comms_loss", "supply_loss")]
+        meters, lines = {event.meter for event in counts}, {event.line for event in counts if event.scope == "line"}
+        return frozenset(n for n, one in self._site.meters.items() if n not in meters and one.line not in lines)
+
     def clock_step(self) -> Event:
         """One that is still to say what happened."""
         return self._blank("clock_step", None)
@@ -216,6 +224,8 @@ class Gateway:
             basis="measured", reported_us=now_us, start_us=now_us, start_earliest_us=now_us, profile=site.profile,
             config=site.config_hash,
         )  # fmt: skip
+        if kind == "gateway_outage":
+            event = replace(event, customers=site.network.perhaps_at(self._unheard))
         if meter is None:
             node = site.mains.node if site.mains else None
             network = site.network

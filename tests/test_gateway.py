@@ -330,6 +330,25 @@ async def test_seven_dark_minutes_with_late_ntp_and_a_cache_that_answers(house: 
         assert run.told == [], "it is told once"
 
 
+@pytest.mark.parametrize(("silent", "customers"), [((), None), (("tx2",), (0, 182)), (("tx1", "tx2"), (0, 0))])
+async def test_a_dark_time_concerns_at_most_those_whom_no_open_event_counts(
+    house: House, silent: tuple[str, ...], customers: tuple[int, int] | None
+) -> None:
+    """Nobody wrote down how many are fed at tx2."""
+    async with house.cut_off() as run:
+        await last_readings(run)
+        for name in silent:
+            run.journal.add_event(event(
+                id=name, kind="comms_loss", meter=name, state="open", end_us=None, end_earliest_us=None,
+                duration_min_s=None, duration_max_s=None,
+            ))  # fmt: skip
+        run.journal.commit_now()
+        await run.journal.stats()
+    async with house.run(at_s=62 + 420 + 30, boot="b2", boot_s=25) as run:
+        outage = run.of("gateway_outage")[-1]
+        assert outage.customers == customers
+
+
 async def test_counters_that_move_after_the_agent_was_restarted_tell_of_the_dark_time_before_it(house: House) -> None:
     async with house.cut_off() as run:
         await last_readings(run)

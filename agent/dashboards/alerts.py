@@ -45,16 +45,38 @@ def _health(select: str, *tags: str) -> Query:
     return Query(f'SELECT {select} FROM "gateway" WHERE $timeFilter GROUP BY {_by(("site", "gateway", *tags))}')  # noqa: S608
 
 
-def _severe_sags() -> Query:
+def _severe() -> str:
     """Sags of which it is sure that equipment built to a curve need not ride through, less those that became a loss."""
     curves = " OR ".join(f"\"class_{curve}\" = 'violates'" for curve in ("itic", "semi_f47"))
     left = " OR ".join(
         f'("profile" {profile} AND ({_any_above(share)}))' for profile, share in _INTERRUPTION.items()
     )  # fmt: skip
+    return f"\"kind\" = 'sag' AND \"state\" != 'retracted'{_NORMAL} AND ({curves}) AND ({left})"
+
+
+def _severe_sags() -> Query:
     return Query(
-        'SELECT count("revision") AS "sags" FROM "event" WHERE $timeFilter AND "kind" = \'sag\' '  # noqa: S608
-        f"AND \"state\" != 'retracted'{_NORMAL} AND ({curves}) AND ({left}) "
+        f'SELECT count("revision") AS "sags" FROM "event" WHERE $timeFilter AND {_severe()} '  # noqa: S608
         'GROUP BY "site", "gateway", "feeder"'
+    )
+
+
+def _low_voltage() -> Query:
+    """Meters with an undervoltage that is its family's most severe member: not while a loss is open in it, nor while a
+    severe sag in it is told, which is for an hour. At a meter one is open at a time; what began later is in it."""
+    low = '"kind" =~ /^(undervoltage)$/ AND "state" = \'open\''
+    loss = '"kind" =~ /^(supply_loss|phase_loss)$/ AND "state" = \'open\''
+    inner = (
+        f'SELECT "start_us" AS "low", "start_us" - "start_us" AS "worse" FROM "event" '  # noqa: S608
+        f"WHERE $timeFilter AND {low}{_NORMAL}",
+        f'SELECT "start_us" AS "worse" FROM "event" WHERE $timeFilter AND {loss}{_NORMAL}',  # noqa: S608
+        f'SELECT "start_us" AS "worse" FROM "event" WHERE $timeFilter AND time > now() - {_HOUR_S}s AND {_severe()}',  # noqa: S608
+    )
+    ahead = 'SELECT max("low") - max("worse") AS "ahead" FROM ' + ", ".join(f"({one})" for one in inner)  # noqa: S608
+    place = ("site", "gateway", "feeder")
+    return Query(
+        f'SELECT count("ahead") AS "open" FROM ({ahead} GROUP BY {_by((*place, "meter"))}) '  # noqa: S608
+        f'WHERE "ahead" > 0 GROUP BY {_by(place)}'
     )
 
 
@@ -108,14 +130,15 @@ def _supply() -> tuple[AlertRule, ...]:
         AlertRule(
             uid="lamplighter-low-voltage",
             title="Low voltage",
-            queries=(_open_events(("undervoltage",), ("feeder",), _NORMAL),),
+            queries=(_low_voltage(),),
             condition=Condition("last", above=0),
             for_s=600,
             range_s=_MONTH_S,
             severity="warning",
             summary=f"{_FEEDER}: {_COUNT} meters below their limits for ten minutes.",
-            what_to_do="Open Feeder voltage: low at the head is the tap, low at the tail the line, low on one phase "
-            "the balance, low in the evening the load.",
+            what_to_do="A meter whose supply or phase is lost, or that had a severe sag within the hour, is told by "
+            "that alert alone. Open Feeder voltage: low at the head is the tap, low at the tail the line, low on one "
+            "phase the balance, low in the evening the load.",
         ),
     )
 

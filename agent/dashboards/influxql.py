@@ -22,6 +22,8 @@ TOUCHES_RANGE = '("start_us" >= ${__from}000 OR "end_us" >= ${__from}000 OR "sta
 BEGAN_BEFORE_RANGE_ENDS = "time > ${__from}ms - 90d AND time <= ${__to}ms"
 VALID = "\"state\" != 'retracted'"
 OPEN = "\"state\" = 'open'"
+# Incidents in which supply, or a phase of it, is gone; the others are dangers to people who have supply.
+WITHOUT_SUPPLY = '"cause" =~ /^(supply_loss|phase_loss|open_conductor)$/'
 # Only what happened in earnest: no test, no maintenance.
 IN_EARNEST = "\"mode\" = 'normal'"
 RANGE_MINUTES = "((${__to} - ${__from}) / 60000)"

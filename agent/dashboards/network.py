@@ -9,6 +9,7 @@ from agent.dashboards.influxql import (
     FEEDER,
     OPEN,
     SITE,
+    WITHOUT_SUPPLY,
     at,
     known,
     named,
@@ -139,6 +140,7 @@ def _customers() -> Panel:
         'sum("customers_min") AS "at least"',
         "incident",
         OPEN,
+        WITHOUT_SUPPLY,
         known("customers_min"),
         tags=FEEDER,
         time=BEGAN_BEFORE_END,
@@ -147,27 +149,30 @@ def _customers() -> Panel:
         'sum("customers_max") AS "at most"',
         "incident",
         OPEN,
+        WITHOUT_SUPPLY,
         known("customers_max"),
         tags=FEEDER,
         time=BEGAN_BEFORE_END,
     )
     nobody = select(
-        'count("id") AS "incidents without a number"', "incident", OPEN, "\"absent\" =~ /(^|,)customers_max(,|$)/",
-        tags=FEEDER, time=BEGAN_BEFORE_END,
+        'count("id") AS "incidents without a number"', "incident", OPEN, WITHOUT_SUPPLY,
+        "\"absent\" =~ /(^|,)customers_max(,|$)/", tags=FEEDER, time=BEGAN_BEFORE_END,
     )  # fmt: skip
     return Panel(
         title="Customers without supply now",
         description=(
-            "Fewest and most customers of all open incidents; the true number lies between. Each customer counts in "
-            "one incident. An incident without a number (nobody wrote down how many live there) is in neither: as "
-            "long as there is one, there may be more than the most."
+            "Fewest and most customers of all open incidents in which supply, or a phase of it, is gone: supply loss, "
+            "phase loss, open conductor. The true number lies between. Each customer counts in one incident. A neutral "
+            "or earth fault is no loss of supply: it is beside, among the open incidents, with its danger. An incident "
+            "without a number (nobody wrote down how many live there) is in neither: as long as there is one, there "
+            "may be more than the most."
         ),
         kind="stat",
         queries=(series(least), series(most, ref="B"), series(nobody, ref="C")),
         width=6,
         height=5,
         decimals=0,
-        no_data="No open incident is known",
+        no_data="No open loss of supply is known",
         thresholds=NONE_IS_FINE,
     )
 

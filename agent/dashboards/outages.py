@@ -1,5 +1,7 @@
 """Outages and indices: which customers were without supply, how long, and how sure that is. Pure."""
 
+from collections.abc import Mapping
+
 from agent.dashboards.influxql import (
     BEGAN_BEFORE_RANGE_ENDS,
     FEEDER,
@@ -43,6 +45,8 @@ from agent.dashboards.parts import (
 _LOSS = "\"kind\" = 'supply_loss'"
 # While the gateway itself was away all its meters were silent.
 _SILENCE = "(\"kind\" = 'comms_loss' OR \"kind\" = 'gateway_outage')"
+# What a loss is because of was a silence, with few exceptions: the meter was not heard in it.
+_HEARD = "\"because\" = ''"
 _SUSTAINED = typed("sustained")
 _PER_CUSTOMER = f" / {typed('customers')}"
 _OVER = "\"state\" = 'closed'"
@@ -129,11 +133,14 @@ def _incidents() -> Panel:
     )
 
 
-def _lost(field: str, customers: str, duration: str, *conditions: str) -> str:
-    """Of each event its customers times how long it lasted, in minutes."""
+def _sustained(fields: str, bound: str, *kind: str) -> str:
+    """Of each event that is over, and surely or perhaps lasted for long enough. Whole lines and gateways, too: their
+    customers are of all their feeders."""
+    customers, duration = f"customers_{bound}", f"duration_{bound}_s"
+    # One that was closed without an end is over nobody knows since when: it is in no bound.
     return select(
-        f'"{customers}" * "{duration}" / 60 AS "{field}"', "event", *conditions, _OVER, IN_EARNEST, known(customers),
-        known(duration),
+        fields, "event", also_of_none("feeder", "meter"), *kind, f'"{duration}" > {_SUSTAINED}', _OVER, IN_EARNEST,
+        known(customers), known("duration_min_s"), known("duration_max_s"), tags=SITE,
     )  # fmt: skip
 
 
@@ -147,50 +154,44 @@ def _uncounted(duration: str) -> str:
     )  # fmt: skip
 
 
-def _bounds(least: str, most: tuple[str, ...], factor: str = "") -> tuple[str, str]:
+def _bounds(inner: Mapping[str, tuple[str, ...]], factor: str = "") -> tuple[str, str]:
     return (
-        of_inner(f'sum("lost"){factor} AS "at least"', least),
-        of_inner(f'sum("lost"){factor} AS "at most"', *most),
+        of_inner(f'sum("lost"){factor} AS "at least"', *inner["min"]),
+        of_inner(f'sum("lost"){factor} AS "at most"', *inner["max"]),
     )
 
 
 def _indices() -> tuple[Panel, ...]:
-    sure = _lost("lost", "customers_min", "duration_min_s", _LOSS, f'"duration_min_s" > {_SUSTAINED}')
-    perhaps = tuple(
-        _lost("lost", "customers_max", "duration_max_s", kind, f'"duration_max_s" > {_SUSTAINED}')
-        for kind in (_LOSS, _SILENCE)
+    lost, times = (
+        {
+            bound: tuple(_sustained(fields.format(bound=bound), bound, *kind) for kind in kinds)
+            for bound, kinds in (("min", ((_LOSS,),)), ("max", ((_LOSS, _HEARD), (_SILENCE,))))
+        }
+        for fields in ('"customers_{bound}" * "duration_{bound}_s" / 60 AS "lost"', '"customers_{bound}" AS "lost"')
     )
-    times_sure = _interruptions("customers_min", "duration_min_s", _LOSS)
-    times_perhaps = tuple(_interruptions("customers_max", "duration_max_s", kind) for kind in (_LOSS, _SILENCE))
     seen = "Supply losses that began in the range, are over and lasted longer than the seconds above. "
     rest = (
-        "At least: what is sure. At most: as if every silence of a meter had been one outage, too. Without a number: "
-        "nobody wrote down the customers, or a whole line or the gateway was away; as long as there is one, there may "
-        "be more than the most. Open losses are not in it, nor what began before the range, nor planned work; "
-        "`lamplighter report` has all of that and takes out what counters prove."
+        "At least: what is sure. At most: as if every silence had been one outage of all who are fed at the meters "
+        "that were not heard, of a line or of the gateway those of every feeder; each customer once. Without a number: "
+        "nobody wrote down the customers; as long as there is one, there may be more than the most. Open losses are "
+        "not in it, nor what began before the range, nor planned work; `lamplighter report` has all of that and takes "
+        "out what counters prove."
     )
     return (
-        _index("Customer-minutes lost", "m", f"{seen}{rest}", *_bounds(sure, perhaps)),
-        _index("Customer interruptions", "none", f"{seen}{rest}", *_bounds(times_sure, times_perhaps)),
+        _index("Customer-minutes lost", "m", f"{seen}{rest}", *_bounds(lost)),
+        _index("Customer interruptions", "none", f"{seen}{rest}", *_bounds(times)),
         _index(
             "SAIDI, minutes a customer", "m",
             "Customer-minutes lost over the customers in all that are written above: a wrong number there is a wrong "
             f"index. {rest}",
-            *_bounds(sure, perhaps, _PER_CUSTOMER),
+            *_bounds(lost, _PER_CUSTOMER),
         ),
         _index(
             "SAIFI, interruptions a customer", "none",
             f"Customer interruptions over the customers in all that are written above. {rest}",
-            *_bounds(times_sure, times_perhaps, _PER_CUSTOMER),
+            *_bounds(times, _PER_CUSTOMER),
         ),
         _still_open(),
-    )  # fmt: skip
-
-
-def _interruptions(customers: str, duration: str, kind: str) -> str:
-    return select(
-        f'"{customers}" AS "lost"', "event", kind, f'"{duration}" > {_SUSTAINED}', _OVER, IN_EARNEST,
-        known(customers), known(duration),
     )  # fmt: skip
 
 

@@ -21,7 +21,9 @@ from drivers.quantities import VOLTAGES_LL, VOLTAGES_LN
 
 _LOW = " OR ".join(f'"{name}" < {typed("low")}' for name in VOLTAGES_LN)
 _HIGH = " OR ".join(f'"{name}" > {typed("high")}' for name in VOLTAGES_LN)
-_READ = " OR ".join(f'"{name}" >= 0' for name in VOLTAGES_LN)
+# Below a tenth of the declared voltage on all phases it is an interruption (GB/T 30137; EN 50160 says 5 %), and no
+# quality of voltage: some phase must have stayed above a tenth of the low limit throughout the minute.
+_SUPPLIED = " OR ".join(f'"{name}_min" >= 0.1 * {typed("low")}' for name in VOLTAGES_LN)
 _BY_METER = '"feeder", "meter"'
 _BY_STEP = "time($__interval) fill(null)"
 _PHASE_COLOURS = (("l1", "#b8860b"), ("l2", "#2e8b57"), ("l3", "#4169e1"))
@@ -164,7 +166,7 @@ def _distortion() -> Panel:
 
 
 def _minutes(field: str, *conditions: str) -> str:
-    either = (f"({one})" for one in conditions)
+    either = (f"({one})" for one in (*conditions, _SUPPLIED))
     return select(f'count("coverage") AS "{field}"', "interval_1min", *either, tags=FEEDER, by=_BY_METER)
 
 
@@ -174,7 +176,7 @@ def _qualification() -> Panel:
         'count("coverage") AS "seen", count("coverage") - count("coverage") AS "low", '
         'count("coverage") - count("coverage") AS "high", count("coverage") - count("coverage") AS "both", '
         'sum("coverage") AS "whole"',
-        "interval_1min", f"({_READ})", tags=FEEDER, by=_BY_METER,
+        "interval_1min", f"({_SUPPLIED})", tags=FEEDER, by=_BY_METER,
     )  # fmt: skip
     # A minute with phases on both sides is low: none counts twice.
     low, beyond = 'sum("low")', 'sum("high") + sum("low") - sum("both")'
@@ -193,16 +195,16 @@ def _qualification() -> Panel:
     return Panel(
         title="Voltage qualification",
         description=(
-            "Minutes whose mean was within the limits above, of those that were seen; with what was not seen taken as "
-            "bad, and as good. A minute is low, or high, if any phase is. Minutes without supply count as low here: "
-            "meters that read no voltage to neutral are missing. `lamplighter report` takes outages out, judges those "
-            "too, and is what counts."
+            "Minutes whose mean was within the limits above, of those that were seen with supply; with all others "
+            "taken as bad, and as good. A minute is low, or high, if any phase is. An interruption is no low voltage: "
+            "minutes in which all phases were below a tenth of the low limit are neither low nor covered. Meters that "
+            "read no voltage to neutral are missing; `lamplighter report` judges those too, and is what counts."
         ),
         kind="table",
         queries=(table(query),),
         width=18,
         height=9,
-        no_data="No minute was seen in this range",
+        no_data="No minute with supply was seen in this range",
         columns=(
             METER_COLUMN,
             Override("rate", "percentunit", "Qualified", decimals=2, width=110),
@@ -276,13 +278,18 @@ def _lowest() -> Panel:
 def _low_by_day(options: Options) -> Panel:
     zone = "" if options.zone == "UTC" else f" tz('{options.zone}')"
     query = select(
-        'count("coverage") AS "low"', "interval_1min", f"({_LOW})", tags=FEEDER, by=f'time(1d), "meter" fill(0){zone}'
+        'count("coverage") AS "low"',
+        "interval_1min",
+        f"({_LOW})",
+        f"({_SUPPLIED})",
+        tags=FEEDER,
+        by=f'time(1d), "meter" fill(0){zone}',
     )
     return Panel(
         title="Low-voltage minutes a day",
         description=(
-            f"Minutes of each day ({options.zone}) in which a phase was below the low limit above; minutes without "
-            "supply are among them. A day that was not seen shows none: look at its coverage."
+            f"Minutes of each day ({options.zone}) in which a phase was below the low limit above; minutes with an "
+            "interruption are not among them. A day that was not seen shows none: look at its coverage."
         ),
         kind="timeseries",
         queries=(series(query, "$tag_meter"),),

@@ -69,7 +69,7 @@ class Desk:
         }
         self._teller = Teller(about, site.profile, site.config_hash, clock, next_id)
         self._register = Register(clock.from_wall_us)
-        self._lines = LineDesk(about, self._teller, self._register, clock)
+        self._lines = LineDesk(about, self._teller, self._register, clock, site.network)
         self._surroundings = Surroundings(site.network, None if site.mains is None else site.mains.node)
         self._incidents = IncidentDesk(site.network, clock, next_id)
         self._endless = Endless(self._register, self._teller)

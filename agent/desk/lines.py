@@ -1,7 +1,7 @@
 """The desk's hand on silences: which are held back, under which ids others know them, what of it outlives a restart."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from agent.detect.book_state import Earlier, Said
 from agent.detect.desk_events import About, Teller
 from agent.detect.ending import abandoned
 from agent.detect.line_loss import LineLoss, Ruling
+from agent.detect.network import Network
 from agent.detect.register import Register, began, over
 from agent.detect.supply_evidence import Seen
 from agent.detect.tracking import Bounds
@@ -19,13 +20,16 @@ from agent.wire import event_from_json, event_to_json
 
 # Of so many silences it is remembered that a line's stands for them.
 _REMEMBERED = 4096
+_BACK = "a unit of the line answers again"
 
 
 class LineDesk:
     """All lines of a site. Those with one unit have no event of their own."""
 
-    def __init__(self, about: Mapping[str, About], teller: Teller, register: Register, clock: Clock) -> None:
-        self._teller, self._register, self._clock = teller, register, clock
+    def __init__(
+        self, about: Mapping[str, About], teller: Teller, register: Register, clock: Clock, network: Network
+    ) -> None:
+        self._teller, self._register, self._clock, self._network = teller, register, clock, network
         self._line_of = {name: one.line for name, one in about.items()}
         units: dict[str, list[str]] = {}
         for name, line in self._line_of.items():
@@ -35,7 +39,8 @@ class LineDesk:
         self._own: dict[str, bool] = {}  # told as their units' own: whether it is open
         self._stood: dict[str, str] = {}  # by id of a silence: the line's event that stands for it
         self._open: dict[str, Event] = {}  # by line
-        self._last: dict[str, str] = {}  # by line: id of its last loss
+        self._last: dict[str, Event] = {}  # by line: its last loss
+        self._whom: dict[str, set[str]] = {}  # by line: meters whose customers its last loss counts
         self._back: dict[str, Bounds] = {}  # by meter: the end of its last silence that a line's stood for
         self._earlier = Earlier(clock.from_wall_us)
         self._kept: object = None
@@ -124,25 +129,44 @@ class LineDesk:
         told: list[Event] = []
         if ruling.began is not None:
             event = self._teller.line_lost(line, ruling.began, now_us, len(loss.units), never_heard=ruling.never_heard)
-            self._open[line] = event
+            self._whom[line] = self._counted_by(loss)
+            event = replace(event, customers=self._network.perhaps_at(self._whom[line]))
+            self._open[line] = self._last[line] = event
             told.append(event)
         event_ = self._open.get(line)
         if ruling.ended is not None and event_ is not None:
             since = self._register.since(event_)  # placed when it was told: the wall clock may have been set meanwhile
-            told.append(self._teller.closed(event_, since, ruling.ended, now_us, "a unit of the line answers again"))
+            self._last[line] = self._teller.closed(event_, since, ruling.ended, now_us, _BACK)
+            told.append(self._last[line])
             del self._open[line]
-        if event_ is not None:
-            self._last[line] = event_.id
         for id_ in ruling.stands:
-            self._stood[id_] = self._last[line]
+            self._stood[id_] = self._last[line].id
             self._held.pop(id_, None)
         for id_ in ruling.tell:
             revisions = self._held.pop(id_, [])
             self._tell_as_own(id_, any(event.state == "open" for event in revisions[-1:]))
-            told += revisions
+            told += [*self._counted_once(line, revisions, now_us), *revisions]
         while len(self._stood) > _REMEMBERED:
             del self._stood[next(iter(self._stood))]
         return told
+
+    def _counted_by(self, loss: LineLoss) -> set[str]:
+        """Units that have no silence and no measured loss of their own: those count their customers themselves."""
+        own = (event for event in self._register.open.values() if event.basis == "measured")
+        return set(loss.units) - {event.meter for event in own if event.kind in ("comms_loss", "supply_loss")}
+
+    def _counted_once(self, line: str, revisions: Sequence[Event], now_us: int) -> list[Event]:
+        """The line's last loss, less the customers of a unit whose own silence, told now, lies over it."""
+        last, whom = self._last.get(line), self._whom.get(line, set())
+        for own in revisions[:1]:
+            if last is None or last.end_us is None or own.meter not in whom or own.start_us >= last.end_us:
+                continue
+            whom.remove(own.meter)
+            words = f"{own.meter} is silent by itself as well: its customers count there"
+            counted = self._network.perhaps_at(whom)
+            self._last[line] = replace(self._teller.revised(last, now_us, words), customers=counted)
+            return [self._last[line]]
+        return []
 
     def _tell_as_own(self, id_: str, open_: bool) -> None:
         """Remembered while it is open; of those that are over the latest."""
@@ -192,8 +216,8 @@ class LineDesk:
             if event.scope == "meter":
                 self._own[event.id] = True
             elif event.line in self._losses:
-                self._open[event.line] = event
-                self._last[event.line] = event.id
+                self._open[event.line] = self._last[event.line] = event
+                self._whom[event.line] = self._counted_by(self._losses[event.line])
                 self._losses[event.line].began = self._register.since(event)
             else:
                 gone.append(abandoned(event, self._clock.wall_us()))

@@ -22,7 +22,7 @@ from agent.detect.faults import KINDS
 from agent.detect.known import Known
 from agent.detect.merging import Memory
 from agent.detect.meter_log import MeterLog, Told
-from agent.detect.opening import BY_LOOK, BY_MINUTE, MeterFacts, id_maker, judged, opened, taking_over
+from agent.detect.opening import BY_LOOK, BY_MINUTE, MeterFacts, id_maker, judged, opened, taking_over, unheard
 from agent.detect.plates import Swap, changed
 from agent.detect.resume import Resumed, across, crossed_of, last_sign_us, orphans, span_of, track_of
 from agent.detect.sizes import classed, deepest_v, sized
@@ -310,7 +310,7 @@ class Book:
             self._across[event.id] = reboot
             event = replaced(event, clock=less_sure(event.clock, reboot.then))
         if change.detector != "voltage":
-            return event
+            return unheard(event, self._facts, self._open.values())
         parent = None if change.parent is None else self._open["voltage", change.parent].id
         event = judged(event, change, self._facts, parent)
         earlier = [self._open["voltage", key] for key in change.supersedes]

@@ -205,6 +205,12 @@ class Network:
         fewest = self.customers_of(surely).total
         return fewest, fewest + self.customers_of(perhaps).total
 
+    def perhaps_at(self, meters: Collection[str]) -> tuple[int, int] | None:
+        """Nobody for sure, and at most all who are fed where these silent meters are, each once; None where nobody
+        wrote down how many."""
+        nodes = {self.meters[name].node for name in meters}
+        return None if self.uncounted(nodes) else (0, self.customers_of(nodes).total)
+
     def device(self, node: str) -> str:
         """What a lineman would look at there."""
         return SITE_DEVICE if node == self.site else DEVICES[self.nodes[node].kind]

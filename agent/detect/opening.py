@@ -1,6 +1,6 @@
 """An event before its first revision: what never changes of it. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 
@@ -79,8 +79,17 @@ def opened(facts: MeterFacts, change: Change, id_: str, wall_us: Callable[[int],
     )
 
 
+def unheard(event: Event, facts: MeterFacts, others: Iterable[Event]) -> Event:
+    """A silence concerns nobody for sure, and perhaps all. Whose loss was measured before it are counted there.
+    others: what is open of this meter."""
+    if event.kind != "comms_loss" or facts.customers is None:
+        return event
+    counted = any(other.kind == "supply_loss" for other in others)
+    return replaced(event, customers=(0, 0 if counted else facts.customers[1]))
+
+
 def judged(event: Event, change: Change, facts: MeterFacts, parent: str | None) -> Event:
-    """What only voltage events have. Silence has no customers either: unknown is not an outage."""
+    """What only voltage events have."""
     rules = facts.rules
     return replaced(
         event,

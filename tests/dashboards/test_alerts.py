@@ -18,8 +18,8 @@ pytestmark = pytest.mark.e2e
 
 _DAY_LONG = {"lamplighter-certificate", "lamplighter-hands", "lamplighter-mains"}
 # Seconds of the day -> rules that fire then: 03:09 the gateway is off, 04:00 all is well, 06:06 F12 is dead, 09:31
-# after a deep sag, 13:16 the mill is silent, 16:40 the database out of reach, 18:02 the village is low, 19:36 no
-# time source, 23:59 F12 dead once more.
+# after a deep sag, 13:16 the mill is silent, 16:40 the database out of reach, 18:02 the village is low, 18:21 a deep
+# sag in that, so that it is told alone, 19:36 still low, and no time source, 23:59 F12 dead once more.
 FIRING = {
     11_350: {"lamplighter-gateway-silent"},
     14_430: set[str](),
@@ -28,6 +28,7 @@ FIRING = {
     47_800: {"lamplighter-comms-loss"},
     60_030: {"lamplighter-backlog", *_DAY_LONG},
     64_950: {"lamplighter-low-voltage", *_DAY_LONG},
+    66_100: {"lamplighter-sag-severity", *_DAY_LONG},
     70_570: {"lamplighter-clock", "lamplighter-clock-uncertain", "lamplighter-low-voltage", *_DAY_LONG},
     86_350: {
         "lamplighter-supply-loss", "lamplighter-incident", "lamplighter-neutral-fault", "lamplighter-backfeed",

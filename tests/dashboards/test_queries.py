@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from dashboard_day import DAY_S, GATEWAY, HOUR_S, MIDNIGHT_US, SITE
-from dashboard_expected import EXPECTED
+from dashboard_day import DAY_S, FOLDER, GATEWAY, HOUR_S, MIDNIGHT_US, SITE
+from dashboard_expected import EXPECTED, OF_THE_SITE
 from dashboard_truth import Truth, answer_of, differences, says_something
 from grafana_queries import ALL, Shown, in_parentheses, milliseconds, side_by_side
 from servers import Influx
 
 from agent.dashboards.library import ALL as DASHBOARDS
+from agent.dashboards.library import dashboards
 from agent.dashboards.model import Dashboard, Panel, Query
+from agent.dashboards.options import options_of
+from agent.site import load_site
 
 pytestmark = pytest.mark.e2e
 
@@ -37,11 +40,21 @@ NEVER = {
 }
 
 
-def _queries() -> Iterator[tuple[Dashboard, Panel, Query]]:
-    for dashboard in DASHBOARDS:
+def _queries(made: tuple[Dashboard, ...] = DASHBOARDS) -> Iterator[tuple[Dashboard, Panel, Query]]:
+    for dashboard in made:
         for panel in dashboard.panels:
             for query in panel.queries:
                 yield dashboard, panel, query
+
+
+def _of_the_site() -> list[tuple[Dashboard, Panel, Query]]:
+    """As `lamplighter dashboards --site` writes them for the day's own site file: where they ask something else."""
+    made = dashboards(options_of(load_site(FOLDER / "site.toml", FOLDER)))
+    asked = {query.influxql for _, _, query in _queries()}
+    return [one for one in _queries(made) if one[2].influxql not in asked]
+
+
+OF_SITE_FILE = _of_the_site()
 
 
 def _id(one: tuple[Dashboard, Panel, Query]) -> str:
@@ -69,6 +82,26 @@ def test_a_query_answers_what_the_day_was(
     found = answer_of(influx.series(shown.query(query.influxql)))
     wanted = EXPECTED[dashboard.uid, panel.title, query.ref](truth, shown)
     assert differences(found, wanted) == [], shown.query(query.influxql)
+
+
+@pytest.mark.parametrize("one", OF_SITE_FILE, ids=_id)
+@pytest.mark.parametrize("shown", [WHOLE_DAY, MORNING], ids=["day", "morning"])
+def test_a_query_made_for_a_site_file_answers_what_the_day_was(
+    one: tuple[Dashboard, Panel, Query], shown: Shown, influx: Influx, truth: Truth
+) -> None:
+    dashboard, panel, query = one
+    morning = shown is MORNING
+    shown = _on(shown, dashboard, panel, truth)
+    found = answer_of(influx.series(shown.query(query.influxql)))
+    wanted = OF_THE_SITE[dashboard.uid, panel.title, query.ref](truth, shown)
+    assert differences(found, wanted) == [], shown.query(query.influxql)
+    # Every meter of this day has a feeder, and the morning is F12's.
+    silent = {"Supply of no feeder", *["Supply of F11"] * morning}
+    assert says_something(wanted) == (panel.title not in silent)
+
+
+def test_every_query_made_for_a_site_file_has_its_truth() -> None:
+    assert {(dashboard.uid, panel.title, query.ref) for dashboard, panel, query in OF_SITE_FILE} == OF_THE_SITE.keys()
 
 
 def test_every_query_has_something_to_say_of_this_day(truth: Truth) -> None:

@@ -145,8 +145,41 @@ def test_the_death_of_a_line_is_one_event_and_a_line_with_one_unit_has_none(tmp_
     assert rig.last("comms_loss", "east").state == "closed"
     rig.misses("elm")
     rig.pass_(1)
-    assert rig.told()[2:] == [("comms_loss", "closed", "east"), ("comms_loss", "open", "elm")]
+    assert rig.told()[2:] == [*[("comms_loss", "closed", "east")] * 2, ("comms_loss", "open", "elm")]
     assert rig.last("comms_loss", "elm").start_us < rig.last("comms_loss", "east").end_us
+
+
+def test_a_silent_line_concerns_at_most_whoever_is_fed_at_its_units_and_each_once(tmp_path: Path) -> None:
+    rig = started(village(tmp_path))
+    rig.falls_silent("oak", "elm")
+    rig.turn()
+    assert rig.last("comms_loss", "east").customers == (0, 70)
+    rig.pass_(60)
+    rig.answers("oak")
+    rig.pass_(2)
+    assert rig.last("comms_loss", "east").customers == (0, 70)
+    rig.misses("elm")
+    rig.pass_(1)
+    line = rig.last("comms_loss", "east")
+    assert (line.state, line.customers) == ("closed", (0, 40)), "elm's own silence lies over it, and counts elm's"
+    assert line.evidence[-1] == "elm is silent by itself as well: its customers count there"
+
+
+def test_who_was_silent_or_dead_before_its_line_is_not_among_the_line_s_customers(tmp_path: Path) -> None:
+    rig = started(village(tmp_path))
+    rig.falls_silent("oak")
+    rig.pass_(1)
+    rig.misses("oak")
+    rig.pass_(5)
+    rig.falls_silent("elm")
+    rig.pass_(2)
+    assert rig.last("comms_loss", "east").customers == (0, 30), "oak has a silence of its own over all of it"
+    again = started(village(tmp_path))
+    again.dies("elm")
+    again.pass_(2)
+    again.falls_silent("oak", "elm")
+    again.pass_(2)
+    assert again.last("comms_loss", "east").customers == (0, 40), "elm's loss was measured, and is not over"
 
 
 @pytest.mark.parametrize("by_s", [3600, -3600])

@@ -180,8 +180,9 @@ def test_what_a_line_remembers_of_silences_is_bounded_and_keeps_what_is_open(tmp
     rig = started(tmp_path)
     about = {name: About("east") for name in ("oak", "elm")}
     lines = LineDesk(
-        about, Teller(about, "iec", "", rig.clock, lambda: "x"), Register(rig.clock.from_wall_us), rig.clock
-    )
+        about, Teller(about, "iec", "", rig.clock, lambda: "x"), Register(rig.clock.from_wall_us), rig.clock,
+        rig.site.network,
+    )  # fmt: skip
     silence = Event(
         id="oak-1", kind="comms_loss", revision=1, state="open", scope="meter", basis="measured",
         reported_us=WALL_US, start_us=WALL_US, start_earliest_us=WALL_US, meter="oak", line="east",

@@ -9,6 +9,7 @@ from agent.clock import Clock
 from agent.detect.book import Book, MeterFacts, id_maker, orphans
 from agent.detect.changes import Change, Figure, Span
 from agent.detect.comms import COMMS_INITIAL, answered, comms, missed
+from agent.detect.opening import unheard
 from agent.detect.resume import proven_until_us
 from agent.detect.thresholds import Rules
 from agent.detect.voltage import Look, open_kinds
@@ -194,14 +195,24 @@ def _silence(count: int) -> tuple[list[Change], object]:
     return told, state
 
 
-def test_silence_has_no_voltage_and_no_customers() -> None:
+def test_silence_has_no_voltage_and_concerns_nobody_for_sure() -> None:
     changes, _ = _silence(3)
     (lost,) = _told(_book(FakeClock()), changes)
     assert (lost.kind, lost.scope, lost.basis, lost.evidence) == ("comms_loss", "meter", "measured", ("silent x3",))
     assert (lost.start_us, lost.start_earliest_us) == (NOON_US + s(1), NOON_US + s(0.05))
     body = event_to_json(lost).keys()
-    assert body.isdisjoint({"customers", "voltage_basis", "reference_v", "residual_v", "window_s", "channels"})
+    assert lost.customers == (0, 182)
+    assert body.isdisjoint({"voltage_basis", "reference_v", "residual_v", "window_s", "channels"})
     assert (lost.profile, lost.config, lost.watch_s, lost.line) == ("iec", "c0ffee", 0.1, "feeder-room")
+
+
+def test_whose_loss_was_measured_before_it_falls_silent_is_counted_there_alone() -> None:
+    changes, _ = _silence(3)
+    (lost,) = _told(_book(FakeClock()), changes)
+    measured = replace(lost, id="loss", kind="supply_loss", customers=(182, 182))
+    assert unheard(lost, FACTS, [measured]).customers == (0, 0)
+    assert unheard(lost, FACTS, [replace(measured, kind="sag")]).customers == (0, 182)
+    assert unheard(measured, FACTS, []) is measured
 
 
 def _restart(events: tuple[Event, ...], facts: MeterFacts = FACTS, later_s: float = 100.0):  # type: ignore[no-untyped-def]

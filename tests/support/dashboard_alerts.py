@@ -28,6 +28,22 @@ def _incidents(truth: Truth, shown: Shown) -> Answer:
     return each(rows, *_PLACE, "feeder", open=count("revision"))
 
 
+def _low_voltage(truth: Truth, shown: Shown) -> Answer:
+    """Undervoltages that nothing worse lies in: an open loss, or a severe sag of the last hour."""
+    rows = truth.find("event", shown, by=_ANYWHERE)
+    hour_ms = shown.to_ms - 3_600_000
+    worse = [
+        row for row in rows
+        if (row["kind"] in ("supply_loss", "phase_loss") and row["state"] == "open" and row["mode"] == "normal")
+        or (_is_severe_sag(row) and row.at_ms > hour_ms)
+    ]  # fmt: skip
+    low = [
+        row for row in rows if row["kind"] == "undervoltage" and row["state"] == "open" and row["mode"] == "normal"
+        and not any(one["meter"] == row["meter"] and one["start_us"] >= row["start_us"] for one in worse)
+    ]  # fmt: skip
+    return each(low, *_PLACE, "feeder", open=count("id"))
+
+
 def _severe_sags(truth: Truth, shown: Shown) -> Answer:
     rows = truth.find("event", shown, _is_severe_sag, by=_ANYWHERE)
     return each(rows, *_PLACE, "feeder", sags=count("revision"))
@@ -68,7 +84,7 @@ ALERTS: dict[str, Wanted] = {
     "lamplighter-supply-loss": _open(("supply_loss", "phase_loss"), "feeder", "kind", modes=("normal",)),
     "lamplighter-incident": _incidents,
     "lamplighter-sag-severity": _severe_sags,
-    "lamplighter-low-voltage": _open(("undervoltage",), "feeder", modes=("normal",)),
+    "lamplighter-low-voltage": _low_voltage,
     "lamplighter-neutral-fault": _open(("neutral_fault",), "feeder", "meter"),
     "lamplighter-backfeed": _open(("backfeed",), "feeder", "meter"),
     "lamplighter-comms-loss": _open(("comms_loss",), "feeder"),

@@ -75,8 +75,18 @@ def _of_open_incidents(name: str, of: Column) -> Wanted:
     return lambda truth, shown: each(_open_incidents(truth, shown), **{name: of})
 
 
+def _without_supply(truth: Truth, shown: Shown) -> list[Row]:
+    """An open neutral or earth fault endangers people; they have supply."""
+    causes = ("supply_loss", "phase_loss", "open_conductor")
+    return [row for row in _open_incidents(truth, shown) if row["cause"] in causes]
+
+
+def _of_those_without(name: str, of: Column) -> Wanted:
+    return lambda truth, shown: each(_without_supply(truth, shown), **{name: of})
+
+
 def _nobody_counted(truth: Truth, shown: Shown) -> Answer:
-    some = [row for row in _open_incidents(truth, shown) if row["customers_max"] is None]
+    some = [row for row in _without_supply(truth, shown) if row["customers_max"] is None]
     return each(some, **{"incidents without a number": count("id")})
 
 
@@ -108,11 +118,15 @@ def _meters(truth: Truth, shown: Shown) -> Answer:
     return each(rows, *OF_METER, last_good=lambda some: ms("last_good_us")(some[-1]), **said)
 
 
-def _worst_supply(truth: Truth, shown: Shown) -> Answer:
+def _worst_supply(truth: Truth, shown: Shown, where: Callable[[Row], bool] = lambda row: True) -> Answer:
     """4 dead, 2 partial, 1 unknown, each if it was so at any time of the step."""
     worth = {"dead": 4, "partial": 2, "unknown": 1, "live": 0}
     worst: dict[str, Column] = {"worst": lambda rows: sum({worth[row["supply"]] for row in rows})}
-    return stepped(truth.find("status", shown), shown.interval_ms, "feeder", "meter", columns=worst)
+    return stepped(truth.find("status", shown, where), shown.interval_ms, "feeder", "meter", columns=worst)
+
+
+def _supply_of(feeder: str) -> Wanted:
+    return lambda truth, shown: _worst_supply(truth, shown, lambda row: row["feeder"] == feeder)
 
 
 # --- voltage ----------------------------------------------------------------------------------------------------
@@ -159,9 +173,16 @@ def _beyond(shown: Shown, row: Row) -> str:
     return "high" if any(one > _numbers(shown, "high") for one in volts) else ""
 
 
+def _supplied(truth: Truth, shown: Shown) -> list[Row]:
+    """Minutes in which some phase stayed above a tenth of the low limit: the others are an interruption."""
+    gone_v = _numbers(shown, "low") / 10
+    rows = truth.find("interval_1min", shown, by=OF_FEEDER)
+    return [row for row in rows if any((row[f"{name}_min"] or 0.0) >= gone_v for name in LN)]
+
+
 def _qualification(truth: Truth, shown: Shown) -> Answer:
     answer: Answer = {}
-    for key, rows in grouped(truth.find("interval_1min", shown, by=OF_FEEDER), "feeder", "meter").items():
+    for key, rows in grouped(_supplied(truth, shown), "feeder", "meter").items():
         judged = [_beyond(shown, row) for row in rows]
         lows, highs, seen = judged.count("low"), judged.count("high"), len(rows)
         whole, minutes = sum(row["coverage"] for row in rows), _minutes(shown)
@@ -174,9 +195,10 @@ def _qualification(truth: Truth, shown: Shown) -> Answer:
     return answer
 
 
-def _low_by_day(truth: Truth, shown: Shown) -> Answer:
-    rows = [row for row in truth.find("interval_1min", shown, by=OF_FEEDER) if _beyond(shown, row) == "low"]
-    return stepped(rows, DAY_MS, "meter", zero_in=(shown.from_ms, shown.to_ms), columns={"low": count("coverage")})
+def _low_by_day(truth: Truth, shown: Shown, zone_ms: int = 0) -> Answer:
+    rows = [row for row in _supplied(truth, shown) if _beyond(shown, row) == "low"]
+    span = (shown.from_ms, shown.to_ms)
+    return stepped(rows, DAY_MS, "meter", zone_ms=zone_ms, zero_in=span, columns={"low": count("coverage")})
 
 
 def _along(truth: Truth, shown: Shown) -> Answer:
@@ -322,11 +344,13 @@ def _reaching(*kinds: str) -> Wanted:
 def _lost(
     truth: Truth, shown: Shown, bound: str, kinds: tuple[str, ...], weight: Callable[[Row], float]
 ) -> float | None:
-    """Over the events that are over and in earnest, lasted for longer than is asked and have both numbers."""
+    """Over the events that are over and in earnest, lasted for longer than is asked and have all numbers. A loss that
+    is because of something else lies in a silence: at most, that counts."""
+    names = (f"customers_{bound}", "duration_min_s", "duration_max_s")
     found = [
-        weight(row) for kind in kinds for row in _events(truth, shown, kind=kind, state="closed", mode="normal")
-        if row[f"customers_{bound}"] is not None and row[f"duration_{bound}_s"] is not None
-        and row[f"duration_{bound}_s"] > _numbers(shown, "sustained")
+        weight(row) for row in _unheard(truth, shown, *kinds, state="closed", mode="normal")
+        if None not in [row[name] for name in names] and row[f"duration_{bound}_s"] > _numbers(shown, "sustained")
+        and not (bound == "max" and row["kind"] == "supply_loss" and row["because"])
     ]  # fmt: skip
     return sum(found) if found else None
 
@@ -411,8 +435,8 @@ EXPECTED: dict[tuple[str, str, str], Wanted] = {
     (NETWORK, "Meters by supply", "A"): _supply_counts,
     (NETWORK, "Meters by supply", "B"): _not_heard,
     (NETWORK, "Open incidents", "A"): _of_open_incidents("open", count("id")),
-    (NETWORK, "Customers without supply now", "A"): _of_open_incidents("at least", total("customers_min")),
-    (NETWORK, "Customers without supply now", "B"): _of_open_incidents("at most", total("customers_max")),
+    (NETWORK, "Customers without supply now", "A"): _of_those_without("at least", total("customers_min")),
+    (NETWORK, "Customers without supply now", "B"): _of_those_without("at most", total("customers_max")),
     (NETWORK, "Customers without supply now", "C"): _nobody_counted,
     (NETWORK, "Gateways last heard", "A"): _last_heard("uptime_s", by=OF_SITE),
     (NETWORK, "Open incidents in detail", "A"): _open_in_detail,
@@ -517,4 +541,22 @@ EXPECTED: dict[tuple[str, str, str], Wanted] = {
     (HEALTH, "Alarms and descriptors", "A"): _gateway(
         "gateway", alarms=high("alarms_open"), **{"descriptors used": _descriptors}
     ),
+}  # fmt: skip
+
+# China's days begin at 16:00 UTC.
+_CHINA_MS = 8 * 3_600_000
+
+
+def _energy_by_day_in_china(truth: Truth, shown: Shown) -> Answer:
+    columns = {"import": total("active_energy_import")}
+    return stepped(truth.find("demand_15min", shown), DAY_MS, "meter", zone_ms=_CHINA_MS, columns=columns)
+
+
+# What is another query where the dashboards are laid out for the day's own site file.
+OF_THE_SITE: dict[tuple[str, str, str], Wanted] = {
+    (NETWORK, "Supply of F11", "A"): _supply_of("F11"),
+    (NETWORK, "Supply of F12", "A"): _supply_of("F12"),
+    (NETWORK, "Supply of no feeder", "A"): _supply_of("none"),
+    (VOLTAGE, "Low-voltage minutes a day", "A"): lambda truth, shown: _low_by_day(truth, shown, _CHINA_MS),
+    (ENERGY, "Energy a day", "A"): _energy_by_day_in_china,
 }  # fmt: skip

@@ -39,8 +39,9 @@ class Shown:
     joined: Joined = in_parentheses
 
     def query(self, influxql: str) -> str:
-        """As the database gets it. KeyError: a variable that the dashboard has not."""
-        return _MACRO.sub(self._value, influxql)
+        """As the database gets it at the end of the range, by whose clock `now()` is. KeyError: a variable that the
+        dashboard has not."""
+        return _MACRO.sub(self._value, influxql).replace("now()", f"{self.to_ms}ms")
 
     def _value(self, found: "re.Match[str]") -> str:
         match name := next(filter(None, found.groups())):
