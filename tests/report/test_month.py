@@ -309,3 +309,14 @@ def test_loading_and_unbalance_are_those_of_the_ten_minutes_that_were_seen(told:
             true = sum(told.world.amperes(part.meter.name, slot)[phase] for slot in loaded) / len(loaded)
             assert found == pytest.approx(true, rel=1e-4)
         assert part.unbalance.worst == pytest.approx(0.2, rel=1e-3)
+
+
+def test_a_sag_wholly_below_the_curve_is_outside_it_and_one_that_may_be_short_is_undecided(
+    told: Told,
+) -> None:
+    """ITIC allows any depth to 20 ms, 70 % to 0.5 s and 80 % to 10 s: 60 % is outside from 20 ms on."""
+    sags = [event for event in told.report.events if event.kind == "sag"]
+    assert len(sags) == len(told.world.sags)
+    for sag in sags:
+        assert sag.duration_min_s is not None
+        assert sag.classes["itic"] == ("violates" if sag.duration_min_s > 0.02 else "undecided"), sag.id

@@ -182,7 +182,7 @@ def test_a_lost_phase_stands_in_a_bar_at_the_end_and_stretches_nothing(volts: fl
     drawn = charts.histogram({int(volts / per_v): 40.0, int(220 / per_v): 1000.0}, 220.0, LIMITS, "m")
     assert label in drawn
     assert drawn.count(DARK) == 1
-    axis = [float(text) for text in re.findall(r'text-anchor="middle" font-size="12" fill="#222">(\d+)<', drawn)]
+    axis = [float(text) for text in re.findall(r'text-anchor="middle" font-size="12" fill="#222">([0-9.]+) V<', drawn)]
     assert axis
     assert all(180 < at_v < 260 for at_v in axis)
 

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 from samples import event, incident
 
+from agent.detect.classes import Classified, classes
 from agent.detect.floor import Paced
 from agent.detect.network import Customers, Network, Node, Placed
 from agent.outage import Steps
@@ -308,7 +309,7 @@ class World:
         yield self._event("silence", "m23", "comms_loss", silence, 60.0)
         yield replace(self._event("wrong", "m12", "supply_loss", silence, 1.0), state="retracted")
         for number, (meter, span) in enumerate(self.sags):
-            yield replace(self._event(f"sag-{number}", meter, "sag", span, 0.05), residual_pct=60.0)
+            yield _classed(replace(self._event(f"sag-{number}", meter, "sag", span, 0.05), residual_pct=60.0))
 
     @cached_property
     def sags(self) -> Sequence[tuple[str, Span]]:
@@ -387,6 +388,15 @@ class World:
             self.period.to_us + HOUR_US, partial(offset_us, zone=ZONE), demand=DemandKnown(self.limits),
             counting=Counting(5.0, TARGET_MIN), operations=self.operations,
         )  # fmt: skip
+
+
+def _classed(sag: Event) -> Event:
+    """As its meter's half-cycle values would have it: the residual is the extreme itself, no window's mean."""
+    facts = Classified(
+        kind="sag", residual_pct=sag.residual_pct, duration_min_s=sag.duration_min_s or 0.0,
+        duration_max_s=sag.duration_max_s, residual_is_bound=False, phases=("l1",),
+    )  # fmt: skip
+    return replace(sag, classes=classes(facts))
 
 
 def _nodes() -> Iterator[Node]:

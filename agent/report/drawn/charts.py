@@ -74,7 +74,7 @@ _FAR = 0.15
 
 
 def histogram(minutes: Mapping[int, float], nominal_v: float, limits: Limits, title: str) -> str:
-    """Minutes by voltage; what is beyond the limits is darker. All that lies far out has one bar at either end."""
+    """Minutes by voltage; what is beyond the limits is orange. All that lies far out has one bar at either end."""
     if not minutes:
         return ""
     per_v = BIN * nominal_v
@@ -87,17 +87,17 @@ def histogram(minutes: Mapping[int, float], nominal_v: float, limits: Limits, ti
     frame = Frame(220, min(first * per_v, limits.low_v) - 4 * per_v, max((last + 1) * per_v, limits.high_v) + 4 * per_v,
                   0, max(below, above, *inside.values()) * 1.05)  # fmt: skip
     width = frame.x(frame.low_x + per_v) - frame.x(frame.low_x)
-    parts = list(ticks_y(frame, steps(0, frame.high_y, 4), ""))
+    parts = list(ticks_y(frame, steps(0, frame.high_y, 4), " min"))
     for place, count in sorted(inside.items()):
         beyond = not limits.low_v <= (place + 0.5) * per_v <= limits.high_v
         parts.append(rect(frame.x(place * per_v), frame.y(count), width - 0.6, frame.y(0) - frame.y(count),
                            SURE if beyond else BAR))  # fmt: skip
     for limit in (limits.low_v, limits.high_v):
         parts.append(line(frame.x(limit), TOP, frame.x(limit), frame.y(0), INK, "4 3"))
-        parts.append(text(frame.x(limit), frame.height - 4, f"{limit:g} V", "middle"))
+        parts.append(text(frame.x(limit), frame.height - 3, f"{limit:g} V", "middle"))
     parts += _far_out(frame, below, near[0] * per_v, 2 * width, "<")
     parts += _far_out(frame, above, (near[1] + 1) * per_v, 2 * width, ">")
-    parts += [text(frame.x(volts), frame.height - 18, f"{volts:g}", "middle")
+    parts += [text(frame.x(volts), frame.height - 18, f"{volts:g} V", "middle")
               for volts in steps(frame.low_x, frame.high_x, 8)]  # fmt: skip
     return svg(frame.height, title, parts)
 
@@ -136,17 +136,18 @@ def daily_profile(hours: Mapping[int, tuple[float, float, float]], limits: Limit
         if highest > high:
             parts.append(text(left + width / 2, top + 11, f"{highest:.0f} V", "middle", 11))
     parts += [line(LEFT, frame.y(v), WIDTH - RIGHT, frame.y(v), SURE, "4 3") for v in (limits.low_v, limits.high_v)]
-    parts += [text(frame.x(hour), frame.height - 14, f"{hour:02d}", "middle") for hour in range(0, 25, 3)]
+    parts += [text(frame.x(hour), frame.height - 14, hour_name(hour), "end" if hour == 24 else "middle")
+              for hour in range(0, 25, 3)]  # fmt: skip
     return svg(frame.height, title, parts)
 
 
 def by_days(days: Mapping[int, Bounds], period: Span, offset_us: int, title: str) -> str:
-    """A bar for what is sure, and above it what may be."""
+    """A bar for the minutes that are sure, and above it those that may be."""
     if not days:
         return ""
     first, last = (period.from_us + offset_us) // DAY_US, (period.to_us + offset_us - 1) // DAY_US + 1
     frame = Frame(190, first, last, 0, max(one.high for one in days.values()) * 1.08 or 1.0)
-    parts = list(ticks_y(frame, steps(0, frame.high_y, 4), ""))
+    parts = list(ticks_y(frame, steps(0, frame.high_y, 4), " min"))
     width = frame.x(first + 0.8) - frame.x(first)
     for day, lost in days.items():
         left = frame.x(day + 0.1)
@@ -156,6 +157,10 @@ def by_days(days: Mapping[int, Bounds], period: Span, offset_us: int, title: str
     parts += [text(frame.x(day + 0.5), frame.height - 14, day_name(day), "middle", 11)
               for day in range(first, last, every)]  # fmt: skip
     return svg(frame.height, title, parts)
+
+
+def hour_name(hour: int) -> str:
+    return f"{hour:02d}:00"
 
 
 def day_name(day: int) -> str:

@@ -15,6 +15,7 @@ from agent.report.drawn.charts import (
     TOP,
     WIDTH,
     Frame,
+    hour_name,
     line,
     rect,
     steps,
@@ -29,7 +30,7 @@ _SHADE, _BOUND = "#fff3d6", "#555"
 
 
 def worst_day(part: DemandPart, title: str) -> str:
-    """A bar for each block; those of a window that were surely above the limit are darker. A window is shaded, and its
+    """A bar for each block; those of a window that were surely above the limit are orange. A window is shaded, and its
     limit drawn through it; what a block may have been is a thin line. Empty where nothing is known."""
     day = part.day
     if day is None or not day.blocks:
@@ -41,8 +42,8 @@ def worst_day(part: DemandPart, title: str) -> str:
         parts += _bar(frame, block, above=block.demand_w.low > part.limit_w and _is_in(block, day))
     parts += _limit(frame, day, part.limit_w / 1000)
     hours = range(int((day.span.to_us - day.span.from_us) // HOUR_US) + 1)
-    parts += [text(frame.x(day.span.from_us + hour * HOUR_US), _HEIGHT - 14, f"{hour:02d}", "middle")
-              for hour in hours[::3]]  # fmt: skip
+    parts += [text(frame.x(day.span.from_us + hour * HOUR_US), _HEIGHT - 14, hour_name(hour),
+                   "end" if hour == hours[-1] else "middle") for hour in hours[::3]]  # fmt: skip
     return svg(_HEIGHT, title, parts)
 
 

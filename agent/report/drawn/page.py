@@ -23,7 +23,7 @@ from agent.report.drawn.sections import (
     ten_minutes,
     voltage,
 )
-from agent.report.drawn.sheet import Sheet
+from agent.report.drawn.sheet import Sheet, whole
 from agent.report.drawn.words import Words
 from agent.report.period import offset_us
 
@@ -48,11 +48,13 @@ body{font:14px/1.45 system-ui,"Noto Sans","Noto Sans CJK SC",sans-serif;color:#2
 padding:0 16px}h1{font-size:24px;margin:0}h2{font-size:18px;margin:28px 0 8px;border-bottom:2px solid #222}
 h3{font-size:14px;margin:16px 0 4px}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:right;padding:3px 6px;border-bottom:1px solid #ddd;vertical-align:top}th:first-child,td:first-child,
-td.t,th.t{text-align:left}thead th{border-bottom:1px solid #222}.grey{color:#999}.tiles{display:grid;gap:12px;
+td.t,th.t{text-align:left}thead th{border-bottom:1px solid #222}.grey{color:#6b6b6b}.tiles{display:grid;gap:12px;
 grid-template-columns:repeat(auto-fill,minmax(200px,1fr))}.tile{border:1px solid #ccc;border-radius:6px;padding:10px}
 .tile b{display:block;font-size:20px}.tile small,.note{color:#555;font-size:12px}svg{width:100%;height:auto}
+svg text{paint-order:stroke;stroke:#fff;stroke-width:3px}
 .alarm{border:1px solid #b3261e;color:#b3261e;padding:6px 10px;border-radius:6px}
 th,td{word-break:keep-all;overflow-wrap:break-word}.n{white-space:nowrap}figure{margin:0}
+@media screen and (max-width:640px){table{display:block;overflow-x:auto}}
 @page{size:A4;margin:14mm}@media print{body{margin:0;max-width:none;font-size:12px}.tile b{font-size:17px}
 h2,h3{break-after:avoid}table{font-size:11px}th,td{padding:2px 4px}
 tr,figure,.tile{break-inside:avoid}thead,tbody tr:nth-child(-n+2){break-after:avoid}thead{display:table-header-group}}
@@ -68,10 +70,11 @@ def page(report: Report, time_zone: str, words: Words) -> str:
 
 def _lines(report: Report, sheet: Sheet) -> Iterator[str]:
     t = sheet.words
-    title = f"{t('Report')} {report.site}, {sheet.when(report.period.from_us)} – {sheet.when(report.period.to_us)}"
+    begin, end = sheet.when(report.period.from_us), sheet.when(report.period.to_us)
+    title = f"{t('Report')} {report.site}, {begin} – {end}"
     yield f'<!doctype html><html lang="{t.language}"><head><meta charset="utf-8"><title>{escape(title)}</title>'
     yield f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>'
-    yield f"<h1>{escape(title)}</h1>"
+    yield f"<h1>{escape(t('Report'))} {escape(report.site)}, {whole(begin)} – {whole(end)}</h1>"
     made = f"{t('Gateway')} {report.gateway} · {t('Made')} {sheet.when(report.made_us)} {sheet.zone.key}"
     yield f'<p class="note">{escape(made)} · {t("Coverage")} {sheet.covered(report.coverage)}</p>'
     yield from record.lines(report, sheet)

@@ -117,7 +117,7 @@ _ZH: Mapping[str, str] = {
     ),
     "The long record begins {at}: what was before is unknown.": "长期记录始于 {at}：此前的数据未知。",
     "Orange is sure, pale is possible.": "深色为确定，浅色为可能。",
-    "Darker bars lie beyond the limits; dashed lines are the limits.": "深色柱为越限；虚线为限值。",
+    "Orange bars lie beyond the limits; dashed lines are the limits.": "橙色柱为越限；虚线为限值。",
 }
 
 # Parts of the page bring theirs.

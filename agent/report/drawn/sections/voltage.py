@@ -12,7 +12,7 @@ from agent.report.voltage.complaints import LEAST_DAYS, LEAST_MIN, Complaint
 from agent.report.voltage.quality import Quality
 
 _OF_MINUTES = ("Rate", "may have been", "Low", "High", "Unknown")
-DARKER = "Darker bars lie beyond the limits; dashed lines are the limits."
+BEYOND_LIMITS = "Orange bars lie beyond the limits; dashed lines are the limits."
 IN_MINUTES = "Low, High, Unknown and Outage are minutes."
 LACKING = "no meter of class {classes} was measured"
 NOBODY = "no meter was low for {min} min or more on {least} days or more"
@@ -165,7 +165,7 @@ def _charts(report: Report, sheet: Sheet) -> Iterator[str]:
     for part in _worst(report):
         limits = part.meter.judged.limits[0]
         drawn = charts.histogram(part.quality.histogram, part.meter.judged.nominal_v, limits, part.meter.name)
-        yield from sheet.chart(f"{t('Minutes by voltage')}: {part.meter.name}", drawn, DARKER)
+        yield from sheet.chart(f"{t('Minutes by voltage')}: {part.meter.name}", drawn, BEYOND_LIMITS)
         yield from sheet.chart(f"{t('Voltage by local hour')}: {part.meter.name}",
                                charts.daily_profile(part.profile, limits, part.meter.name))  # fmt: skip
 
