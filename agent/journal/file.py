@@ -83,7 +83,11 @@ _LACKS = {
     5: (),
 }
 
-_OTHER_SCHEMA = ("no such column", "no such table", "has no column", "columns but", "not present in both tables")
+_OTHER_SCHEMA = (
+    "no such column", "no such table", "has no column", "columns but", "not present in both tables",
+    # A schema format above 4, in the file's header: none is defined (sqlite.org/fileformat2.html, section 1.3).
+    "unsupported file format",
+)  # fmt: skip
 
 
 class JournalVersionError(OSError):

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from agent.journal.codec import Chunk, ChunkError, decode_event, decode_incident, decode_trace
 from agent.journal.entries import DeadLetter, Entry, Range
+from agent.journal.file import is_damage
 from agent.journal.first_page import lend
 from agent.journal.lanes import Position, clamp
 from agent.journal.retention import Table
@@ -46,6 +47,8 @@ _TABLES: dict[Table, tuple[str, str]] = {
     "chunk": ("seq_lo", "seq_lo, seq_hi, codec, crc32, body"),
     "trace": ("seq", "seq, codec, crc32, body"),
 }
+# sink, seq, reason, body, time_us: a torn page may give a column any type.
+_LETTER = (str, int, str, str, int)
 _OPEN = "SELECT seq, CAST(body AS BLOB), crc32 FROM {} WHERE latest AND state = 'open'"
 _POSITIONS = (
     "SELECT sink, live, backlog_lo, backlog_hi, 1 FROM position",
@@ -124,7 +127,7 @@ class Aside:
 
     def _dead(self) -> tuple[DeadLetter, ...]:
         rows = self._read("SELECT sink, seq, reason, body, time_us FROM dead ORDER BY id")
-        return tuple(DeadLetter(*row) for row in rows if None not in row)
+        return tuple(DeadLetter(*row) for row in rows if tuple(map(type, row)) == _LETTER)
 
     def _read(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows up to where it does not go on; none where there is no such table."""
@@ -196,15 +199,13 @@ def rescue(moved: Path) -> Rescued | None:
     """A first look at a file that was moved aside; None where nothing of it can be read."""
     try:
         return _looked_at(moved)
-    except sqlite3.OperationalError as error:
-        why: Exception = error
     except sqlite3.DatabaseError as error:
-        why = error
-        with suppress(sqlite3.Error, OSError):
-            found = _looked_at(moved) if lend(moved) else None
-            if found is not None and found.rows:
-                return found
-    log.error("journal.not_salvaged file=%s error=%s", moved, why)
+        if is_damage(error) or not isinstance(error, sqlite3.OperationalError):
+            with suppress(sqlite3.Error, OSError):
+                found = _looked_at(moved) if lend(moved) else None
+                if found is not None and found.rows:
+                    return found
+        log.error("journal.not_salvaged file=%s error=%s", moved, error)
     return None
 
 

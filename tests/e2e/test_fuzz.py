@@ -107,11 +107,11 @@ def test_a_broken_reader_is_caught(fault: str, copy: Path) -> None:
     [
         ("tcp", lambda data: {0: "x"}[len(data) % 7], "KeyError"),
         pytest.param(
-            "map", lambda data: str(sum(n * n for n in range(250 * (1024 + len(data))))), "ms per KiB",
+            "map", lambda data: str(sum(n * n for n in range(1000 * (1024 + len(data))))), "ms per KiB",
             marks=pytest.mark.slow,
         ),
         pytest.param(
-            "tcp", lambda data: str(sum(n * n for n in range(300_000)) if len(data) == 17 else 0), "ms per KiB",
+            "tcp", lambda data: str(sum(n * n for n in range(1_200_000)) if len(data) == 17 else 0), "ms per KiB",
             marks=pytest.mark.slow,
         ),
     ],

@@ -267,3 +267,14 @@ def test_a_letter_of_the_schema_refuses_no_start(tmp_path: Path, table: bytes, w
     store.commit(Commit((Entry(51, event()),), {}), MIDNIGHT_US)
     assert "was moved to" in store.ask(lambda reader: reader.figures().note)
     store.close(clean=True)
+
+
+def test_a_schema_format_that_nobody_defined_is_damage_and_refuses_no_start(tmp_path: Path) -> None:
+    filled(tmp_path)
+    content = bytearray((tmp_path / FILE_NAME).read_bytes())
+    # sqlite.org/fileformat2.html, section 1.3: the schema format number, big-endian, at offset 44; 1 to 4 are defined.
+    assert int.from_bytes(content[44:48], "big") in range(1, 5)
+    content[47] = 5
+    (tmp_path / FILE_NAME).write_bytes(content)
+    assert started(tmp_path).head == 51
+    assert list(tmp_path.glob(f"{FILE_NAME}.bad-*")), "moved aside"

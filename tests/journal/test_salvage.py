@@ -12,10 +12,12 @@ import pytest
 from samples import MIDNIGHT_US, event, incident, reading, trace
 from timers import Timers
 
-from agent.journal.entries import Damage, Entry
+from agent.journal.batches import Commit
+from agent.journal.entries import Damage, DeadLetter, Entry
 from agent.journal.file import FILE_NAME, PAGE_BYTES
 from agent.journal.journal import Journal
 from agent.journal.salvage import UNKNOWN_TAIL
+from agent.journal.store import Store
 from agent.records import Event, Gap
 
 GROUP = 40
@@ -269,3 +271,28 @@ async def test_a_file_that_never_was_a_journal_is_left_as_it_was(tmp_path: Path)
         assert damage.words()[1] == "nothing of it could be taken over; what was still to be sent is gone"
     (moved,) = beside(tmp_path, "*.bad-*")
     assert moved.read_bytes() == text
+
+
+def test_of_refused_letters_those_are_taken_over_that_still_are_words(tmp_path: Path) -> None:
+    """A torn page may give a column any type; the look at the start takes over what reads."""
+    file = tmp_path / FILE_NAME
+    store = Store(file, "aa", "gw-01", 512 << 20)
+    store.start(MIDNIGHT_US)
+    letters = tuple(DeadLetter("mqtt", seq, "refused", "{}", MIDNIGHT_US) for seq in (1, 2, 3))
+    store.commit(Commit((), {}, dead=letters), MIDNIGHT_US)
+    store.close(clean=True)
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute("PRAGMA writable_schema=ON")
+        db.execute("UPDATE sqlite_master SET sql = replace(sql, 'body TEXT', 'body') WHERE name = 'dead'")
+        db.execute("UPDATE meta SET v = 0 WHERE k = 'clean'")
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute("UPDATE dead SET body = 7 WHERE seq = 2")
+        db.execute("PRAGMA writable_schema=ON")
+        db.execute("UPDATE sqlite_master SET sql = replace(sql, 'body NOT', 'body TEXT NOT') WHERE name = 'dead'")
+    store = Store(file, "bb", "gw-01", 512 << 20)
+    found = store.start(MIDNIGHT_US)
+    store.close(clean=False)
+    assert found.head > 0
+    assert list(tmp_path.glob(f"{FILE_NAME}.bad-*")), "moved aside"
+    with closing(sqlite3.connect(file)) as db:
+        assert [seq for (seq,) in db.execute("SELECT seq FROM dead ORDER BY seq")] == [1, 3]
