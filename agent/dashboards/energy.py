@@ -81,7 +81,8 @@ def _by_day(options: Options) -> Panel:
         title="Energy a day",
         description=(
             f"Imported energy of each day ({options.zone}), of the quarters of an hour that are known; the first and "
-            "the last day of the range may be parts. What a meter below another one measures is in both."
+            "the last day of the range may be parts. Each point is a meter's day: bars would hide each other. What a "
+            "meter below another one measures is in both."
         ),
         kind="timeseries",
         queries=(series(query, "$tag_meter"),),
@@ -89,7 +90,7 @@ def _by_day(options: Options) -> Panel:
         width=24,
         height=8,
         no_data="No quarter of an hour was seen in this range",
-        draw="bars",
+        draw="points",
         y=Axis(minimum=0),
         step="1d",
     )

@@ -4,6 +4,7 @@ from agent.dashboards.influxql import IN_RANGE, SITE, VALID, at, named, select, 
 from agent.dashboards.model import Axis, Cloud, Dashboard, Override, Panel, Query, Row, Variable
 from agent.dashboards.options import Options
 from agent.dashboards.parts import (
+    BARS,
     BLUE,
     EVENT_COLUMN,
     EVENTS,
@@ -28,6 +29,8 @@ from drivers.quantities import CURRENTS, VOLTAGES_LL, VOLTAGES_LN
 
 _OF_KIND = '"kind" =~ /^($kind)$/'
 _OF_EVENT = '"id" =~ /^($event)$/'
+# A logarithmic axis has no 0: what may have lasted no time at all is drawn here, at its left edge.
+_LEAST_S = 0.001
 _FAMILY = "\"parent\" = ''"
 # A revision may be told a long time after its event: a clock that was set, a counter that was read later.
 _TOLD_LATER = "time >= ${__from}ms AND time <= ${__to}ms + 90d"
@@ -127,6 +130,7 @@ def _by_time() -> Panel:
         stacked=True,
         y=Axis(minimum=0),
         step="1m",
+        points=BARS,
     )
 
 
@@ -153,6 +157,7 @@ def _table() -> Panel:
         height=12,
         no_data="No event is known in this range",
         columns=(
+            EVENT_COLUMN,
             column("kind", "Kind", width=110),
             METER_COLUMN,
             STATE_COLUMN,
@@ -168,15 +173,20 @@ def _table() -> Panel:
             column("absent", "Not known", width=120),
             column("parent", "Inside", width=150),
             column("clock_synced", "Clock set", width=90),
-            EVENT_COLUMN,
         ),
         sort_by="Began before",
     )
 
 
+def _on_axis(seconds: str) -> str:
+    """The greater of the two: InfluxQL has no other word for it."""
+    return f'("{seconds}" + {_LEAST_S} + abs("{seconds}" - {_LEAST_S})) / 2'
+
+
 def _scatter(title: str, verdict: str, said: str, colour: str) -> Panel:
     fields = (
-        '"duration_min_s", "duration_max_s", "residual_pct" AS "shortest", "residual_pct" AS "longest", "meter", "kind"'
+        f'{_on_axis("duration_min_s")} AS "shortest_s", {_on_axis("duration_max_s")} AS "longest_s", '
+        '"residual_pct" AS "shortest", "residual_pct" AS "longest", "meter", "kind"'
     )
     query = select(fields, "event", VALID, _OF_KIND, f"\"class_itic\" = '{verdict}'", "\"state\" = 'closed'")
     return Panel(
@@ -184,7 +194,8 @@ def _scatter(title: str, verdict: str, said: str, colour: str) -> Panel:
         description=(
             f"{said} Each event is two points: the shortest and the longest it may have lasted, both at its residual, "
             "which is an upper bound. The ITIC curve: nothing below 20 ms, 70 % to 0.5 s, 80 % to 10 s, 90 % beyond. "
-            "Swells are not drawn."
+            "Swells are not drawn. What may have lasted no time at all, its duration's least being 0, is drawn at the "
+            "left edge, at 1 ms: such an axis has no 0."
         ),
         kind="xychart",
         queries=(table(query),),
@@ -192,10 +203,10 @@ def _scatter(title: str, verdict: str, said: str, colour: str) -> Panel:
         height=10,
         no_data="No such event is known in this range",
         clouds=(
-            Cloud("shortest", "duration_min_s", "shortest", YELLOW if colour == ORANGE else BLUE),
-            Cloud("longest", "duration_max_s", "longest", colour),
+            Cloud("shortest", "shortest_s", "shortest", YELLOW if colour == ORANGE else BLUE),
+            Cloud("longest", "longest_s", "longest", colour),
         ),
-        x=Axis("Duration", "s", log=True),
+        x=Axis("Duration", "s", log=True, minimum=_LEAST_S),
         y=Axis("Residual voltage", "percent", minimum=0, maximum=100),
     )
 

@@ -7,6 +7,8 @@ from agent.dashboards.model import Axis, Link, Mapping, Override, Panel, Thresho
 Json = dict[str, object]
 _PLAIN = (Threshold(None, "text"),)
 _SHOW_AS_BACKGROUND: Json = {"type": "color-background", "mode": "basic"}
+# Versions that know no wrapping cut the text off and show the whole of it under the pointer.
+_WRAPPED: Json = {"type": "auto", "wrapText": True}
 
 
 def field_config(panel: Panel) -> Json:
@@ -65,7 +67,8 @@ def _overrides(panel: Panel) -> Iterator[Json]:
     for override in (*panel.columns, *panel.overrides):
         yield _override(override)
     for cloud in panel.clouds:
-        yield _for_name(cloud.x, [("unit", panel.x.unit), ("custom.axisLabel", panel.x.title), _scale(panel.x)])
+        across = ("unit", panel.x.unit), ("custom.axisLabel", panel.x.title), _scale(panel.x)
+        yield _for_name(cloud.x, [*across, *_limits(panel.x).items()])
         shown = ("displayName", cloud.title), ("unit", panel.y.unit), ("color", _fixed(cloud.colour))
         yield _for_name(cloud.y, [*shown])
 
@@ -86,7 +89,7 @@ def _override(override: Override) -> Json:
         "custom.lineWidth": override.line_width,
         "custom.lineStyle": {"fill": "dash", "dash": [8, 6]} if override.dashed else None,
         "custom.axisPlacement": "right" if override.right_axis else None,
-        "custom.cellOptions": _SHOW_AS_BACKGROUND if override.cell else None,
+        "custom.cellOptions": _cell(override),
         "min": override.minimum,
         "max": override.maximum,
         "thresholds": _thresholds(override.thresholds) if override.thresholds else None,
@@ -97,6 +100,12 @@ def _override(override: Override) -> Json:
     if override.fill_below:
         properties += [("custom.fillBelowTo", override.fill_below), ("custom.fillOpacity", 15)]
     return _for_name(override.field, properties)
+
+
+def _cell(override: Override) -> Json | None:
+    if override.cell:
+        return _SHOW_AS_BACKGROUND
+    return _WRAPPED if override.wrap else None
 
 
 def _for_name(name: str, properties: Iterable[tuple[str, object]]) -> Json:

@@ -142,7 +142,8 @@ def _panel(panel: Panel, place: Place, number: int) -> Json:
         "links": links(panel.links),
         "transformations": [*_transformations(panel)],
     }
-    return told | ({"interval": panel.step} if panel.step else {})
+    told |= {"interval": panel.step} if panel.step else {}
+    return told | ({"maxDataPoints": panel.points} if panel.points else {})
 
 
 def _target(query: Query) -> Json:

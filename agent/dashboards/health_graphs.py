@@ -2,7 +2,7 @@
 
 from agent.dashboards.influxql import SITE, select, series
 from agent.dashboards.model import Axis, Draw, Override, Panel, Threshold
-from agent.dashboards.parts import GREEN, ORANGE, RED
+from agent.dashboards.parts import BARS, GREEN, ORANGE, RED
 
 _BY_GATEWAY = 'time($__interval), "gateway" fill(null)'
 _BY_LINE = 'time($__interval), "gateway", "line" fill(null)'
@@ -20,6 +20,7 @@ def _graph(
         title=title, description=description, kind="timeseries", queries=(series(query, alias),), unit=unit,
         width=width, height=7, no_data=no_data, thresholds=thresholds, lines=bool(thresholds), decimals=decimals,
         draw=draw, stacked=stacked, overrides=overrides, y=Axis(minimum=minimum), step="1m",
+        points=BARS if draw == "bars" else 0,
     )  # fmt: skip
 
 
@@ -104,7 +105,8 @@ def errors() -> Panel:
     return _graph(
         "Failed requests by kind",
         "Silent: no answer in time. Garbled: a bad checksum or a broken frame: cable, noise, two masters. Foreign: an "
-        "answer to somebody else. Refused: the meter said no. Down: no connection. Late: an answer after its time.",
+        "answer to somebody else. Refused: the meter said no. Down: no connection. Late: an answer after its time. "
+        "Each bar is the sum of its step; a longer range has longer steps.",
         _by(fields, _BY_LINE), "$tag_gateway $tag_line $col", no_data=_NO_LINE, decimals=0, draw="bars", stacked=True,
     )  # fmt: skip
 
@@ -113,7 +115,7 @@ def overruns() -> Panel:
     return _graph(
         "Overruns",
         "Full sets that were not through when the next one was due. Many of them: `poll` is too short for this line, "
-        "see `lamplighter check`.",
+        "see `lamplighter check`. Each bar is the sum of its step; a longer range has longer steps.",
         _by('sum("overruns") AS "overruns"', _BY_LINE), "$tag_gateway $tag_line", no_data=_NO_LINE, decimals=0,
         draw="bars",
     )  # fmt: skip

@@ -60,7 +60,7 @@ class Link:
 class Override:
     """For the columns or series of one name, or of all that match `/regex/`.
 
-    width:      of a table's column, in pixels
+    width:      of a table's column, in pixels; wrap: its text takes as many lines as it needs
     fill_below: name of the series down to which the area is filled
     cell:       the value's colour becomes that of the cell
     """
@@ -72,6 +72,7 @@ class Override:
     decimals: int | None = None
     width: int | None = None
     cell: bool = False
+    wrap: bool = False
     right_axis: bool = False
     draw: Draw | None = None
     line_width: int | None = None
@@ -119,6 +120,7 @@ class Panel:
     columns:     of a table: these and no others, in this order; "Time" is the point's own
     sort_by:     column of a table, newest or greatest first
     step:        least time between two points of a series, as Grafana says it
+    points:      of a series, at most; 0: as many as the panel has pixels
     index:       a figure that is worth as much as the coverage beside it
     """
 
@@ -138,6 +140,7 @@ class Panel:
     text: str = ""
     columns: tuple[Override, ...] = ()
     step: str = ""
+    points: int = 0
     index: bool = False
     show: Reducer = "last"
     draw: Draw = "line"

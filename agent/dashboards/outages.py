@@ -10,6 +10,7 @@ from agent.dashboards.influxql import (
     SITE,
     TOUCHES_RANGE,
     VALID,
+    WITHOUT_SUPPLY,
     also_of_none,
     at,
     known,
@@ -27,11 +28,13 @@ from agent.dashboards.parts import (
     FINE,
     GREY,
     METER_COLUMN,
+    MINUTES,
     ORANGE,
     OUTAGES,
     RED,
     STATE_COLUMN,
     TRACE_SPAN,
+    WORDS_COLUMN,
     column,
     coverage,
     coverage_over_time,
@@ -100,12 +103,15 @@ def _incidents() -> Panel:
             _INSTANTS,
         )
     )
-    query = select(fields, "incident", VALID, TOUCHES_RANGE, tags=FEEDER, time=BEGAN_BEFORE_RANGE_ENDS)
+    query = select(
+        fields, "incident", VALID, WITHOUT_SUPPLY, TOUCHES_RANGE, tags=FEEDER, time=BEGAN_BEFORE_RANGE_ENDS
+    )  # fmt: skip
     return Panel(
         title="Customers without supply in the range",
         description=(
-            "Every incident that was open at any time of the range, also if it began before it: how many customers it "
-            "concerned at its worst, and how many are without supply as of now. Each customer counts in one incident. "
+            "Every incident in which supply or a phase was gone at any time of the range, also if it began before it: "
+            "how many customers it concerned at its worst, and how many are without supply as of now. Each customer "
+            "counts in one incident. Neutral and earth faults are dangers to people who have supply: see Events. "
             "A number under 'not known' is an earlier revision's: do not read it."
         ),
         kind="table",
@@ -114,19 +120,20 @@ def _incidents() -> Panel:
         height=9,
         no_data="No incident is known in this range. That is no proof of supply: see coverage and silences",
         columns=(
-            Override("node", title="Node", width=130),
-            column("cause", "What", width=115),
+            Override("node", title="Node", width=120),
+            column("cause", "What", width=105),
             STATE_COLUMN,
-            column("most_min", "Customers at worst, at least", width=110, decimals=0),
-            column("most_max", "at most", width=85, decimals=0),
-            column("confidence", "How sure", "percentunit", 85, 0),
-            *_SPAN,
+            column("most_min", "At worst, at least", width=130, decimals=0),
+            column("most_max", "at most", width=70, decimals=0),
+            column("confidence", "How sure", "percentunit", 75, 0),
+            *_SPAN[:4],
+            WORDS_COLUMN,
+            column("absent", "Not known", width=120),
+            *_SPAN[4:],
             column("customers_min", "Now, at least", width=90, decimals=0),
             column("customers_max", "now, at most", width=90, decimals=0),
             column("critical", "Critical customers", width=120),
             column("alarms", "Danger", width=120),
-            column("words", "In words"),
-            column("absent", "Not known", width=120),
             column("feeder", "Feeder", width=90),
         ),
         sort_by="Began before",
@@ -178,10 +185,10 @@ def _indices() -> tuple[Panel, ...]:
         "out what counters prove."
     )
     return (
-        _index("Customer-minutes lost", "m", f"{seen}{rest}", *_bounds(lost)),
+        _index("Customer-minutes lost", MINUTES, f"{seen}{rest}", *_bounds(lost)),
         _index("Customer interruptions", "none", f"{seen}{rest}", *_bounds(times)),
         _index(
-            "SAIDI, minutes a customer", "m",
+            "SAIDI, minutes a customer", MINUTES,
             "Customer-minutes lost over the customers in all that are written above: a wrong number there is a wrong "
             f"index. {rest}",
             *_bounds(lost, _PER_CUSTOMER),
@@ -256,19 +263,19 @@ def _reaching(title: str, description: str, kind: str, no_data: str) -> Panel:
         height=8,
         no_data=no_data,
         columns=(
+            EVENT_COLUMN,
             METER_COLUMN,
             column("line", "Line", width=100),
             column("kind", "What", width=110),
             column("feeder", "Feeder", width=90),
             STATE_COLUMN,
             *_SPAN,
-            column("customers_min", "Customers, at least", width=110, decimals=0),
+            column("customers_min", "Customers, at least", width=130, decimals=0),
             column("customers_max", "at most", width=85, decimals=0),
             column("basis", "Basis", width=90),
             column("mode", "Mode", width=100),
             column("evidence", "Evidence"),
             column("absent", "Not known", width=120),
-            EVENT_COLUMN,
         ),
         sort_by="Began before",
     )

@@ -39,6 +39,10 @@ WORST = (
     Mapping("2", "partial", ORANGE, up_to=3),
     Mapping("4", "dead", RED, up_to=7),
 )
+# Of a count of minutes: Grafana's own unit makes days and hours of it.
+MINUTES = "suffix:min"
+# Bars side by side in a third of a page, a day as quarters of an hour; more of them run into one block.
+BARS = 96
 COVERAGE_COLOURS = (Threshold(None, GREY), Threshold(COVERED, GREEN))
 FINE = (Threshold(None, GREEN),)
 NONE_IS_FINE = (Threshold(None, GREEN), Threshold(1, RED))
@@ -100,6 +104,8 @@ METER_COLUMN = Override(
     "meter", title="Meter", width=150, links=(to_meter(VOLTAGE, "Its voltage"), to_meter(EVENTS, "Its events"))
 )
 EVENT_COLUMN = Override("id", title="Event", width=170, links=(to_event(),))
+# With what stands before it on a screen of 1920 pixels.
+WORDS_COLUMN = Override("words", title="In words", width=520, wrap=True)
 STATE_COLUMN = Override("state", title="State", width=90, cell=True, mappings=STATE_COLOURS)
 COVERAGE_COLUMN = Override(
     "coverage", "percentunit", "Coverage", decimals=1, width=100, cell=True, thresholds=COVERAGE_COLOURS

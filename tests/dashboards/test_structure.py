@@ -64,8 +64,8 @@ TREE = [
 MACROS = {"timeFilter", "__interval", "__interval_ms", "__from", "__to"}
 # Grafana's names of units that are used here.
 UNITS = {
-    "none", "volt", "amp", "watt", "voltampreact", "watth", "varh", "hertz", "percent", "percentunit", "s", "m", "d",
-    "bytes", "dateTimeAsIso", "dateTimeFromNow",
+    "none", "volt", "amp", "watt", "voltampreact", "watth", "varh", "hertz", "percent", "percentunit", "s", "d",
+    "suffix:min", "bytes", "dateTimeAsIso", "dateTimeFromNow",
 }  # fmt: skip
 
 
@@ -143,6 +143,54 @@ def test_every_unit_is_one_that_grafana_knows(every: tuple[Dashboard, ...]) -> N
         for panel in dashboard.panels:
             units = {panel.unit, panel.x.unit, panel.y.unit, *(one.unit for one in (*panel.columns, *panel.overrides))}
             assert units - {""} <= UNITS, panel.title
+
+
+def test_the_id_that_leads_to_an_event_is_in_sight_without_scrolling(every: tuple[Dashboard, ...]) -> None:
+    linked = [
+        panel.columns[0].links for dashboard in every for panel in dashboard.panels
+        if panel.kind == "table" and any(column.field == "id" for column in panel.columns)
+    ]  # fmt: skip
+    assert len(linked) == 3
+    assert all("var-event=" in links[0].url for links in linked)
+
+
+def test_the_words_of_an_incident_are_read_whole_on_a_screen_of_1920_pixels(every: tuple[Dashboard, ...]) -> None:
+    # Beside the panel: Grafana's folded menu, its margins and the scroll bar.
+    room_px = 1920 - 70
+    tables = 0
+    for dashboard in every:
+        for panel in dashboard.panels:
+            names = [column.field for column in panel.columns]
+            if "words" in names:
+                tables += 1
+                needed = panel.columns[: names.index("words") + 1]
+                widths = [column.width for column in needed if column.width is not None]
+                assert len(widths) == len(needed), panel.title
+                assert sum(widths) <= room_px, panel.title
+                assert widths[-1] >= 500, panel.title
+                written = next(one for one in shown(dashboard) if one["title"] == panel.title)
+                (words,) = (one for one in written["fieldConfig"]["overrides"] if one["matcher"]["options"] == "words")
+                assert {"id": "custom.cellOptions", "value": {"type": "auto", "wrapText": True}} in words["properties"]
+    assert tables == 2
+
+
+def test_bars_are_few_enough_to_be_told_apart(every: tuple[Dashboard, ...]) -> None:
+    found = 0
+    for dashboard in every:
+        steps = {panel.title for panel in dashboard.panels if panel.draw == "bars" and panel.step != "1d"}
+        found += len(steps)
+        for written in shown(dashboard):
+            assert (written.get("maxDataPoints", 1e9) <= 100) == (written["title"] in steps), written["title"]
+    assert found == 4
+
+
+def test_a_logarithmic_axis_begins_above_0() -> None:
+    for dashboard in ALL:
+        for written in shown(dashboard):
+            for override in written["fieldConfig"]["overrides"]:
+                told_of = {one["id"]: one["value"] for one in override["properties"]}
+                if told_of.get("custom.scaleDistribution", {}).get("type") == "log":
+                    assert told_of["min"] > 0, written["title"]
 
 
 def test_every_query_asks_the_database_that_is_chosen(every: tuple[Dashboard, ...]) -> None:

@@ -17,6 +17,7 @@ need upsd nut-server
 need openssl openssl
 need gcc gcc
 need faketime faketime
+need mbpoll mbpoll
 [ -e /usr/include/modbus/modbus.h ] || missing="$missing libmodbus-dev"
 chrony=""
 command -v chronyd >/dev/null 2>&1 || [ -x "$unpacked/usr/sbin/chronyd" ] || chrony=chrony

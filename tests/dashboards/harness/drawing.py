@@ -34,13 +34,25 @@ _COLOURS = (
     "#508642",
     "#cca300",
 )
-_NAMED = {"text": "#ccccdc", "transparent": "#ccccdc"}
+# As Grafana's dark theme has them.
+_NAMED = {
+    "text": "#ccccdc", "transparent": "#ccccdc", "green": "#73bf69", "orange": "#ff9830", "red": "#f2495c",
+    "yellow": "#fade2a", "blue": "#5794f2", "purple": "#b877d9",
+}  # fmt: skip
+_SYMBOLS = {
+    "volt": "V", "amp": "A", "watt": "W", "voltampreact": "var", "watth": "Wh", "varh": "varh", "hertz": "Hz",
+    "percent": "%", "bytes": "B", "d": "d", "suffix:min": "min",
+}  # fmt: skip
+_SECONDS = ((86_400.0, "days"), (3_600.0, "hours"), (60.0, "mins"), (1.0, "s"), (0.001, "ms"))
+# Part of its step that a bar takes.
+_BAR = 0.6
 _STYLE = """
 body{background:#111217;color:#ccccdc;font:13px Inter,Helvetica,sans-serif;margin:8px;width:1900px}
 h1{font-size:20px;margin:4px 0 10px} .place{position:absolute;box-sizing:border-box}
 .panel{background:#181b1f;border:1px solid #2c3235;overflow:hidden;padding:6px}
 .panel h3{font-size:13px;margin:0 0 4px;font-weight:500} .heading{font-size:15px;padding:8px 2px}
-table{border-collapse:collapse;width:100%;table-layout:fixed;font-size:12px} td,th{text-align:left;padding:3px 6px;
+table{border-collapse:collapse;table-layout:fixed;font-size:12px} td.wrap{white-space:normal}
+td,th{box-sizing:border-box;text-align:left;padding:3px 6px;
 border-bottom:1px solid #2c3235;overflow:hidden;text-overflow:ellipsis;white-space:nowrap} th{color:#6e9fff}
 .none{color:#8e8e99;text-align:center;padding-top:10%} .stat{display:flex;gap:6px;height:80%}
 .stat div{flex:1;text-align:center} .stat b{display:block;font-size:28px;font-weight:500}
@@ -49,11 +61,11 @@ svg text{fill:#8e8e99;font-size:10px}
 """
 
 
-def page(dashboard: Dashboard, ask: Ask) -> tuple[str, int]:
-    """The page, and how high it is."""
+def page(dashboard: Dashboard, ask: Ask, chosen: Mapping[str, str]) -> tuple[str, int]:
+    """The page, and how high it is. chosen: variables that headings name"""
     parts, bottom = [], 0
     for row in placed(dashboard.rows):
-        parts.append(_box(row.heading, "heading", f"&#9662; {escape(row.row.title)}"))
+        parts.append(_box(row.heading, "heading", f"&#9662; {escape(_headed(row.row.title, chosen))}"))
         for panel, place in row.panels:
             body = _body(panel, ask, _width_px(place.width) - 20, place.height * _CELL_PX - 50)
             parts.append(_box(place, "panel", f"<h3>{escape(panel.title)}</h3>{body}"))
@@ -62,6 +74,10 @@ def page(dashboard: Dashboard, ask: Ask) -> tuple[str, int]:
     height_px = bottom * _CELL_PX + 80
     head = f"<!doctype html><meta charset=utf-8><style>{_STYLE}</style><h1>{escape(dashboard.title)}</h1>"
     return f'{head}<div style="position:relative;height:{height_px}px">{"".join(parts)}</div>', height_px + 60
+
+
+def _headed(title: str, chosen: Mapping[str, str]) -> str:
+    return re.sub(r"\$(\w+)", lambda found: chosen.get(found[1], found[0]), title)
 
 
 def _width_px(columns: int) -> float:
@@ -82,7 +98,7 @@ def _body(panel: Panel, ask: Ask, width: float, height: float) -> str:
     if not any(series for _, series in answers):
         return f"<div class=none>{escape(panel.no_data)}</div>"
     if panel.kind == "table":
-        return _table(panel, [row for _, some in answers for row in _rows(some)])
+        return _table(panel, [row for _, some in answers for row in _rows(some)], width)
     if panel.kind == "xychart":
         return _clouds(panel, [row for _, some in answers for row in _rows(some)], width, height)
     lines = [line for query, some in answers for line in _lines(query, some)]
@@ -134,22 +150,38 @@ def _shown(value: Any, unit: str, decimals: int | None) -> str:
         return f"{datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%d %H:%M:%S}"
     if unit == "percentunit":
         return f"{100 * value:.{1 if decimals is None else decimals}f} %"
-    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= limit and unit not in ("none", ""):
-            return f"{value / float(limit if letter != 'k' else 1e3):.2f} {letter}{unit}"
+    return _number(float(value), unit, decimals)
+
+
+def _number(value: float, unit: str, decimals: int | None) -> str:
+    if unit == "s":
+        size, word = next((one for one in _SECONDS if abs(value) >= one[0]), _SECONDS[-2])
+        return f"{value / size:.{2 if decimals is None else decimals}f} {word}"
+    if unit in ("watt", "watth", "varh", "voltampreact", "bytes"):
+        for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+            if abs(value) >= limit:
+                return f"{value / limit:.2f} {letter}{_SYMBOLS[unit]}"
     text = f"{value:.{decimals}f}" if decimals is not None else f"{value:.5g}"
-    return text if unit in ("none", "") else f"{text} {unit}"
+    return f"{text} {_SYMBOLS[unit]}" if unit in _SYMBOLS else text
 
 
 def _colour(panel: Panel, override: Override, value: Any) -> str:
     for one in override.mappings or panel.mappings:
         if one.colour and str(value) == one.value:
-            return one.colour
+            return _hue(one.colour)
     thresholds = override.thresholds or panel.thresholds
     if override.colour or not thresholds or not isinstance(value, int | float):
-        return override.colour or "#ccccdc"
+        return _hue(override.colour or "text")
     passed = [one.colour for one in thresholds if one.above is None or value >= one.above]
-    return _NAMED.get(passed[-1], passed[-1]) if passed else "#ccccdc"
+    return _hue(passed[-1] if passed else "text")
+
+
+def _hue(colour: str) -> str:
+    return _NAMED.get(colour, colour)
+
+
+def _of_series(panel: Panel, number: int, name: str) -> str:
+    return _hue(_like(panel.overrides, name).colour or _COLOURS[number % len(_COLOURS)])
 
 
 # --- kinds of panels --------------------------------------------------------------------------------------------
@@ -166,16 +198,17 @@ def _stat(panel: Panel, lines: list[Line], *_: Any) -> str:
     return f"<div class=stat>{''.join(boxes)}</div>"
 
 
-def _table(panel: Panel, rows: list[dict[str, Any]]) -> str:
+def _table(panel: Panel, rows: list[dict[str, Any]], width: float) -> str:
+    """Columns have their widths, and those without one the rest; what is too much is cut off, where Grafana scrolls."""
     columns = panel.columns or tuple(Override(name) for name in rows[0])
     names = {one.field: one.title or one.field for one in columns}
     by = next((field for field, title in names.items() if title == panel.sort_by), "time")
     rows = sorted(rows, key=lambda row: (row.get(by) is not None, row.get(by)), reverse=panel.descending)
-    head = "".join(
-        f"<th{f' style=width:{one.width}px' if one.width else ''}>{escape(names[one.field])}</th>" for one in columns
-    )
+    given, free = sum(one.width or 0 for one in columns), sum(one.width is None for one in columns)
+    rest = max(150.0, (width - given) / max(1, free))
+    head = "".join(f"<th style=width:{one.width or rest:.0f}px>{escape(names[one.field])}</th>" for one in columns)
     body = "".join(f"<tr>{''.join(_cell(panel, one, row) for one in columns)}</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return f'<table style="width:{given + free * rest:.0f}px"><tr>{head}</tr>{body}</table>'
 
 
 def _cell(panel: Panel, column: Override, row: Mapping[str, Any]) -> str:
@@ -183,11 +216,12 @@ def _cell(panel: Panel, column: Override, row: Mapping[str, Any]) -> str:
     mapped = next((one for one in column.mappings if str(value) == one.value), None)
     text = mapped.text if mapped else _shown(value, column.unit, column.decimals)
     colour = _colour(panel, column, value)
-    style = f"background:{colour};color:#111" if column.cell and colour != "#ccccdc" else f"color:{colour}"
-    return f'<td style="{style}">{escape(text)}</td>'
+    style = f"background:{colour};color:#111" if column.cell and colour != _NAMED["text"] else f"color:{colour}"
+    return f'<td{" class=wrap" * column.wrap} style="{style}">{escape(text)}</td>'
 
 
 def _graph(panel: Panel, lines: list[Line], span_ms: tuple[int, int], width: float, height: float) -> str:
+    lines = _on_each_other(lines) if panel.stacked else lines
     values = [y for _, points in lines for _, y in points]
     values += [one.above for one in panel.thresholds if panel.lines and one.above is not None]
     low = min(values) if panel.y.minimum is None else panel.y.minimum
@@ -195,14 +229,24 @@ def _graph(panel: Panel, lines: list[Line], span_ms: tuple[int, int], width: flo
     high = high if high > low else low + 1
     plot = _Plot(span_ms, (low, high), width, height - 22)
     drawn = [*plot.axes(panel)]
-    for number, (name, points) in enumerate(lines):
-        override = _like(panel.overrides, name)
-        drawn.append(plot.line(points, override.colour or _COLOURS[number % len(_COLOURS)], override, panel))
+    # What is stacked is drawn from the top: each covers the lower part of the one before.
+    for number, (name, points) in sorted(enumerate(lines), reverse=panel.stacked):
+        drawn.append(plot.line(points, _of_series(panel, number, name), _like(panel.overrides, name), panel))
     legend = " &nbsp; ".join(
-        f'<span style="color:{_like(panel.overrides, name).colour or _COLOURS[n % len(_COLOURS)]}">&#9644;</span> '
+        f'<span style="color:{_of_series(panel, n, name)}">&#9644;</span> '
         f"{escape(_like(panel.overrides, name).title or name)}" for n, (name, _) in enumerate(lines)
     )  # fmt: skip
     return f'<svg width="{width:.0f}" height="{height - 22:.0f}">{"".join(drawn)}</svg><div class=legend>{legend}</div>'
+
+
+def _on_each_other(lines: list[Line]) -> list[Line]:
+    heights: dict[float, float] = {}
+    stacked = []
+    for name, points in lines:
+        for x, y in points:
+            heights[x] = heights.get(x, 0.0) + y
+        stacked.append((name, [(x, heights[x]) for x, _ in points]))
+    return stacked
 
 
 class _Plot:
@@ -212,18 +256,19 @@ class _Plot:
     def at(self, x: float, y: float) -> tuple[float, float]:
         across = (x - self.x[0]) / (self.x[1] - self.x[0])
         up = (y - self.y[0]) / (self.y[1] - self.y[0])
-        return 60 + across * (self.width - 70), (self.height - 18) * (1 - up) + 4
+        return 70 + across * (self.width - 80), (self.height - 26) * (1 - up) + 10
 
     def axes(self, panel: Panel) -> Iterator[str]:
         for step in range(5):
             value = self.y[0] + step * (self.y[1] - self.y[0]) / 4
             _, y = self.at(self.x[0], value)
-            yield f'<line x1=60 x2="{self.width}" y1="{y:.1f}" y2="{y:.1f}" stroke="#2c3235"/>'
-            yield f'<text x=54 y="{y + 3:.1f}" text-anchor=end>{escape(_shown(value, panel.unit, None))}</text>'
+            yield f'<line x1=70 x2="{self.width}" y1="{y:.1f}" y2="{y:.1f}" stroke="#2c3235"/>'
+            yield f'<text x=64 y="{y + 3:.1f}" text-anchor=end>{escape(_shown(value, panel.unit, None))}</text>'
+        clock = "%H:%M" if self.x[1] - self.x[0] > 600_000 else "%H:%M:%S"
         for step in range(7):
             at_ms = self.x[0] + step * (self.x[1] - self.x[0]) / 6
             x, _ = self.at(at_ms, self.y[0])
-            said = f"{datetime.fromtimestamp(at_ms / 1000, UTC):%H:%M}"
+            said = f"{datetime.fromtimestamp(at_ms / 1000, UTC):{clock}}"
             yield f'<text x="{min(x, self.width - 30):.1f}" y="{self.height - 2:.1f}">{said}</text>'
 
     def line(self, points: list[tuple[float, float]], colour: str, override: Override, panel: Panel) -> str:
@@ -232,8 +277,11 @@ class _Plot:
         base = self.at(self.x[0], max(0.0, self.y[0]))[1]
         if draw == "bars":
             sized = [(x, y, max(0.0, base - y)) for x, y in places]
+            steps = [later - x for (x, _), (later, _) in pairwise(places) if later > x]
+            wide = max(1.0, _BAR * min(steps, default=8.0))
             return "".join(
-                f'<rect x="{x:.1f}" y="{y:.1f}" width=4 height="{high:.1f}" fill="{colour}"/>' for x, y, high in sized
+                f'<rect x="{x - wide / 2:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}" fill="{colour}"/>'
+                for x, y, high in sized
             )
         if draw == "points":
             return "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r=2 fill="{colour}"/>' for x, y in places)
@@ -263,12 +311,12 @@ def _state(panel: Panel, value: float) -> str:
     for one in panel.mappings:
         first = float(one.value)
         if first <= value <= (first if one.up_to is None else one.up_to):
-            return one.colour
+            return _hue(one.colour)
     return _colour(panel, Override(""), value)
 
 
 def _clouds(panel: Panel, rows: list[dict[str, Any]], width: float, height: float) -> str:
-    scale: Callable[[float], float] = (lambda x: log10(max(x, 1e-3))) if panel.x.log else (lambda x: x)
+    scale: Callable[[float], float] = (lambda x: log10(x)) if panel.x.log else (lambda x: x)
     clouds = [(one, [(scale(x), y) for x, y in _places(rows, one.x, one.y)]) for one in panel.clouds]
     xs = [x for _, points in clouds for x, _ in points] or [0.0]
     low, high = panel.y.minimum or 0.0, panel.y.maximum or 100.0
@@ -281,7 +329,7 @@ def _clouds(panel: Panel, rows: list[dict[str, Any]], width: float, height: floa
     ]
     for cloud, points in clouds:
         places = [plot.at(*point) for point in points]
-        drawn += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r=4 fill="{cloud.colour}"/>' for x, y in places]
+        drawn += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r=4 fill="{_hue(cloud.colour)}"/>' for x, y in places]
     return f'<svg width="{width:.0f}" height="{height:.0f}">{"".join(drawn)}</svg>'
 
 

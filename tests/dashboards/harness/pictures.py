@@ -57,13 +57,15 @@ def _picture(stem: Path, dashboard: Dashboard, influx: Influx, trace: Trace) -> 
         if panel.title.startswith("Trace"):
             return replace(whole, from_ms=around_ms - 15_000, to_ms=around_ms + 75_000)
         step_ms = milliseconds(panel.step) if panel.step else 0
-        return replace(whole, interval_ms=max(step_ms, (whole.to_ms - whole.from_ms) // _POINTS // 1000 * 1000))
+        return replace(
+            whole, interval_ms=max(step_ms, (whole.to_ms - whole.from_ms) // (panel.points or _POINTS) // 1000 * 1000)
+        )
 
     def ask(panel: Panel, query: Query) -> tuple[Sequence[Series], tuple[int, int]]:
         now = shown(panel)
         return influx.series(now.query(query.influxql)), (now.from_ms, now.to_ms)
 
-    text, height_px = page(dashboard, ask)
+    text, height_px = page(dashboard, ask, {name: values[0] for name, values in chosen.items()})
     stem.with_suffix(".html").write_text(text, encoding="utf-8")
     command = [
         program("chromium", "chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
