@@ -95,7 +95,8 @@ class MqttSink:
         self._timing = timing or Timing()
         self._connect = connect or partial(connected, resolver=Resolver())
         self._share = share
-        self._tries: dict[int, int] = {}  # how often an entry failed for no clear reason, by seq
+        self._tries: dict[int, tuple[int, int]] = {}  # by seq: failures for no clear reason, `_taken` at the last
+        self._taken = 0  # messages that the broker took
         self._contested = ""
         self._denied: dict[str, str] = {}  # by topic: why the broker does not let us write it
         self._mute: dict[str, str] = {}  # likewise, of what is retained
@@ -187,7 +188,9 @@ class MqttSink:
         self, connection: Connection, entries: Sequence[Entry], encoded: Sequence[Message | Verdict]
     ) -> list[Verdict]:
         was_over = connection.over.done()
-        codes = iter(await connection.publish([item for item in encoded if isinstance(item, Message)]))
+        answers = await connection.publish([item for item in encoded if isinstance(item, Message)])
+        self._taken += sum(code is not None and code < FAILURE for code in answers)
+        codes = iter(answers)
         verdicts: list[Verdict] = []
         flight: list[tuple[int, Message]] = []
         for entry, item in zip(entries, encoded, strict=True):
@@ -213,8 +216,7 @@ class MqttSink:
             self._suspects.answered(entry.seq, len(message.payload))
             return judge(message, code)
         self._suspects.answered(entry.seq, 0)
-        tries = self._tries[entry.seq] = self._tries.get(entry.seq, 0) + (code in UNCLEAR)
-        verdict = judge(message, code, tries)
+        verdict = judge(message, code, self._failed(entry.seq, code))
         if verdict.action != "keep":
             del self._tries[entry.seq]
         elif code == UNAUTHORISED:
@@ -222,6 +224,15 @@ class MqttSink:
         elif code == IDENTIFIER_IN_USE and self._connection is not None:
             self._connection.end("the broker holds a packet identifier for used that is not")
         return verdict
+
+    def _failed(self, seq: int, code: int) -> int:
+        """How often it failed for no clear reason. Twice counts as twice only if the broker took another message in
+        between: one that takes none is at fault itself, and nothing is given up for that."""
+        tries, taken = self._tries.get(seq, (0, -1))
+        if code in UNCLEAR and taken != self._taken:
+            tries, taken = tries + 1, self._taken
+        self._tries[seq] = tries, taken
+        return tries
 
     async def rest(self, seconds: float) -> None:
         """The forwarder's pause between attempts: over at once when the broker is back, or the connection ends."""

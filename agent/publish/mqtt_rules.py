@@ -32,7 +32,8 @@ FAILURE = 0x80
 UNAUTHORISED = 0x87
 IDENTIFIER_IN_USE = 0x91
 TOO_LARGE = 0x95
-# What may pass by itself: unspecified, implementation specific. A message that fails so often is at fault itself.
+# What may pass by itself: unspecified, implementation specific. A message that fails so often while others are taken is
+# at fault itself.
 UNCLEAR = frozenset({0x80, 0x83})
 UNCLEAR_TRIES = 5
 # With these, or with no reason at all, a broker may end a connection for a message that is on its way.
@@ -88,12 +89,12 @@ def encode(prefix: str, entry: Entry, session: str = "") -> Message | Verdict:
 
 def judge(message: Message, code: int | None, tries: int = 1) -> Verdict:
     """code: the PUBACK's reason (0 with 3.1.1), None if there was no PUBACK; tries: how often in a row it
-    failed for no clear reason, with this one.
+    failed for no clear reason while the broker took others, with this one.
 
     | reason                                    | what becomes of the message      | and then                       |
     |-------------------------------------------|----------------------------------|--------------------------------|
     | below 0x80                                | accepted                         |                                |
-    | 0x80 unspecified, 0x83 implementation     | kept, after five times refused   | back-off                       |
+    | 0x80 unspecified, 0x83 implementation     | kept, the fifth time refused     | back-off                       |
     | 0x87 not authorised                       | kept                             | a pause, `sink_blocked`        |
     | 0x90 topic, 0x95 too large, 0x99 payload  | refused for good                 |                                |
     | 0x91 identifier in use                    | kept                             | a new connection               |

@@ -17,7 +17,7 @@ import servers
 from half_open import Cable, cable, why_no_cable
 from hostile_sinks import lies
 from mqtt_wire import CONNACK_V5, Fault
-from samples import MIDNIGHT_US, entries, reading, status
+from samples import MIDNIGHT_US, entries, event, reading, status
 from sink_task import running
 
 from agent.publish.mqtt import MqttSink, StatusFeed
@@ -113,13 +113,30 @@ async def test_a_packet_identifier_that_is_called_used_means_another_connection(
     assert (verdict.action, wire.connections) == ("accept", before + 1)
 
 
-async def test_what_is_refused_for_no_clear_reason_is_given_up_after_some_tries(broker: servers.Server) -> None:
+async def test_what_is_refused_five_times_while_others_are_taken_is_given_up(
+    broker: servers.Server,
+) -> None:
     async with mqtt_wire.wire(broker.port) as wire:
-        wire.plan = [Fault(refuse=(0x80, 0x83), share=1.0)]
+        wire.plan = [Fault(refuse=(0x80, 0x83), only=b"/event")]
         async with running(make(wire.port)) as sink:
             await up(sink)
-            said = [(await sink.send(entries(reading())))[0].action for _ in range(UNCLEAR_TRIES)]
-    assert said == ["keep"] * (UNCLEAR_TRIES - 1) + ["reject"]
+            said = [[one.action for one in await sink.send(entries(event(), reading()))] for _ in range(UNCLEAR_TRIES)]
+    assert said == [["keep", "accept"]] * (UNCLEAR_TRIES - 1) + [["reject", "accept"]]
+
+
+async def test_a_broker_that_takes_nothing_for_no_clear_reason_costs_nothing(broker: servers.Server) -> None:
+    async with mqtt_wire.wire(broker.port) as wire:
+        wire.plan = [Fault(refuse=(0x80, 0x83))]
+        async with running(make(wire.port)) as sink:
+            await up(sink)
+            both = entries(event(), reading())
+            said = [[one.action for one in await sink.send(both)] for _ in range(4 * UNCLEAR_TRIES)]
+            wire.cut()
+            await up(sink, wanted=False)
+            await up(sink)
+            after = [one.action for one in await sink.send(both)]
+    assert said == [["keep", "keep"]] * (4 * UNCLEAR_TRIES)
+    assert after == ["accept", "accept"]
 
 
 async def test_a_broker_without_room_does_not_make_the_next_unclear_refusal_the_last(broker: servers.Server) -> None:

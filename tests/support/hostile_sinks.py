@@ -21,9 +21,13 @@ from observer import observe
 from servers import Influx, Server, influx_v2_shim, influxd, mosquitto
 from sink_trial import TOKEN, Trial, trial
 
+from agent.publish.mqtt_rules import UNCLEAR_TRIES
+
 # So many packets there are on a connection before its first readings: CONNECT, state, two statuses.
 _BOUNDARIES = 9
 _DRAIN_S = 40.0
+# A message that is refused more often, while others are taken, is given up for good: that is another test's.
+_IN_ROW = UNCLEAR_TRIES - 1
 
 Scene = Callable[[], Awaitable[None]]
 
@@ -62,7 +66,10 @@ def cuts() -> list[mqtt_wire.Fault]:
 
 def losses() -> list[mqtt_wire.Fault]:
     """A connection on which PUBACKs vanish, and some on which messages are refused."""
-    refusals = [mqtt_wire.Fault(f"refused 0x{code:02x}", refuse=(code,), share=0.2) for code in (0x83, 0x91, 0x97)]
+    refusals = [
+        mqtt_wire.Fault(f"refused 0x{code:02x}", refuse=(code,), share=0.2, in_row=_IN_ROW)
+        for code in (0x83, 0x91, 0x97)
+    ]
     return [mqtt_wire.Fault("PUBACKs swallowed", swallow=0.1), mqtt_wire.Fault("no PUBACK", swallow=1.0), *refusals]
 
 

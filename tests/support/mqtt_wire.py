@@ -5,6 +5,7 @@ It shares no code with the product, nor with paho.
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,7 +24,8 @@ class Fault:
 
     up, down: so many packets reach the broker, or the agent, then both ends are reset
     swallow:  the share of PUBACKs that never arrive
-    refuse:   reasons in turn: so each PUBLISH of a share is answered, which never reaches the broker
+    refuse:   reasons in turn: so each PUBLISH of a share is answered, which never reaches the broker; those alone that
+              have `only` in them, and each so often in a row at most, if it matters
     instead:  what the agent is answered in the broker's place; trickle: a byte at a time, with so many seconds between
     """
 
@@ -33,6 +35,8 @@ class Fault:
     swallow: float = 0.0
     refuse: tuple[int, ...] = ()
     share: float = 1.0
+    only: bytes = b""
+    in_row: int | None = None
     instead: bytes | None = None
     trickle_s: float = 0.0
     hang_up: bool = False
@@ -54,6 +58,7 @@ class MqttWire:
     swallowed: int = 0
     dice: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - no secret
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    rows: Counter[bytes] = field(default_factory=Counter)
 
     def cut(self) -> None:
         """Ends every connection, by a reset."""
@@ -110,7 +115,7 @@ class MqttWire:
             data = await packet(reader)
             passed += 1
             self.published += data[0] >> 4 == PUBLISH
-            if fault.refuse and data[0] >> 4 == PUBLISH and self.dice.random() < fault.share:
+            if fault.refuse and data[0] >> 4 == PUBLISH and self._refuses(fault, data):
                 near.write(b"\x40\x03" + identifier(data) + bytes((fault.refuse[reasons % len(fault.refuse)],)))
                 reasons += 1
                 self.refused += 1
@@ -119,6 +124,16 @@ class MqttWire:
             await far.drain()
         # What was passed on has to be read before the reset: a broker may drop what it has not read yet.
         await asyncio.sleep(0.005)
+
+    def _refuses(self, fault: Fault, publish: bytes) -> bool:
+        at = _identifier_at(publish)
+        what = publish[1:at] + publish[at + 2 :]
+        again = fault.only in publish and self.dice.random() < fault.share
+        self.rows[what] = self.rows[what] + 1 if again else 0
+        if fault.in_row is None or self.rows[what] <= fault.in_row:
+            return again
+        self.rows[what] = 0
+        return False
 
     async def _down(self, fault: Fault, far: asyncio.StreamReader, near: asyncio.StreamWriter, far_end: socket) -> None:
         passed = 0
@@ -158,11 +173,15 @@ async def packet(reader: asyncio.StreamReader) -> bytes:
 
 
 def identifier(publish: bytes) -> bytes:
+    at = _identifier_at(publish)
+    return publish[at : at + 2]
+
+
+def _identifier_at(publish: bytes) -> int:
     at = 2
     while publish[at - 1] & 128:
         at += 1
-    topic = int.from_bytes(publish[at : at + 2], "big")
-    return publish[at + 2 + topic : at + 4 + topic]
+    return at + 2 + int.from_bytes(publish[at : at + 2], "big")
 
 
 async def ended(made: MqttWire, timeout_s: float = 10.0) -> None:

@@ -16,6 +16,8 @@ from servers import Server
 from soak_meters import Line, Meter
 from soak_rig import TOKEN, Rig, feeder_of, renew, start
 
+from agent.publish.mqtt_rules import UNCLEAR_TRIES
+
 Scene = Callable[[], Awaitable[None]]
 
 # A fault between agent and server that nobody met within this time is not counted.
@@ -233,7 +235,7 @@ class Faults:
         self.rig.mqtt.plan.clear()
 
     async def _refused(self, code: int) -> None:
-        await self._lossy(mqtt_wire.Fault(f"refused 0x{code:02x}", refuse=(code,), share=0.2))
+        await self._lossy(mqtt_wire.Fault(f"refused 0x{code:02x}", refuse=(code,), share=0.2, in_row=UNCLEAR_TRIES - 1))
 
     async def _lossy(self, fault: mqtt_wire.Fault) -> None:
         """A connection with that fault for a while."""
