@@ -20,7 +20,7 @@ from agent.detect.patterns import PHASES, PhaseFound, PhaseView, dead_phase, ope
 from agent.detect.supply_evidence import Seen, Verdict
 from agent.records import Event, Supply
 
-_DANGER = "Voltages to neutral run away: danger to people and appliances, send someone now."
+DANGER = "Voltages to neutral run away: danger to people and appliances, send someone now."
 _HEALTHY_PU = 0.85
 
 
@@ -205,5 +205,5 @@ def _neutral_fault(found: Found, events: Sequence[Event], network: Network) -> F
     customers = network.between(below, ())
     return Fault(
         "neutral_fault", found.node, f"neutral conductor at {found.node}", meters, confidence=0.9,
-        customers=customers, phases=(), notes=_uncounted(customers, below, network), alarms=(_DANGER,),
+        customers=customers, phases=(), notes=_uncounted(customers, below, network), alarms=(DANGER,),
     )  # fmt: skip

@@ -18,6 +18,7 @@ from agent.detect.around import Around
 from agent.detect.blocks import LOOKS, SPACING_US, Block, Minutes, block_of
 from agent.detect.changes import Change, Span
 from agent.detect.faults import Faults
+from agent.detect.put_by import Looks, together
 from agent.detect.residual import Residual
 from agent.detect.sliding import Sliding
 from agent.detect.slow import SLOW_TABLE, Slow
@@ -55,7 +56,7 @@ class MeterDetector:
         self.stale = Stale(_COUNTED * floor_a * rules.nominal_v)
         self._residual = Residual()
         self._minutes = Minutes(len(rules.channels))
-        self._looks: list[Look] = []
+        self._looks = Looks()
         self._kept = 2 + (rules.reach_us + _CLEAN_US) // SPACING_US
         self._map_age_us = rules.age_us
         self._before: Sequence[Look] = ()
@@ -140,8 +141,8 @@ class MeterDetector:
 
     def full_set(self, power_w: float | None, lines: tuple[float, float, float] | None) -> None:
         """What a full set tells: total active power; line-line voltages, where those to neutral are judged."""
-        if not self._around:
-            self._around.power_w = power_w if power_w is not None else self._around.power_w
+        if power_w is not None and not self._around:
+            self._around.power_w = power_w
         if lines is not None and not self.open_kinds:
             self._minutes.add_lines(lines)
         if lines is not None and not self.calm:
@@ -180,19 +181,20 @@ class MeterDetector:
                 now_us = look.received_boot_us
                 if now_us < self._due_us:
                     return ()
-                self._looks.append(look)
+                looks = self._looks
+                looks.fresh.append(look)
                 self._due_us = now_us + SPACING_US
-                if len(self._looks) < LOOKS and now_us < self._minutes.end_us:
+                if now_us < self._minutes.end_us and (len(looks.fresh) < looks.together or looks.pack() < LOOKS):
                     return ()
                 self._state = VoltageState(look, None, self._state.next_key)
                 if self._slow.tracks:
-                    self._slow.note_pauses((*self._before[-1:], *self._looks), self.rules)
+                    self._slow.note_pauses((*self._before[-1:], *self._looks.all()), self.rules)
                 return self._settle(look, wall_us)
         return self._attend(look, wall_us)
 
     def _attend(self, look: Look, wall_us: int) -> tuple[Change, ...]:
         if self._last is not None and self._slow.tracks:
-            self._slow.note_pauses((*(self._looks if self.calm else ()), self._last, look), self.rules)
+            self._slow.note_pauses((*(self._looks.all() if self.calm else ()), self._last, look), self.rules)
         self._wake()
         before = self._state
         faults, look = self._faulted(look)
@@ -223,7 +225,7 @@ class MeterDetector:
         """Leave the quiet path, with what it has put by."""
         if self.calm:
             self._state = VoltageState(self._last, None, self._state.next_key)
-            self._faults.after((*self._before, *self._looks)[-_LOOKED_BACK:], self._tainted_us)
+            self._faults.after((*self._before, *self._looks.all())[-_LOOKED_BACK:], self._tainted_us)
             self.calm = False
 
     def _faulted(self, look: Look) -> tuple[tuple[Change, ...], Look]:
@@ -242,13 +244,13 @@ class MeterDetector:
 
     def _keep(self, look: Look) -> None:
         if look.received_boot_us >= self._due_us:
-            self._looks.append(look)
+            self._looks.add(look)
             self._due_us = look.received_boot_us + SPACING_US
 
     def _clean_looks(self, before: VoltageState) -> Sequence[Look]:
         """Ordinary looks before all that is open: kept as they are until nothing is open any more."""
         if not any(_unsettled(before)):
-            self._clean = (*self._before, *self._looks)
+            self._clean = (*self._before, *self._looks.all())
         return self._clean
 
     def _shut_looks(self, before: VoltageState, look: Look) -> tuple[Change, ...]:
@@ -265,8 +267,8 @@ class MeterDetector:
     def _cut(self, look: Look, wall_us: int) -> None:
         """An event began or ended at this look: no mean shall have parts from both sides."""
         # What lies before the end of an event is not ordinary: nothing later is compared with it.
-        self._before, self._clean = (self._looks, self._clean) if any(_unsettled(self._state)) else ((), ())
-        self._looks = [look]
+        self._before, self._clean = (self._looks.all(), self._clean) if any(_unsettled(self._state)) else ((), ())
+        self._looks = Looks([look], self._looks.together)
         self._due_us = look.received_boot_us + SPACING_US
         self._rapid, self._resumed_us = rapid.UNKNOWN, None
         self._tainted_us = look.received_boot_us + self.rules.reach_us
@@ -275,10 +277,11 @@ class MeterDetector:
     def _settle(self, look: Look, wall_us: int) -> tuple[Change, ...]:
         """The means of the looks since the last time, and of the minute if it is over."""
         since_us = self._before[-1].received_boot_us if self._before else None
-        self._looks = self._looks or [look]
-        changes = self.stale.block(self._looks, self.rules, self._next_key)
-        block = block_of(self._looks, since_us, self.rules)
-        self._before, self._looks = self._looks[-self._kept :], []
+        looks = self._looks.all() or [look]
+        self._looks = Looks((), together(looks, LOOKS))
+        changes = self.stale.block(looks, self.rules, self._next_key)
+        block = block_of(looks, since_us, self.rules)
+        self._before = looks[-self._kept :]
         self._minutes.add(block)
         if look.lines is not None and not self.open_kinds and not self._faults:
             self._minutes.add_lines(look.lines)
@@ -312,16 +315,14 @@ class MeterDetector:
             return ()
         minute, during = minute.without(self._lost), during - {"phase_loss"}
         changes = self._slow.judge(minute, during, self.rules, self._next_key, self._take)
-        for change in changes:
-            if change.action == "close":
-                self._give_back(change)
+        for change in (one for one in changes if one.action == "close"):
+            self._give_back(change)
         return self._around.told(changes, look, self.rules)
 
     @property
     def _lost(self) -> tuple[int, ...]:
         """Channels of an open phase_loss: their means say nothing new, and nothing about the others."""
-        tracking = self._state.tracking
-        tracks = () if tracking is None else tracking.open
+        tracks = () if self._state.tracking is None else self._state.tracking.open
         return tuple(i for track in tracks if track.kind == "phase_loss" for i in track.crossed)
 
     def _take(self, kind: Kind) -> Track | None:
@@ -329,12 +330,11 @@ class MeterDetector:
         return track
 
     def _give_back(self, change: Change) -> None:
-        span = change.span
-        if span.end_boot_us is None or span.end_earliest_boot_us is None:
+        first_us, last_us = change.span.end_earliest_boot_us, change.span.end_boot_us
+        if first_us is None or last_us is None:
             return
         for kind in (kind for kind, slow in _TAKES.items() if slow == change.kind):
-            ended = Bounds(span.end_earliest_boot_us, span.end_boot_us)
-            self._state = voltage.given_back(self._state, kind, ended)
+            self._state = voltage.given_back(self._state, kind, Bounds(first_us, last_us))
 
     def _next_key(self) -> int:
         key = self._state.next_key

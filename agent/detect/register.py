@@ -1,11 +1,11 @@
 """The events of a site as the desk needs them: what is open, what is lately over, by meter, on the boot clock. Pure."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from agent.detect.book_state import Earlier
 from agent.detect.cases import RECLOSE_US, Loss
 from agent.detect.inferred import Known
+from agent.detect.past_events import PastEvents
 from agent.detect.surroundings import Open
 from agent.detect.tracking import Bounds
 from agent.records import Event, Kind
@@ -48,7 +48,7 @@ class Register:
     def __init__(self, from_wall_us: Callable[[int], int]) -> None:
         self._from_wall_us = from_wall_us
         self.open: dict[str, Event] = {}
-        self._over: OrderedDict[str, tuple[Event, int]] = OrderedDict()  # with the instant from which it is over
+        self._over = PastEvents()
         self._losses: dict[str, tuple[Event, Bounds | None, Loss]] = {}  # by id: of which revision, counted from when
         self._since: dict[str, tuple[int, int, Bounds]] = {}
         self._ended: dict[str, tuple[int, Bounds]] = {}
@@ -72,10 +72,10 @@ class Register:
         ended = self.ended(event)
         over_us = self._unended_us(event) if ended is None else ended.latest_us
         over_us = _ALWAYS if event.state == "retracted" else over_us
-        self._over[event.id] = event, over_us
-        self._over.move_to_end(event.id)
+        for id_ in self._over.note(event, over_us, self._from_wall_us(event.reported_us)):
+            self._losses.pop(id_, None)  # made anew if ever it is asked for
         while self._has_too_many(event.reported_us):
-            id_, _ = self._over.popitem(last=False)
+            id_ = self._over.pop_first()
             self._since.pop(id_, None)
             self._ended.pop(id_, None)
             self.counted.pop(id_, None)
@@ -84,8 +84,7 @@ class Register:
     def _has_too_many(self, told_us: int) -> bool:
         if len(self._over) <= _REMEMBERED:
             return False
-        oldest, _ = next(iter(self._over.values()))
-        return len(self._over) > _MOST or abs(told_us - oldest.reported_us) > _STORM_US
+        return len(self._over) > _MOST or abs(told_us - self._over.first_told_us()) > _STORM_US
 
     def _unended_us(self, event: Event) -> int:
         """What was inferred, and ended nobody knows when, counts from when that was said."""
@@ -104,7 +103,7 @@ class Register:
             self.note(event)
 
     def event(self, id_: str) -> Event | None:
-        return self.open.get(id_) or self._over.get(id_, (None, 0))[0]
+        return self.open.get(id_) or self._over.get(id_)
 
     def inferred_of(self, meter: str) -> Event | None:
         """The last supply_loss that was inferred of it."""
@@ -112,8 +111,8 @@ class Register:
 
     def successor(self, id_: str) -> Event | None:
         """What superseded it."""
-        known = (*self.open.values(), *(event for event, _ in self._over.values()))
-        return next((event for event in known if id_ in event.supersedes), None)
+        of_open = (event for event in self.open.values() if id_ in event.supersedes)
+        return next(of_open, None) or self._over.successor(id_)
 
     def since(self, event: Event) -> Bounds:
         known = self._since.get(event.id)
@@ -208,5 +207,4 @@ class Register:
         yield from self._lately(now_us, for_us)
 
     def _lately(self, now_us: int, for_us: int = 4 * RECLOSE_US) -> Iterator[Event]:
-        since_us = now_us - for_us
-        return (event for event, over_us in self._over.values() if over_us >= since_us)
+        return self._over.since(now_us - for_us)

@@ -32,7 +32,7 @@ def test_day_by_day_it_remembers_the_last_five_hundred() -> None:
     before = events()
     register = told(3000, 20 * SECOND_US)
     assert [n for n in range(3000) if register.event(f"ev-{n}") is not None] == list(range(2488, 3000))
-    assert events() - before <= 520
+    assert events() - before <= 50  # of the last quarter of an hour; those before are packed
 
 
 def events() -> int:

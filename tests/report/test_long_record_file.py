@@ -11,7 +11,7 @@ from samples import MIDNIGHT_US, interval
 from agent.records import HOUR_US
 from agent.report.figures import Span
 from agent.report.record.history import History, past
-from agent.report.record.history_file import FILE_NAME, SCHEMA
+from agent.report.record.history_file import FILE_NAME, SCHEMA, opened
 
 ALL = Span(0, 1 << 62)
 HOURS = 60
@@ -112,7 +112,7 @@ async def test_what_was_moved_aside_is_not_replaced_by_something_smaller(
         (b"hour (at", b"hour (\xe4t"),
         (b"PRIMARY KEY (at, meter)", b"PRIMARY KEY (at, matar)"),
         (b"body BLOB", b"body TLOB"),
-        (b"SQLite format 3\0\x10\0\1", b"SQLite format 3\0\x10\0\3"),  # a version that SQLite does not write
+        (b"SQLite format 3\0\x40\0\1", b"SQLite format 3\0\x40\0\3"),  # a version that SQLite does not write
     ],
 )
 async def test_a_letter_of_the_schema_is_damage_for_whoever_writes_and_an_error_for_whoever_reads(
@@ -142,6 +142,27 @@ async def test_a_row_whose_hour_or_meter_is_something_else_is_no_hour(tmp_path: 
         assert found.meters() == ("tx1",)
         assert found.since_us() == 5 * HOUR_US
     assert kept(tmp_path) == 3
+
+
+def test_a_write_of_many_meters_holds_half_a_megabyte_of_it_in_memory(tmp_path: Path) -> None:
+    """What is more goes to the file before the transaction ends."""
+    path = tmp_path / FILE_NAME
+    with opened(path) as db:
+        for n in range(300):
+            db.execute("INSERT INTO hour VALUES (1, ?, 0, zeroblob(4000))", (f"m{n}",))
+        assert path.stat().st_size > 600_000
+
+
+@pytest.mark.parametrize("length", [900, 1100, 1300, 2000, 3900])
+def test_an_hour_of_many_quantities_takes_little_more_than_its_bytes(tmp_path: Path, length: int) -> None:
+    """As they grow: minutes are added to the youngest hour of each meter."""
+    for at in range(20):
+        for part in (0.5, 1.0):
+            with opened(tmp_path / FILE_NAME) as db:
+                for n in range(20):
+                    told = (at, f"m{n}", int(part * length))
+                    db.execute("INSERT OR REPLACE INTO hour VALUES (?, ?, 0, zeroblob(?))", told)
+    assert (tmp_path / FILE_NAME).stat().st_size < 1.4 * 400 * length
 
 
 # -- a kill -----------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from agent.report.figures import Span
 from agent.report.record.columns import Columns
 from agent.report.record.history_file import FILE_NAME, in_spite_of_damage, is_torn, looked_at, opened
 from agent.report.record.hour_codec import HourError, Section, decode, encode, sections, together
+from agent.report.record.waiting import Told, Waiting
 
 log = logging.getLogger("lamplighter.history")
 
@@ -44,28 +45,28 @@ class _Hour:
     at: int
     meter: str
     packed: bytes
-    told: tuple[Interval, ...]
+    told: Told
 
     def rows(self) -> Iterator[Interval]:
         """In the order in which they were told."""
         if self.packed:
             for columns in decode(self.at, self.meter, self.packed):
                 yield from columns.rows()
-        yield from self.told
+        yield from self.told.rows()
 
 
 class History:
     """Takes intervals as they are told; made by `History.open`. All methods belong to the event loop.
 
-    Of 200 meters an hour takes 20 MB as objects and 0.2 MB as bytes: in memory is what no write has seen yet, and
-    packed what the card did not take.
+    Of 200 meters an hour takes 20 MB as objects and 0.2 MB as bytes: in memory is what no write has seen yet, as
+    numbers, and packed what the card did not take.
     """
 
     def __init__(self, path: Path, now_us: Callable[[], int]) -> None:
         self._file = _File(path)
         self._now_us = now_us
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
-        self._told: dict[tuple[int, str], list[Interval]] = {}
+        self._told = Waiting()
         self._packed: dict[tuple[int, str], bytes] = {}
         self._written_us = now_us()
         self._failing = False
@@ -82,7 +83,7 @@ class History:
             history._thread.shutdown(wait=False)
 
     def add(self, interval: Interval) -> None:
-        self._told.setdefault((interval.start_us // HOUR_US, interval.meter), []).append(_reduced(interval))
+        self._told.add(_reduced(interval))
 
     async def tick(self) -> None:
         """Writes what is due."""
@@ -93,8 +94,9 @@ class History:
 
     async def write(self) -> None:
         """All that was told since the last write, and what that did not take. What is written is forgotten."""
-        told, packed, self._told, self._packed = self._told, self._packed, {}, {}
-        hours = [_Hour(*key, packed.get(key, b""), tuple(told.get(key, ()))) for key in sorted({*told, *packed})]
+        waiting, packed, self._told, self._packed = self._told, self._packed, Waiting(), {}
+        told = waiting.hours()
+        hours = [_Hour(*key, packed.get(key, b""), told.get(key, Told())) for key in sorted({*told, *packed})]
         if not hours:
             return
         now = self._now_us() // HOUR_US
@@ -102,7 +104,7 @@ class History:
             work = partial(self._file.taken, hours, now - KEEP_DAYS * 24, now - _WAITING_HOURS)
             failed, self._packed = await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except asyncio.CancelledError:  # whether it was written nobody knows: once more does no harm
-            self._told = {key: [*told.get(key, ()), *self._told.get(key, ())] for key in {*told, *self._told}}
+            self._told.put_before(waiting)
             self._packed = packed
             raise
         if failed and not self._failing:
