@@ -14,7 +14,8 @@ from agent.records import Event, Incident
 class Found:
     """What a start found. head: next seq to give out; positions: of every sink ever known; kept: by name; last_us: UTC
     of the youngest entry; clean: the run before ended in order, with everything stored; salvage_below, note: as in
-    `Committed`, also of a salvage that the run before did not bring to its end; holes: what is missing in the file."""
+    `Committed`, also of a salvage that the run before did not bring to its end; holes: what is missing in the file;
+    oldest: before it nothing is kept, nor comes yet."""
 
     head: int
     positions: dict[str, Position]
@@ -26,6 +27,7 @@ class Found:
     salvage_below: int = 0
     note: str = ""
     holes: Holes = field(default_factory=Holes)
+    oldest: int = 1
 
 
 @dataclass(frozen=True, slots=True)

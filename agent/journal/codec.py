@@ -16,7 +16,7 @@ from agent.journal.delta import WORDS as READING_WORDS
 from agent.journal.delta import decode_readings, encode_readings, glance_at_readings
 from agent.journal.entries import Entry
 from agent.journal.health_rows import OFS, WORDS, from_row, to_row
-from agent.records import LENGTH_US, Event, Health, Incident, Interval, IntervalKind, Reading, Record, Trace
+from agent.records import LENGTH_US, Event, Gap, Health, Incident, Interval, IntervalKind, Reading, Record, Trace
 from agent.trace_rows import count
 from agent.wire import (
     event_from_json,
@@ -189,6 +189,16 @@ def encode_incident(incident: Incident) -> bytes:
 def decode_incident(body: bytes, crc32: int) -> Incident:
     """ChunkError if the bytes are not what was written."""
     return incident_from_json(json.loads(_checked("incident", body, crc32)))
+
+
+def decode_gap(seq: int, seq_lo: object, seq_hi: object, reason: object, time_us: object) -> Gap:
+    """ChunkError for what no gap record says: it tells of what lay before it. A row of another table never says that.
+    It has no checksum."""
+    if not (isinstance(seq_lo, int) and isinstance(seq_hi, int) and isinstance(time_us, int)):
+        raise ChunkError(f"gap {seq}: {seq_lo!r} to {seq_hi!r} at {time_us!r} are no numbers")
+    if not 0 <= seq_lo <= seq_hi < seq:
+        raise ChunkError(f"gap {seq}: tells of {seq_lo} to {seq_hi}")
+    return Gap(seq_lo, seq_hi, str(reason), time_us)
 
 
 _TRACE_HEAD = ("event", "also", "meter", "kind", "start_us", "part", "columns", "offset_us", "follows", "closing")

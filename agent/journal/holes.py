@@ -1,8 +1,9 @@
-"""Rows that are missing between others, though nothing told of them: what a damaged log, or a card that said "flushed"
-and was not, leaves in a file that is sound otherwise.
+"""Rows that are missing, though nothing told of them: what a damaged log, or a card that said "flushed" and was not,
+leaves in a file that is sound otherwise. Rows of which two hold one seq are no such file any more.
 
 Rows that every sink has go without a word when room is needed. Up to where they went is kept in the same transaction
-(`let_go`): a hole above it can only be damage; one below it is told of where some sink lacks it.
+(`let_go`): a hole above it can only be damage; one below it is told of where some sink lacks it, as it would not have
+gone without a word then. Where nothing says how far they went, all holes are of the second kind.
 """
 
 import sqlite3
@@ -68,20 +69,18 @@ def claimed(db: sqlite3.Connection, head: int) -> int:
 
 
 def look(db: sqlite3.Connection, head: int, above: int = 0) -> Holes:
-    """Among the youngest rows, from `above` on and below head. DatabaseError where rows do not lie in their order: that
-    is damage, too.
+    """Among the youngest rows, from `above` on and below head. DatabaseError where rows do not lie in their order, or
+    two of them hold one seq: that is damage, too.
 
-    A file of a version that did not keep `let_go` is taken as it is, this once.
+    A file of a version that did not keep `let_go` may have let go of whatever it lacks.
     """
     rows = _youngest(db)
-    oldest = min((row.seq_lo for row in rows), default=head)
     known = db.execute(_LET_GO).fetchall()
-    whole = len(rows) < ROWS
-    begin = min(oldest, known[0][0]) if known and whole else oldest
+    # Of what lies before the youngest rows nothing is known here; before the first row of all, nothing lies.
+    begin = 1 if len(rows) < ROWS else rows[-1].seq_lo
     found = tuple(_between(rows, begin, head))
-    if known:
-        return Holes(tuple(common(found, ((above, head),))), known[0][0])
-    return Holes((), max((hi for _, hi in found), default=begin))
+    let_go = known[0][0] if known else max((hi for _, hi in found), default=begin)
+    return Holes(tuple(common(found, ((above, head),))), let_go)
 
 
 def put_let_go(db: sqlite3.Connection, below: int) -> None:
@@ -101,21 +100,27 @@ def _within(seq: int, ranges: Iterable[Range]) -> bool:
 
 def _youngest(db: sqlite3.Connection) -> list[_Row]:
     with ExitStack() as left:  # a statement left half way keeps the file locked
-        tables = [_ordered(left.enter_context(closing(db.execute(sql)))) for sql in _ROWS]
-        return list(islice(merge(*tables, reverse=True), ROWS))
+        tables = [_rows(left.enter_context(closing(db.execute(sql)))) for sql in _ROWS]
+        return list(islice(_apart(merge(*tables, reverse=True)), ROWS))
 
 
-def _ordered(rows: Iterable[tuple[Any, ...]]) -> Iterator[_Row]:
-    """Rows of one table, the youngest first."""
+def _apart(rows: Iterable[_Row]) -> Iterator[_Row]:
+    """Rows of all tables, the youngest first. A page in the place of another, of its table or not, shows rows that lie
+    elsewhere, too; a damaged key takes the place of another row."""
     before = None
+    for row in rows:
+        if before is not None and row.seq_hi >= before:
+            raise ForeignFileError(f"seq {row.seq_hi} lies behind seq {before}, or in two places")
+        before = row.seq_lo
+        yield row
+
+
+def _rows(rows: Iterable[tuple[Any, ...]]) -> Iterator[_Row]:
+    """Of one table."""
     for seq_lo, seq_hi, *told in rows:
         if not isinstance(seq_lo, int):
             raise ForeignFileError("a row has no seq: its column is no key any more")
-        row = _Row(seq_lo, _checked(seq_lo, seq_hi), _told(seq_lo, told))
-        if before is not None and row.seq_hi >= before:
-            raise ForeignFileError(f"seq {row.seq_hi} lies behind seq {before}")
-        before = seq_lo
-        yield row
+        yield _Row(seq_lo, _checked(seq_lo, seq_hi), _told(seq_lo, told))
 
 
 def _checked(seq_lo: int, seq_hi: object) -> int:

@@ -66,7 +66,7 @@ class Journal:
         self._shifts = place.store.shifts
         # What is still being taken over from a damaged file is backlog: the live lane does not wait for it.
         lag = 0 if found.salvage_below else lanes.LIVE_LAG
-        left = {sink: found.positions.get(sink, Position()) for sink in sinks}
+        left = {sink: found.positions.get(sink, lanes.newcomer(found.oldest)) for sink in sinks}
         self._stands = Stands({sink: lanes.rejoin(position, found.head, lag) for sink, position in left.items()})
         self._now_us = now_us
         self._intake = Intake(self._tail, now_us, lambda gone: self._writer.forsake(gone))

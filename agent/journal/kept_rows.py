@@ -1,9 +1,10 @@
-"""How many rows lie in ranges of seqs, without reading them all: on a card that would take seconds. Pure."""
+"""How many rows lie in ranges of seqs, and where they begin, without reading them all: on a card that would take
+seconds. Pure."""
 
 from collections.abc import Iterable
 
 from agent.journal.entries import Range
-from agent.journal.reader import Reader
+from agent.journal.reader import OLDEST, Reader
 
 # Some megabytes of events; more of them than these do not count.
 MOST_TOLD = 5000
@@ -19,6 +20,12 @@ def kept_rows(reader: Reader, ranges: Iterable[Range]) -> int:
     """Readings go oldest first and most of what is kept is readings: from the first that is there on each seq counts,
     before it events, incidents and gaps."""
     return sum(_within(reader, lo, hi) for lo, hi in ranges if lo < hi)
+
+
+def oldest(reader: Reader) -> int | None:
+    """The lowest seq that is kept."""
+    found = reader._all(OLDEST)[0][0]
+    return None if found is None else int(found)
 
 
 def _within(reader: Reader, lo: int, hi: int) -> int:

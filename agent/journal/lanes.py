@@ -33,6 +33,11 @@ class Position:
     trace: int = 1
 
 
+def newcomer(oldest: int) -> Position:
+    """Of a sink never seen before: it starts with the oldest entry that is kept, and lacks nothing before it."""
+    return Position(oldest, oldest, oldest, oldest)
+
+
 def span(position: Position, lane: Lane, head: int) -> Range:
     """The seqs [lo, hi) that a lane still has to send; head is the next seq to be given out."""
     if lane == "live":

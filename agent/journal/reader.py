@@ -6,17 +6,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any, TypeVar
 
-from agent.journal.codec import Chunk, ChunkError, decode, decode_event, decode_incident, decode_trace
+from agent.journal.codec import Chunk, ChunkError, decode, decode_event, decode_gap, decode_incident, decode_trace
 from agent.journal.entries import Entry, Range
 from agent.journal.figures import Figures, time_us
+from agent.journal.file import ForeignFileError
 from agent.journal.lanes import Position, clamp
 from agent.journal.retention import Row, Table
 from agent.journal.shifts import KEPT as SHIFTS
 from agent.journal.shifts import Shifts, understood
-from agent.records import Event, Gap, Incident, Reading, Trace
+from agent.records import Event, Incident, Reading, Record, Trace
 from agent.trace_rows import AFTER_US, BEFORE_US, span_us
 
 log = logging.getLogger(__name__)
@@ -58,16 +59,11 @@ WHERE latest AND state = 'open' ORDER BY start_us, seq"""
 _YOUNGEST = f"""SELECT max(seq) FROM (SELECT max(seq) AS seq FROM event UNION ALL SELECT max(seq) FROM gap
 UNION ALL SELECT max(seq) FROM trace UNION ALL SELECT max(seq) FROM incident
 UNION ALL SELECT * FROM (SELECT {_SEQ_HI} FROM chunk ORDER BY seq_lo DESC LIMIT 1))"""  # noqa: S608
-# What is told in revisions, each a row of its own.
-_TOLD: dict[Table, tuple[str, Callable[[bytes, int], Event | Incident]]] = {
-    "event": (
-        "SELECT seq, CAST(body AS BLOB), crc32 FROM event WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?",
-        decode_event,
-    ),
-    "incident": (
-        "SELECT seq, CAST(body AS BLOB), crc32 FROM incident WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?",
-        decode_incident,
-    ),
+# What is one row each, beside the readings: what its decoder wants behind its seq.
+_TOLD: dict[Table, tuple[str, Callable[..., Record]]] = {
+    "event": ("CAST(body AS BLOB), crc32", decode_event),
+    "incident": ("CAST(body AS BLOB), crc32", decode_incident),
+    "gap": ("seq, seq_lo, seq_hi, reason, time_us", decode_gap),
 }
 # A part covers some 10 s; a meter that is hardly read may need an hour for one.
 _LONGEST_PART_US = 3_600_000_000
@@ -116,9 +112,11 @@ class Reader:
             return Page(tuple(self._traces(within, limit, damaged)), tuple(damaged))
         with closing(self._readings(within, damaged, wanted)) as readings:
             found = list(islice(readings, limit))
-        found += self._told("event", within, limit, damaged) + self._told("incident", within, limit, damaged)
-        found += self._gaps(within, limit)
+        for table in _TOLD:
+            found += self._told(table, within, limit, damaged)
         found.sort(key=lambda entry: entry.seq)
+        if any(one.seq == other.seq for one, other in pairwise(found)):  # which of the two is to be believed?
+            raise ForeignFileError(f"from seq {within[0]} on two rows hold one seq")
         return Page(tuple(found[:limit]), tuple(damaged))
 
     def _readings(self, within: Range, damaged: list[Row], wanted: Wanted | None = None) -> Generator[Entry]:
@@ -152,18 +150,15 @@ class Reader:
             return rows.fetchall()
 
     def _told(self, table: Table, within: Range, limit: int, damaged: list[Row]) -> list[Entry]:
-        sql, decoded = _TOLD[table]
+        columns, decoded = _TOLD[table]
+        sql = f"SELECT seq, {columns} FROM {table} WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?"  # noqa: S608
         found = []
-        for seq, body, crc32 in self._all(sql, (*within, limit)):
+        for seq, *stored in self._all(sql, (*within, limit)):
             try:
-                found.append(self.shifts.entry(Entry(seq, decoded(body, crc32))))
+                found.append(self.shifts.entry(Entry(seq, decoded(*stored))))
             except ChunkError:
                 damaged.append(Row(table, seq, seq, 0))
         return found
-
-    def _gaps(self, within: Range, limit: int) -> list[Entry]:
-        sql = "SELECT seq, seq_lo, seq_hi, reason, time_us FROM gap WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?"
-        return [self.shifts.entry(Entry(seq, Gap(*rest))) for seq, *rest in self._all(sql, (*within, limit))]
 
     def _traces(self, within: Range, limit: int, damaged: list[Row]) -> Iterator[Entry]:
         sql = "SELECT seq, codec, crc32, body FROM trace WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?"

@@ -2,13 +2,12 @@
 
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Literal
 
 from agent.journal.codec import TRACE_ZLIB, Chunk, encode_event, encode_incident, encode_trace
-from agent.journal.entries import DeadLetter, Entry, Range
+from agent.journal.entries import DeadLetter, Entry
 from agent.journal.lanes import Position
 from agent.journal.reader import OLDEST
 from agent.journal.retention import Eviction
@@ -33,26 +32,6 @@ _LATEST = {
         "SELECT 1 FROM incident WHERE id = ? AND latest",
     ),
 }
-
-
-_KEPT = """SELECT seq_lo, seq_hi FROM (SELECT seq_lo, seq_hi FROM chunk UNION ALL SELECT seq, seq FROM event
-UNION ALL SELECT seq, seq FROM gap UNION ALL SELECT seq, seq FROM trace UNION ALL SELECT seq, seq FROM incident)
-WHERE seq_lo < ? ORDER BY seq_lo"""
-# What is taken over from another file.
-Taken = Chunk | Entry
-
-
-@dataclass(frozen=True, slots=True)
-class Rescued:
-    """What a first look at a file that was moved aside found. head: its next seq, as far as that can be told; epochs:
-    as they are stored; kept: by name."""
-
-    head: int
-    rows: tuple[Taken, ...]
-    positions: dict[str, Position]
-    kept: dict[str, str]
-    dead: tuple[DeadLetter, ...]
-    epochs: tuple[tuple[int, str, str, int], ...]
 
 
 @contextmanager
@@ -121,7 +100,8 @@ def _uncount_trace(db: sqlite3.Connection, seq: int) -> None:
     """Before it is deleted; one that is gone already counts no second time."""
     known = db.execute("SELECT size FROM trace WHERE seq = ?", (seq,)).fetchall()
     for (size,) in known:
-        db.execute("UPDATE meta SET v = v - ? WHERE k = 'trace_bytes'", (size,))
+        counted = size if isinstance(size, int) else 0  # a torn page may give the column any type
+        db.execute("UPDATE meta SET v = v - ? WHERE k = 'trace_bytes'", (counted,))
         db.execute("UPDATE meta SET v = v + 1 WHERE k = 'traces_evicted'")
 
 
@@ -138,50 +118,6 @@ def insert(db: sqlite3.Connection, chunks: Sequence[Chunk], entries: Sequence[En
             insert_gap(db, entry.seq, entry.record)
         elif isinstance(entry.record, Trace):
             insert_trace(db, entry.seq, entry.record)
-
-
-def take_over(db: sqlite3.Connection, rows: Iterable[Taken], below: int) -> None:
-    """Rows of another file, under the seqs they had there. What is here already stays."""
-    for row in rows:
-        if isinstance(row, Chunk):
-            if row.seq_hi < below and not _overlaps(db, row):
-                insert(db, (row,), ())
-        elif row.seq < below and not _is_here(db, row):
-            insert(db, (), (row,))
-
-
-def _is_here(db: sqlite3.Connection, entry: Entry) -> bool:
-    table = type(entry.record).__name__.lower()
-    return db.execute(f"SELECT 1 FROM {table} WHERE seq = ?", (entry.seq,)).fetchone() is not None  # noqa: S608
-
-
-def _overlaps(db: sqlite3.Connection, chunk: Chunk) -> bool:
-    before = db.execute(
-        "SELECT seq_hi FROM chunk WHERE seq_lo <= ? ORDER BY seq_lo DESC LIMIT 1", (chunk.seq_hi,)
-    ).fetchone()
-    return before is not None and before[0] >= chunk.seq_lo
-
-
-def missing(db: sqlite3.Connection, below: int) -> tuple[Range, ...]:
-    """The seqs under which nothing is kept."""
-    found, at = [], 1
-    for seq_lo, seq_hi in db.execute(_KEPT, (below,)):
-        if seq_lo > at:
-            found.append((at, seq_lo))
-        at = max(at, seq_hi + 1)
-    return (*found, (at, below)) if at < below else tuple(found)
-
-
-def put_rescued(db: sqlite3.Connection, rescued: Rescued, below: int) -> None:
-    """What a first look at a file that was moved aside found."""
-    take_over(db, rescued.rows, below)
-    put_positions(db, rescued.positions)
-    # Whatever the traces that it passed over: they are not all here yet.
-    traces = ((sink, position.trace) for sink, position in rescued.positions.items())
-    db.executemany("INSERT OR REPLACE INTO trace_position (sink, next) VALUES (?, ?)", traces)
-    put_dead(db, rescued.dead)
-    put_kept(db, rescued.kept)
-    db.executemany("INSERT OR IGNORE INTO epoch VALUES (?, ?, ?, ?)", rescued.epochs)
 
 
 def insert_trace(db: sqlite3.Connection, seq: int, trace: Trace) -> None:

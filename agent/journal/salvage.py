@@ -15,14 +15,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from agent.journal.codec import Chunk, ChunkError, decode_event, decode_incident, decode_trace
+from agent.journal.codec import Chunk, ChunkError, decode_event, decode_gap, decode_incident, decode_trace
 from agent.journal.entries import DeadLetter, Entry, Range
 from agent.journal.file import is_damage
 from agent.journal.first_page import lend
+from agent.journal.holes import claimed
 from agent.journal.lanes import Position, clamp
 from agent.journal.retention import Table
-from agent.journal.rows import Rescued, Taken
-from agent.records import Gap
+from agent.journal.taking_over import Rescued, Taken
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +88,14 @@ class Aside:
         rows += self._left_open()
         epochs = tuple(row for row in self._read("SELECT * FROM epoch") if isinstance(row[0], int))
         begun = [seq for seq, *_ in epochs if 0 < seq < MOST_SEQ]
-        head = max([1, *map(_end, rows), *begun]) + unknown
+        head = self._claimed(max([1, *map(_end, rows), *begun])) + unknown
         return Rescued(head, tuple(rows), self._positions(head), self._kept(), self._dead(), epochs)
+
+    def _claimed(self, head: int) -> int:
+        """A sink's position proves rows behind the last one that reads, too."""
+        with suppress(sqlite3.DatabaseError):
+            return claimed(self._db, head)
+        return head
 
     def _positions(self, head: int) -> dict[str, Position]:
         return {
@@ -235,10 +241,8 @@ def _incident(seq: int, body: bytes, crc32: int) -> Entry:
     return Entry(seq, decode_incident(body, crc32))
 
 
-def _gap(seq: int, seq_lo: int, seq_hi: int, reason: str, time_us: int) -> Entry:
-    if not (0 <= seq_lo <= seq_hi < seq and isinstance(time_us, int)):
-        raise ValueError(f"seq_lo {seq_lo}, seq_hi {seq_hi}")
-    return Entry(seq, Gap(seq_lo, seq_hi, str(reason), time_us))
+def _gap(seq: int, *told: object) -> Entry:
+    return Entry(seq, decode_gap(seq, *told))
 
 
 def _chunk(seq_lo: int, seq_hi: int, codec: int, crc32: int, body: bytes) -> Chunk:

@@ -12,8 +12,10 @@ from agent.journal.ageing import Ageing
 from agent.journal.ballast import Ballast
 from agent.journal.batches import Commit, Committed, Found, Salvaged
 from agent.journal.codec import CHUNKED, encode, runs
+from agent.journal.entries import Range
 from agent.journal.file import PAGE_BYTES, Opened, begin_anew, is_damage, open_file
 from agent.journal.holes import Holes, claimed, let_go, look, put_let_go
+from agent.journal.kept_rows import oldest
 from agent.journal.lanes import Position, clamp
 from agent.journal.reader import Reader
 from agent.journal.retention import (
@@ -30,23 +32,20 @@ from agent.journal.retention import (
     trace_excess_bytes,
 )
 from agent.journal.rows import (
-    Taken,
     begin_epoch,
     evict,
     insert,
     is_full,
-    missing,
     put_dead,
     put_kept,
     put_note,
     put_positions,
-    put_rescued,
-    take_over,
     transaction,
 )
 from agent.journal.salvage import SLICE_ROWS, Aside, rescue
 from agent.journal.shifts import KEPT as SHIFTS
 from agent.journal.shifts import Shifts
+from agent.journal.taking_over import Taken, missing, put_rescued, take_over
 
 T = TypeVar("T")
 
@@ -85,6 +84,7 @@ class Store:
         self._note = ""  # of a file that was moved aside, until it is told
         self._aside: Aside | None = None
         self._waiting: Iterator[Taken] | None = None
+        self._disputed: list[Range] = []  # by rows of the file aside, as far as they were taken over
         self._was_clean = True
         self._ballast = Ballast(path.parent, f"{path.name}.bad-*")
         self._ageing = Ageing(keep_us, self.shifts)
@@ -120,6 +120,7 @@ class Store:
         return Found(
             self._head, dict(self._stored), reader.open_events(), reader.kept(), reader.open_incidents(),
             reader.last_us(), self._was_clean, self._salvage_below, self._told() or note, self._holes,
+            1 if self._salvage_below else oldest(reader) or self._head,
         )  # fmt: skip
 
     def _told(self) -> str:
@@ -233,7 +234,7 @@ class Store:
         try:
             if self._take_over(self._db, self._reader):
                 return Salvaged(done=False)
-            return Salvaged(done=True, lost=missing(self._db, self._salvage_below))
+            return Salvaged(done=True, lost=missing(self._db, self._salvage_below, self._disputed))
         except sqlite3.Error as error:
             self._failed(error)
             raise OSError(f"{self._path}: {error}") from error
@@ -241,7 +242,7 @@ class Store:
     def _take_over(self, db: sqlite3.Connection, reader: Reader) -> bool:
         """Whether there was anything left, and room for it."""
         if self._waiting is None:
-            below, name = reader.salvage()
+            (below, name), self._disputed = reader.salvage(), []
             with suppress(sqlite3.Error):  # gone meanwhile: what is there already is all there is
                 self._aside = Aside(self._path.with_name(name))
             self._waiting = iter(()) if self._aside is None else self._aside.rows(below)
@@ -250,7 +251,7 @@ class Store:
             return False
         try:
             with transaction(db):
-                take_over(db, rows, self._salvage_below)
+                self._disputed += take_over(db, rows, self._salvage_below)
         except sqlite3.Error as error:
             if not is_full(error):
                 raise
@@ -327,8 +328,8 @@ class Store:
             return None
         need = max(excess_bytes(self._reader.used_bytes(), self._cap_bytes), at_least)
         traces_need = trace_excess_bytes(self._reader.trace_bytes(), self._cap_bytes)
-        oldest = partial(self._reader.oldest_rows, limit=SLICE + len(doomed))
-        found = choose(oldest, self._sent(positions), self._head, need, doomed, traces_need)
+        rows = partial(self._reader.oldest_rows, limit=SLICE + len(doomed))
+        found = choose(rows, self._sent(positions), self._head, need, doomed, traces_need)
         return found if found.rows else None
 
     def _aged(self, positions: Mapping[str, Position], now_us: int, doomed: Collection[Row]) -> Eviction | None:

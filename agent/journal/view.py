@@ -1,6 +1,7 @@
 """A look at the journal while no agent runs. The CLI asks the running agent over its socket otherwise."""
 
 import errno
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -85,4 +86,7 @@ def view(state_dir: Path) -> Iterator[View]:
     if not file.exists():
         raise FileNotFoundError(errno.ENOENT, "no journal here yet; start the agent first", str(file))
     with look(state_dir), closing(connect_readonly(file)) as db:
-        yield View(Reader(db))
+        try:
+            yield View(Reader(db))
+        except sqlite3.DatabaseError as error:  # it showed where it was read
+            raise OSError(f"{file}: {error}; an agent that reads it moves it aside and takes over the rest") from error

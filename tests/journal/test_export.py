@@ -180,10 +180,15 @@ def test_kinds_of_records_and_of_events_do_not_meet() -> None:
 
 
 async def test_a_gap_is_told_with_what_is_missing_why_and_when(tmp_path: Path) -> None:
-    await stored(tmp_path, lambda journal: journal._intake.report_lost([(2, 5)], "damaged"))
+    def fill(journal: Journal) -> None:
+        for number in range(4):
+            journal.add_reading(reading(number, meter="tx2"))
+        journal._intake.report_lost([(2, 5)], "damaged")
+
+    await stored(tmp_path, fill)
     (row,) = exported(tmp_path, ExportQuery(meters=frozenset({"tx1"})))
     time = "2026-11-23T00:00:00.000000Z"
-    assert row == {"seq": 1, "record": "gap", "gap": [2, 4], "reason": "damaged", "time": time}
+    assert row == {"seq": 5, "record": "gap", "gap": [2, 4], "reason": "damaged", "time": time}
 
 
 async def test_a_backlog_counts_what_is_kept_and_not_what_had_to_go(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from samples import MIDNIGHT_US, event
 from torn_campaign import campaign
 from torn_fuzz import campaign as fuzz
+from torn_fuzz import places
 from torn_images import Tear, image
 from torn_vfs import IOERR_FSYNC, Op, Recording, recorded, why_no_recording
 from torn_work import work
@@ -63,6 +64,14 @@ def test_no_start_on_a_mutated_file_is_refused_and_nothing_is_missing_unsaid(tmp
         assert total.refused == 0, [words for words in total.examples if ".bad-" not in words]
     assert total.moved > 20
     assert total.damaged > 10
+
+
+@pytest.mark.e2e
+def test_a_page_or_key_in_the_place_of_another_doubles_no_seq_and_nothing_is_missing_unsaid(tmp_path: Path) -> None:
+    for total in places(200, 5, tmp_path / "state"):
+        assert total.lost == {}, total.examples
+        assert total.refused == 0, [words for words in total.examples if ".bad-" not in words]
+    assert total.moved > 20
 
 
 def test_a_commit_is_told_when_its_last_write_was_synced_and_not_before(tmp_path: Path) -> None:
