@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo check test system bench soak clean
+.PHONY: setup demo check test system pictures schema bench soak clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -54,8 +54,19 @@ test: setup
 	$(BIN)/pytest -q -n $(E2E_WORKERS) -m "e2e and not alone" --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest -q -m alone
 
-system: setup
-	@echo "There are no system tests yet: nothing was tested."
+# What needs more than Python and the servers of `make test`, or longer; each has a target of its own.
+system: schema pictures
+
+# The dashboards against Grafana's own types: needs Node (tried with 20) and a registry of its packages.
+schema:
+	tests/support/install-servers.sh node=nodejs npm
+	npm --prefix tests/dashboards/schema-check run fresh
+
+# The dashboards and the report as one sees them, into build/pictures, to be looked at: some two minutes.
+pictures: setup
+	tests/support/install-servers.sh chromium
+	rm -rf build/pictures
+	$(BIN)/python tests/dashboards/harness/pictures.py build/pictures
 
 # Lamplighter and its peers against the same slaves, about 20 minutes on a quiet machine. `make bench ARGS=--quick` is a
 # smoke of 4. Figures belong into the page only on purpose: `make bench ARGS="--write docs/performance.md"`.
@@ -69,4 +80,4 @@ soak: setup
 	$(BIN)/python tests/soak/run.py $(ONLY)
 
 clean:
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -40,12 +40,20 @@ def dashboards(
 
     options = Options() if site is None else options_of(load_site(site))
     files = {out / file_name(made): dashboard_text(made) for made in made_for(options)}
-    out.mkdir(exist_ok=True)
+    _made(out)
     if alerts is not None:
         files[alerts] = rules_text()
     for file, text in files.items():
         _replace(file, text)
         typer.echo(f"written: {file}")
+
+
+def _made(out: Path) -> None:
+    try:
+        out.mkdir(exist_ok=True)
+    except OSError as error:
+        allowed = "allowed: a directory, or a new one within a directory that is there"
+        raise OSError(f"--out {out}: {error.strerror}; {allowed}; nothing was written") from error
 
 
 def _replace(file: Path, text: str) -> None:

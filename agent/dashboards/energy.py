@@ -63,8 +63,8 @@ def _each_meter() -> Panel:
             column("active_energy_export", "Export", "watth", 105),
             column("active_energy_export_min", "at least", "watth", 105),
             column("active_energy_export_max", "at most", "watth", 105),
-            column("reactive_energy_import", "Reactive import", "varh", 105),
-            column("demand", "Highest demand", "watt", 105),
+            column("reactive_energy_import", "Reactive import", "varh", 120),
+            column("demand", "Highest demand", "watt", 112),
             column("demand_max", "at most", "watt", 105),
             COVERAGE_COLUMN,
             column("feeder", "Feeder"),
@@ -81,8 +81,9 @@ def _by_day(options: Options) -> Panel:
         title="Energy a day",
         description=(
             f"Imported energy of each day ({options.zone}), of the quarters of an hour that are known; the first and "
-            "the last day of the range may be parts. Each point is a meter's day: bars would hide each other. What a "
-            "meter below another one measures is in both."
+            "the last day of the range may be parts. A day is drawn at its beginning: one that began before the range "
+            "is not seen. Each point is a meter's day: bars would hide each other. What a meter below another one "
+            "measures is in both."
         ),
         kind="timeseries",
         queries=(series(query, "$tag_meter"),),

@@ -1,23 +1,21 @@
 """Events: what happened, between which bounds, what was sampled around it, and what was known of it when. Pure."""
 
-from agent.dashboards.influxql import IN_RANGE, SITE, VALID, at, named, select, series, table
-from agent.dashboards.model import Axis, Cloud, Dashboard, Override, Panel, Query, Row, Variable
+from agent.dashboards.influxql import IN_RANGE, OF_KIND, SITE, VALID, at, named, select, series, table
+from agent.dashboards.model import Axis, Dashboard, Override, Panel, Query, Row, Variable
 from agent.dashboards.options import Options
 from agent.dashboards.parts import (
     BARS,
     BLUE,
     EVENT_COLUMN,
     EVENTS,
+    EVIDENCE_COLUMN,
     FINE,
-    GREEN,
     GREY,
     METER_COLUMN,
     MODE_COLOURS,
-    ORANGE,
     RED,
     STATE_COLUMN,
     TRACE_SPAN,
-    YELLOW,
     column,
     coverage,
     date,
@@ -25,22 +23,20 @@ from agent.dashboards.parts import (
     meter_variables,
     not_isolation,
 )
+from agent.dashboards.ride_through import inside, outside, undecided
 from drivers.quantities import CURRENTS, VOLTAGES_LL, VOLTAGES_LN
 
-_OF_KIND = '"kind" =~ /^($kind)$/'
 _OF_EVENT = '"id" =~ /^($event)$/'
-# A logarithmic axis has no 0: what may have lasted no time at all is drawn here, at its left edge.
-_LEAST_S = 0.001
 _FAMILY = "\"parent\" = ''"
 # A revision may be told a long time after its event: a clock that was set, a counter that was read later.
 _TOLD_LATER = "time >= ${__from}ms AND time <= ${__to}ms + 90d"
 _BOUNDS = (
     date("start_earliest", "Began after"),
     date("start", "Began before"),
-    column("duration_min_s", "Lasted, at least", "s", 100, 2),
+    column("duration_min_s", "Lasted, at least", "s", 125, 2),
     column("duration_max_s", "at most", "s", 90, 2),
-    column("residual_pct", "Residual, at most", "percent", 100, 1),
-    column("peak_pct", "Peak, at least", "percent", 100, 1),
+    column("residual_pct", "Residual, at most", "percent", 135, 1),
+    column("peak_pct", "Peak, at least", "percent", 110, 1),
 )
 
 
@@ -57,7 +53,7 @@ def events(options: Options) -> Dashboard:
         ),
         rows=(
             Row("Events in the range", (_read_first(), *_counts(), coverage(6, 4), _by_time(), _table())),
-            Row("Ride-through: residual voltage against duration", (_outside(), _undecided(), _inside())),
+            Row("Ride-through: residual voltage against duration", (outside(), undecided(), inside())),
             Row("Event $event: what was sampled", (_voltages(), _currents())),
             Row("Event $event: what was known of it when", (_history(),)),
         ),
@@ -96,7 +92,7 @@ def _counts() -> tuple[Panel, ...]:
             "Families of events",
             "Events that began in the range, of the chosen kinds, each family once. Shorter events than the meter can "
             "show are not among them: `lamplighter check` tells its floor.",
-            _OF_KIND, _FAMILY, colour=BLUE,
+            OF_KIND, _FAMILY, colour=BLUE,
         ),
         _count(
             "Supply losses",
@@ -113,7 +109,7 @@ def _counts() -> tuple[Panel, ...]:
 
 
 def _by_time() -> Panel:
-    query = select('count("id") AS "events"', "event", VALID, _OF_KIND, by='time($__interval), "kind" fill(0)')
+    query = select('count("id") AS "events"', "event", VALID, OF_KIND, by='time($__interval), "kind" fill(0)')
     return Panel(
         title="Events over time",
         description=(
@@ -152,7 +148,7 @@ def _table() -> Panel:
             "earlier revision's: do not read it. Of an open event the durations are not known yet."
         ),
         kind="table",
-        queries=(table(select(fields, "event", VALID, _OF_KIND)),),
+        queries=(table(select(fields, "event", VALID, OF_KIND)),),
         width=24,
         height=12,
         no_data="No event is known in this range",
@@ -162,66 +158,20 @@ def _table() -> Panel:
             METER_COLUMN,
             STATE_COLUMN,
             *_BOUNDS,
+            column("basis", "Basis", width=90),
+            EVIDENCE_COLUMN,
+            column("absent", "Not known", width=120),
             column("phases", "Phases", width=80),
             column("direction", "Cause lies", width=100),
             column("class_en50160", "EN 50160", width=110),
             column("class_itic", "ITIC", width=90),
-            column("basis", "Basis", width=90),
             Override("mode", title="Mode", width=90, mappings=MODE_COLOURS),
             column("feeder", "Feeder", width=90),
-            column("evidence", "Evidence", width=260),
-            column("absent", "Not known", width=120),
             column("parent", "Inside", width=150),
             column("clock_synced", "Clock set", width=90),
         ),
         sort_by="Began before",
     )
-
-
-def _on_axis(seconds: str) -> str:
-    """The greater of the two: InfluxQL has no other word for it."""
-    return f'("{seconds}" + {_LEAST_S} + abs("{seconds}" - {_LEAST_S})) / 2'
-
-
-def _scatter(title: str, verdict: str, said: str, colour: str) -> Panel:
-    fields = (
-        f'{_on_axis("duration_min_s")} AS "shortest_s", {_on_axis("duration_max_s")} AS "longest_s", '
-        '"residual_pct" AS "shortest", "residual_pct" AS "longest", "meter", "kind"'
-    )
-    query = select(fields, "event", VALID, _OF_KIND, f"\"class_itic\" = '{verdict}'", "\"state\" = 'closed'")
-    return Panel(
-        title=title,
-        description=(
-            f"{said} Each event is two points: the shortest and the longest it may have lasted, both at its residual, "
-            "which is an upper bound. The ITIC curve: nothing below 20 ms, 70 % to 0.5 s, 80 % to 10 s, 90 % beyond. "
-            "Swells are not drawn. What may have lasted no time at all, its duration's least being 0, is drawn at the "
-            "left edge, at 1 ms: such an axis has no 0."
-        ),
-        kind="xychart",
-        queries=(table(query),),
-        width=8,
-        height=10,
-        no_data="No such event is known in this range",
-        clouds=(
-            Cloud("shortest", "shortest_s", "shortest", YELLOW if colour == ORANGE else BLUE),
-            Cloud("longest", "longest_s", "longest", colour),
-        ),
-        x=Axis("Duration", "s", log=True, minimum=_LEAST_S),
-        y=Axis("Residual voltage", "percent", minimum=0, maximum=100),
-    )
-
-
-def _outside() -> Panel:
-    return _scatter("ITIC: violated", "violates", "Events that surely left the curve.", RED)
-
-
-def _undecided() -> Panel:
-    said = "Events whose bounds lie on both sides of the curve: nobody can tell from what was polled."
-    return _scatter("ITIC: undecided", "undecided", said, ORANGE)
-
-
-def _inside() -> Panel:
-    return _scatter("ITIC: kept", "ok", "Events that surely stayed within the curve.", GREEN)
 
 
 def _sampled(names: tuple[str, ...]) -> Query:
@@ -296,7 +246,7 @@ def _history() -> Panel:
             *_BOUNDS,
             date("end", "Over by"),
             column("basis", "Basis", width=90),
-            column("evidence", "Evidence"),
+            EVIDENCE_COLUMN,
             column("absent", "Not known", width=150),
             column("supersedes", "Instead of", width=150),
         ),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from agent.dashboards.model import Axis, Link, Mapping, Override, Panel, Threshold
+from agent.dashboards.model import Axis, Cloud, Link, Mapping, Override, Panel, Threshold
 
 Json = dict[str, object]
 _PLAIN = (Threshold(None, "text"),)
@@ -70,7 +70,12 @@ def _overrides(panel: Panel) -> Iterator[Json]:
         across = ("unit", panel.x.unit), ("custom.axisLabel", panel.x.title), _scale(panel.x)
         yield _for_name(cloud.x, [*across, *_limits(panel.x).items()])
         shown = ("displayName", cloud.title), ("unit", panel.y.unit), ("color", _fixed(cloud.colour))
-        yield _for_name(cloud.y, [*shown])
+        yield _for_name(cloud.y, [*shown, *_joined(cloud)])
+
+
+def _joined(cloud: Cloud) -> Iterator[tuple[str, object]]:
+    if cloud.line:
+        yield from (("custom.show", "lines"), ("custom.lineWidth", 2))
 
 
 def _scale(axis: Axis) -> tuple[str, object]:

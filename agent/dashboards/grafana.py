@@ -158,7 +158,10 @@ def _target(query: Query) -> Json:
 
 
 def _transformations(panel: Panel) -> Iterator[Json]:
-    """Tags come in any order: columns are put into the panel's."""
+    """Tags come in any order: columns are put into the panel's. A scatter's queries become one frame: versions of
+    Grafana look for a series in the frame of its number, and an empty answer has none."""
+    if panel.kind == "xychart":
+        yield {"id": "concatenate", "options": {"frameNameMode": "drop"}}
     if panel.kind == "table":
         order = {column.field: place for place, column in enumerate(panel.columns)}
         yield {"id": "organize", "options": {"excludeByName": {}, "renameByName": {}, "indexByName": order}}

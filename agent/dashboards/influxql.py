@@ -20,6 +20,8 @@ BEGAN_BEFORE_END = "time > ${__to}ms - 90d AND time <= ${__to}ms"
 # Some are closed without an end: nobody can tell when it was.
 TOUCHES_RANGE = '("start_us" >= ${__from}000 OR "end_us" >= ${__from}000 OR "state" = \'open\')'
 BEGAN_BEFORE_RANGE_ENDS = "time > ${__from}ms - 90d AND time <= ${__to}ms"
+# Kinds of events that are chosen above a dashboard.
+OF_KIND = '"kind" =~ /^($kind)$/'
 VALID = "\"state\" != 'retracted'"
 OPEN = "\"state\" = 'open'"
 # Incidents in which supply, or a phase of it, is gone; the others are dangers to people who have supply.

@@ -87,12 +87,14 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """Points of an xychart: two columns of its query. No two clouds of a panel have one y."""
+    """Points of an xychart: two columns of its queries. No two clouds of a panel have one y. line: joined, in the order
+    in which they come, and not shown themselves"""
 
     title: str
     x: str
     y: str
     colour: str
+    line: bool = False
 
 
 @dataclass(frozen=True, slots=True)

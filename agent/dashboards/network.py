@@ -19,7 +19,7 @@ from agent.dashboards.influxql import (
     table,
 )
 from agent.dashboards.model import Dashboard, Override, Panel, Row
-from agent.dashboards.options import Options
+from agent.dashboards.options import Options, counted
 from agent.dashboards.parts import (
     COMMS_COLOURS,
     GREEN,
@@ -46,14 +46,14 @@ _MOST_BRANCHES = 40
 INCIDENT_COLUMNS = (
     Override("node", title="Node", width=140),
     column("cause", "What", width=120),
-    column("customers_min", "Customers now, at least", width=165, decimals=0),
+    column("customers_min", "Customers now, at least", width=175, decimals=0),
     column("customers_max", "at most", width=70, decimals=0),
     column("confidence", "How sure", "percentunit", 75, 0),
     date("start_earliest", "Began after"),
     date("start", "Began before"),
     WORDS_COLUMN,
     column("absent", "Numbers not known", width=140),
-    column("critical", "Critical customers", width=130),
+    column("critical", "Critical customers", width=140),
     column("device", "Look at", width=150),
     column("dead", "Dead meters", width=180),
     column("unknown", "Unknown meters", width=140),
@@ -293,8 +293,8 @@ def _over_time(options: Options) -> Iterator[Row]:
         return
     yield Row("The network as the site file has it", (_tree(options),))
     for branch in options.branches:
-        heading = f"Feeder {branch.feeder}: {_counted(len(branch.meters), 'meter')}"
-        heading += f", {_counted(branch.customers, 'customer')}" * (branch.customers > 0)
+        heading = f"Feeder {branch.feeder}: {counted(len(branch.meters), 'meter')}"
+        heading += f", {counted(branch.customers, 'customer')}" * (branch.customers > 0)
         timeline = worst_supply(
             f"Supply of {branch.feeder}", f"\"feeder\" = '{branch.feeder}'", height=min(20, 4 + len(branch.meters))
         )
@@ -313,7 +313,3 @@ def _tree(options: Options) -> Panel:
         height=min(20, 3 + len(options.tree)),
         text="\n".join(options.tree),
     )
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -78,10 +78,18 @@ def _below(network: Network, name: str, depth: int, drawn: set[str]) -> Iterator
         return
     drawn.add(name)
     node, customers = network.nodes[name], network.customers_below(name).total
-    facts = [node.kind if node.declared else "", f"{customers} customers" if customers else "", node.critical or ""]
+    facts = [
+        node.kind if node.declared else "",
+        counted(customers, "customer") if customers else "",
+        node.critical or "",
+    ]
     said = ", ".join(filter(None, facts))
     meters = " ".join(f"`{meter}`" for meter in network.meters_at(name) if meter != name)
     yield f"{margin}**{name}**{f' ({said})' if said else ''}{f' {meters}' if meters else ''}"
     for lower, other in network.nodes.items():
         if name in other.parents:
             yield from _below(network, lower, depth + 1, drawn)
+
+
+def counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" + "s" * (number != 1)

@@ -25,6 +25,7 @@ from agent.dashboards.model import Axis, Dashboard, Override, Panel, Row, Variab
 from agent.dashboards.options import Options
 from agent.dashboards.parts import (
     EVENT_COLUMN,
+    EVIDENCE_COLUMN,
     FINE,
     GREY,
     METER_COLUMN,
@@ -58,7 +59,7 @@ _SPAN = (
     date("start", "Began before"),
     date("end_earliest", "Over after"),
     date("end", "Over before"),
-    column("duration_min_s", "Lasted, at least", "s", 105, 0),
+    column("duration_min_s", "Lasted, at least", "s", 125, 0),
     column("duration_max_s", "at most", "s", 95, 0),
 )
 _INSTANTS = ", ".join(at(name) for name in ("start_earliest", "start", "end_earliest", "end"))
@@ -123,16 +124,16 @@ def _incidents() -> Panel:
             Override("node", title="Node", width=120),
             column("cause", "What", width=105),
             STATE_COLUMN,
-            column("most_min", "At worst, at least", width=130, decimals=0),
+            column("most_min", "At worst, at least", width=140, decimals=0),
             column("most_max", "at most", width=70, decimals=0),
             column("confidence", "How sure", "percentunit", 75, 0),
             *_SPAN[:4],
             WORDS_COLUMN,
             column("absent", "Not known", width=120),
             *_SPAN[4:],
-            column("customers_min", "Now, at least", width=90, decimals=0),
-            column("customers_max", "now, at most", width=90, decimals=0),
-            column("critical", "Critical customers", width=120),
+            column("customers_min", "Now, at least", width=105, decimals=0),
+            column("customers_max", "now, at most", width=100, decimals=0),
+            column("critical", "Critical customers", width=140),
             column("alarms", "Danger", width=120),
             column("feeder", "Feeder", width=90),
         ),
@@ -162,9 +163,12 @@ def _uncounted(duration: str) -> str:
 
 
 def _bounds(inner: Mapping[str, tuple[str, ...]], factor: str = "") -> tuple[str, str]:
+    """At most: no less than at least. A loss may rest on what is no silence, a meter whose values stand still, or
+    outlast the silence that it is because of."""
+    sums = (of_inner('sum("lost") AS "lost"', *inner[bound]) for bound in ("min", "max"))
     return (
         of_inner(f'sum("lost"){factor} AS "at least"', *inner["min"]),
-        of_inner(f'sum("lost"){factor} AS "at most"', *inner["max"]),
+        of_inner(f'max("lost"){factor} AS "at most"', *sums),
     )
 
 
@@ -179,7 +183,9 @@ def _indices() -> tuple[Panel, ...]:
     seen = "Supply losses that began in the range, are over and lasted longer than the seconds above. "
     rest = (
         "At least: what is sure. At most: as if every silence had been one outage of all who are fed at the meters "
-        "that were not heard, of a line or of the gateway those of every feeder; each customer once. Without a number: "
+        "that were not heard, of a line or of the gateway those of every feeder; each customer once, but for one who "
+        "is fed at two meters that were silent one by one. A loss inferred of a meter that was silent counts as its "
+        "silence; one inferred of a meter whose values stood still only lifts the most to the least. Without a number: "
         "nobody wrote down the customers; as long as there is one, there may be more than the most. Open losses are "
         "not in it, nor what began before the range, nor planned work; `lamplighter report` has all of that and takes "
         "out what counters prove."
@@ -266,16 +272,18 @@ def _reaching(title: str, description: str, kind: str, no_data: str) -> Panel:
             EVENT_COLUMN,
             METER_COLUMN,
             column("line", "Line", width=100),
-            column("kind", "What", width=110),
-            column("feeder", "Feeder", width=90),
             STATE_COLUMN,
-            *_SPAN,
-            column("customers_min", "Customers, at least", width=130, decimals=0),
+            *_SPAN[:2],
+            *_SPAN[4:],
+            column("customers_min", "Customers, at least", width=145, decimals=0),
             column("customers_max", "at most", width=85, decimals=0),
             column("basis", "Basis", width=90),
-            column("mode", "Mode", width=100),
-            column("evidence", "Evidence"),
+            EVIDENCE_COLUMN,
+            *_SPAN[2:4],
             column("absent", "Not known", width=120),
+            column("kind", "What", width=110),
+            column("feeder", "Feeder", width=90),
+            column("mode", "Mode", width=100),
         ),
         sort_by="Began before",
     )

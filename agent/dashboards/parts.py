@@ -106,6 +106,7 @@ METER_COLUMN = Override(
 EVENT_COLUMN = Override("id", title="Event", width=170, links=(to_event(),))
 # With what stands before it on a screen of 1920 pixels.
 WORDS_COLUMN = Override("words", title="In words", width=520, wrap=True)
+EVIDENCE_COLUMN = Override("evidence", title="Evidence", width=360, wrap=True)
 STATE_COLUMN = Override("state", title="State", width=90, cell=True, mappings=STATE_COLOURS)
 COVERAGE_COLUMN = Override(
     "coverage", "percentunit", "Coverage", decimals=1, width=100, cell=True, thresholds=COVERAGE_COLOURS

@@ -290,7 +290,8 @@ def _low_by_day(options: Options) -> Panel:
         title="Low-voltage minutes a day",
         description=(
             f"Minutes of each day ({options.zone}) in which a phase was below the low limit above; minutes with an "
-            "interruption are not among them. A day that was not seen shows none: look at its coverage."
+            "interruption are not among them. A day is drawn at its beginning: one that began before the range is not "
+            "seen. A day of which nothing was measured shows none: look at its coverage."
         ),
         kind="timeseries",
         queries=(series(query, "$tag_meter"),),

@@ -47,7 +47,16 @@ def test_a_site_file_that_is_wrong_is_told_and_nothing_is_written(
 def test_a_directory_that_cannot_be_is_named(lamplighter: CommandLine, tmp_path: Path) -> None:
     done = lamplighter("dashboards", "--out", tmp_path / "no" / "such")
     assert (done.code, done.out) == (1, "")
-    assert f"{tmp_path / 'no' / 'such'}: No such file or directory" in done.err
+    assert f"{tmp_path / 'no' / 'such'}: No such file or directory; allowed: a directory" in done.err
+
+
+def test_a_file_where_the_directory_belongs_is_left_as_it_is(lamplighter: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "boards").write_text("mine", encoding="utf-8")
+    done = lamplighter("dashboards", "--out", tmp_path / "boards")
+    assert (done.code, done.out) == (1, "")
+    assert "--out" in done.err
+    assert "nothing was written" in done.err
+    assert (tmp_path / "boards").read_text(encoding="utf-8") == "mine"
 
 
 def test_a_file_that_cannot_be_replaced_is_named_and_leaves_nothing_beside_it(

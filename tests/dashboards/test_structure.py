@@ -14,8 +14,9 @@ import pytest
 
 from agent.dashboards.grafana import dashboard_text
 from agent.dashboards.library import ALL, dashboards
-from agent.dashboards.model import COLUMNS, Dashboard, Panel, Row
+from agent.dashboards.model import COLUMNS, Dashboard, Panel, Query, Row
 from agent.dashboards.options import Options, options_of
+from agent.detect.curves import ITIC_LOWER
 from agent.records import NOT_ISOLATION
 from agent.site import load_site
 
@@ -39,7 +40,7 @@ line = "a"
 unit = 2
 model = "eastron-sdm630"
 upstream = "head"
-customers = 182
+customers = 181
 limits = [198.0, 235.4]
 [meters.other]
 line = "a"
@@ -51,14 +52,15 @@ customers = 18
 line = "a"
 unit = 4
 model = "eastron-sdm630"
+customers = 1
 """
 TREE = [
-    "- **F12** (182 customers)",
-    "  - **head** (182 customers)",
-    "    - **end** (182 customers)",
+    "- **F12** (181 customers)",
+    "  - **head** (181 customers)",
+    "    - **end** (181 customers)",
     "- **F13** (18 customers)",
     "  - **other** (18 customers)",
-    "- **lonely**",
+    "- **lonely** (1 customer)",
 ]
 # Grafana's own macros, and what a link of it may name.
 MACROS = {"timeFilter", "__interval", "__interval_ms", "__from", "__to"}
@@ -154,24 +156,38 @@ def test_the_id_that_leads_to_an_event_is_in_sight_without_scrolling(every: tupl
     assert all("var-event=" in links[0].url for links in linked)
 
 
-def test_the_words_of_an_incident_are_read_whole_on_a_screen_of_1920_pixels(every: tuple[Dashboard, ...]) -> None:
-    # Beside the panel: Grafana's folded menu, its margins and the scroll bar.
-    room_px = 1920 - 70
+# Beside a panel on a screen of 1920 pixels: Grafana's folded menu, its margins and the scroll bar.
+ROOM_PX = 1920 - 70
+
+
+@pytest.mark.parametrize(("field", "least_px", "count"), [("words", 500, 2), ("evidence", 340, 4)])
+def test_what_is_said_in_words_is_read_whole_without_scrolling(
+    every: tuple[Dashboard, ...], field: str, least_px: int, count: int
+) -> None:
     tables = 0
     for dashboard in every:
         for panel in dashboard.panels:
             names = [column.field for column in panel.columns]
-            if "words" in names:
+            if field in names:
                 tables += 1
-                needed = panel.columns[: names.index("words") + 1]
+                needed = panel.columns[: names.index(field) + 1]
                 widths = [column.width for column in needed if column.width is not None]
                 assert len(widths) == len(needed), panel.title
-                assert sum(widths) <= room_px, panel.title
-                assert widths[-1] >= 500, panel.title
+                assert sum(widths) <= ROOM_PX, panel.title
+                assert widths[-1] >= least_px, panel.title
                 written = next(one for one in shown(dashboard) if one["title"] == panel.title)
-                (words,) = (one for one in written["fieldConfig"]["overrides"] if one["matcher"]["options"] == "words")
+                (words,) = (one for one in written["fieldConfig"]["overrides"] if one["matcher"]["options"] == field)
                 assert {"id": "custom.cellOptions", "value": {"type": "auto", "wrapText": True}} in words["properties"]
-    assert tables == 2
+    assert tables == count
+
+
+def test_no_heading_of_a_column_is_cut_off(every: tuple[Dashboard, ...]) -> None:
+    """Headings are of 14 pixels, 7 a letter, within 6 on each side."""
+    for dashboard in every:
+        for panel in dashboard.panels:
+            for column in panel.columns:
+                needed = 7 * len(column.title or column.field) + 12
+                assert column.width is None or column.width >= needed, (panel.title, column.title, needed)
 
 
 def test_bars_are_few_enough_to_be_told_apart(every: tuple[Dashboard, ...]) -> None:
@@ -304,12 +320,15 @@ def test_a_table_shows_columns_that_its_query_brings_and_hides_the_rest(every: t
 
 def brings(panel: Panel) -> set[str]:
     """Names of columns as Grafana makes them of an answer."""
-    (query,) = panel.queries
+    return {"Time"}.union(*(_brings(query) for query in panel.queries))
+
+
+def _brings(query: Query) -> set[str]:
     outer = query.influxql.split(" FROM ")[0]
     named = {alias or plain for plain, alias in re.findall(r'"(\w+)"(?:(?=,|$)| AS "(\w+)")', outer)}
     named |= set(re.findall(r' AS "(\w+)"', outer))
     by = query.influxql.rpartition(" GROUP BY ")[2] if not query.influxql.endswith(")") else ""
-    return {"Time"} | named | set(re.findall(r'"(\w+)"', by))
+    return named | set(re.findall(r'"(\w+)"', by))
 
 
 def test_what_a_table_is_sorted_by_is_the_title_of_one_of_its_columns(every: tuple[Dashboard, ...]) -> None:
@@ -342,6 +361,34 @@ def test_clouds_of_a_scatter_are_of_columns_that_are_there_and_of_a_y_of_their_o
         assert len({cloud.y for cloud in panel.clouds}) == len(panel.clouds)
 
 
+def test_each_scatter_has_its_curve_as_a_line_and_its_events_as_points() -> None:
+    """In one frame: versions of Grafana look for a series in the frame of its number, and of no event there is none."""
+    (events,) = (dashboard for dashboard in ALL if dashboard.uid == "lamplighter-events")
+    scatters = [written for written in shown(events) if written["type"] == "xychart"]
+    assert len(scatters) == 3
+    for written in scatters:
+        assert written["transformations"] == [{"id": "concatenate", "options": {"frameNameMode": "drop"}}]
+        overrides = {one["matcher"]["options"]: one["properties"] for one in written["fieldConfig"]["overrides"]}
+        assert {"id": "custom.show", "value": "lines"} in overrides["itic"]
+        assert written["fieldConfig"]["defaults"]["custom"]["show"] == "points"
+        assert {one["y"] for one in written["options"]["series"]} == {"shortest", "longest", "itic"}
+        assert {one["frame"] for one in written["options"]["series"]} == {0}
+
+
+def test_the_curve_that_is_drawn_is_the_one_that_events_are_judged_by() -> None:
+    (panel, *others) = (panel for dashboard in ALL for panel in dashboard.panels if panel.title.startswith("ITIC"))
+    drawn = re.findall(
+        r'\* 0 \+ ([\d.]+) AS "itic_s", count\("coverage"\) \* 0 \+ ([\d.]+) AS', panel.queries[1].influxql
+    )
+    corners = [(float(at_s), float(level) / 100) for at_s, level in drawn]
+    levels = [ITIC_LOWER[0].level, *(step.level for step in ITIC_LOWER[1:])]
+    wanted = [
+        (step.until_s, level) for step, *both in zip(ITIC_LOWER, levels, levels[1:], strict=False) for level in both
+    ]
+    assert corners == [*wanted, (100_000.0, ITIC_LOWER[-1].level)]
+    assert all(other.queries[1] == panel.queries[1] for other in others)
+
+
 def test_overrides_by_a_regular_expression_are_such() -> None:
     for dashboard in ALL:
         for panel in dashboard.panels:
@@ -362,7 +409,7 @@ def test_a_folded_row_holds_its_panels_and_takes_one_line() -> None:
 def test_the_site_file_gives_feeders_limits_customers_and_days(tmp_path: Path) -> None:
     network, voltage, _, outages, energy, _ = dashboards(site_options(tmp_path))
     headings = [row.title for row in network.rows]
-    assert "Feeder F12: 2 meters, 182 customers" in headings
+    assert "Feeder F12: 2 meters, 181 customers" in headings
     assert "Feeder F13: 1 meter, 18 customers" in headings
     (tree,) = (panel.text for panel in network.panels if panel.title == "Network")
     assert tree.splitlines() == TREE

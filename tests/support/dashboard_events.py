@@ -75,6 +75,17 @@ def itic(verdict: str) -> Wanted:
     )  # fmt: skip
 
 
+# Of an article on power quality monitoring and a book's figure: s and %, to more than a day.
+ITIC = ((0.02, 0), (0.02, 70), (0.5, 70), (0.5, 80), (10, 80), (10, 90), (100_000, 90))
+
+
+def itic_curve(truth: Truth, shown: Shown) -> Answer:
+    """Where anything was measured on the last day."""
+    measured = truth.find("interval_10min", shown, span_ms=(shown.to_ms - DAY_MS + len(ITIC), shown.to_ms), by=OF_SITE)
+    from_ms = shown.to_ms - DAY_MS
+    return {(): [(from_ms + n, {"itic_s": at_s, "itic": level}) for n, (at_s, level) in enumerate(ITIC) if measured]}
+
+
 def samples(*names: str) -> Wanted:
     return lambda truth, shown: raw(
         truth.find("trace", shown, lambda row: row["event"] in shown.variables["event"], by=OF_SITE), *names
@@ -140,12 +151,16 @@ def _index(bound: str, *, minutes: bool, each_customer: bool) -> Wanted:
     kinds = ("supply_loss",) if bound == "min" else ("supply_loss", *SILENCES)
     name = "at least" if bound == "min" else "at most"
 
-    def weight(row: Row) -> float:
-        customers: float = row[f"customers_{bound}"]
-        return customers * row[f"duration_{bound}_s"] / 60 if minutes else customers
+    def weight_of(side: str) -> Callable[[Row], float]:
+        return lambda row: row[f"customers_{side}"] * (row[f"duration_{side}_s"] / 60 if minutes else 1)
+
+    weight, sure_weight = weight_of(bound), weight_of("min")
 
     def wanted(truth: Truth, shown: Shown) -> Answer:
         lost = _lost(truth, shown, bound, kinds, weight)
+        if bound == "max":
+            sure = _lost(truth, shown, "min", ("supply_loss",), sure_weight)
+            lost = max((one for one in (lost, sure) if one is not None), default=None)
         return {} if lost is None else alone(**{name: lost / (typed_in(shown, "customers") if each_customer else 1)})
 
     return wanted

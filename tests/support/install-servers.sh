@@ -1,5 +1,6 @@
 #!/bin/sh
 # Installs what the tests meet and this machine lacks: mosquitto, InfluxDB 1.6.7, nginx-light, NUT, libmodbus, libfaketime and the like.
+# What is named is wanted, too: a program, or PROGRAM=PACKAGE where Debian calls the package otherwise.
 # chrony is only unpacked, beside the tests' Python: installed, it would begin to set this machine's clock.
 set -eu
 
@@ -18,6 +19,7 @@ need openssl openssl
 need gcc gcc
 need faketime faketime
 need mbpoll mbpoll
+for more in "$@"; do need "${more%%=*}" "${more#*=}"; done
 [ -e /usr/include/modbus/modbus.h ] || missing="$missing libmodbus-dev"
 chrony=""
 command -v chronyd >/dev/null 2>&1 || [ -x "$unpacked/usr/sbin/chronyd" ] || chrony=chrony

@@ -100,14 +100,14 @@ def _body(panel: Panel, ask: Ask, width: float, height: float) -> str:
     if panel.kind == "table":
         return _table(panel, [row for _, some in answers for row in _rows(some)], width)
     if panel.kind == "xychart":
-        return _clouds(panel, [row for _, some in answers for row in _rows(some)], width, height)
+        return _clouds(panel, [row for _, some in answers for row in _rows(some)], width, height - 22)
     lines = [line for query, some in answers for line in _lines(query, some)]
     drawn = {"stat": _stat, "state-timeline": _states}.get(panel.kind, _graph)
     return drawn(panel, lines, span_ms, width, height)
 
 
 def _markdown(text: str) -> str:
-    said = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(text))
+    said = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", re.sub(r"`(.+?)`", r"<code>\1</code>", escape(text)))
     return re.sub(r"^( *)- ", lambda found: f"{'&nbsp;' * 3 * len(found[1])}&bull; ", said, flags=re.MULTILINE).replace(
         "\n", "<br>"
     )
@@ -320,7 +320,8 @@ def _clouds(panel: Panel, rows: list[dict[str, Any]], width: float, height: floa
     clouds = [(one, [(scale(x), y) for x, y in _places(rows, one.x, one.y)]) for one in panel.clouds]
     xs = [x for _, points in clouds for x, _ in points] or [0.0]
     low, high = panel.y.minimum or 0.0, panel.y.maximum or 100.0
-    plot = _Plot((min(xs) - 0.2, max(xs) + 0.2), (low, high), width, height)
+    left = min(xs) - 0.2 if panel.x.minimum is None else scale(panel.x.minimum)
+    plot = _Plot((left, max(xs) + 0.2), (low, high), width, height)
     drawn = [axis for axis in plot.axes(panel) if ":" not in axis]
     drawn += [
         f'<text x="{plot.at(power, low)[0]:.0f}" y="{height - 2:.0f}">{10.0**power:g} s</text>'
@@ -329,8 +330,16 @@ def _clouds(panel: Panel, rows: list[dict[str, Any]], width: float, height: floa
     ]
     for cloud, points in clouds:
         places = [plot.at(*point) for point in points]
+        if cloud.line:
+            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+            drawn.append(f'<polyline points="{path}" fill=none stroke="{_hue(cloud.colour)}" stroke-width=2 />')
+            continue
         drawn += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r=4 fill="{_hue(cloud.colour)}"/>' for x, y in places]
-    return f'<svg width="{width:.0f}" height="{height:.0f}">{"".join(drawn)}</svg>'
+    legend = " &nbsp; ".join(
+        f'<span style="color:{_hue(cloud.colour)}">&#9644;</span> {escape(cloud.title)}' for cloud in panel.clouds
+    )
+    svg = f'<svg width="{width:.0f}" height="{height:.0f}">{"".join(drawn)}</svg>'
+    return f"{svg}<div class=legend>{legend}</div>"
 
 
 def _places(rows: list[dict[str, Any]], x: str, y: str) -> Iterator[tuple[float, float]]:

@@ -1,11 +1,10 @@
-"""Pictures of all dashboards with the answers of the simulated day, to be looked at.
+"""Pictures to be looked at: all dashboards with the answers of the simulated day, and the report of a simulated month.
 
     .venv/bin/python tests/dashboards/harness/pictures.py DIRECTORY
 
-Needs influxd, nginx and chromium; takes a minute.
+Needs influxd, nginx and chromium; takes a minute or two. `make pictures` draws them into build/pictures.
 """
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -15,10 +14,11 @@ from pathlib import Path
 _TESTS = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(_TESTS.parent), str(_TESTS / "support"), str(Path(__file__).parent)]
 
+from browser import picture  # noqa: E402
 from dashboard_day import DAY_S, MIDNIGHT_US, database, lived  # noqa: E402
 from drawing import Series, page  # noqa: E402
 from grafana_queries import ALL, Shown, milliseconds  # noqa: E402
-from server_process import program  # noqa: E402
+from report_pictures import draw_report  # noqa: E402
 from servers import Influx  # noqa: E402
 
 from agent.dashboards.library import dashboards  # noqa: E402
@@ -42,6 +42,8 @@ def main(out: Path) -> None:
         for name, options in (("", Options()), ("site-", site)):
             for dashboard in dashboards(options):
                 _picture(out / f"{name}{dashboard.uid}", dashboard, influx, trace)
+    draw_report(out)
+    print(f"Look at them: {len(list(out.glob('*.png')))} pictures in {out}")  # noqa: T201
 
 
 def _picture(stem: Path, dashboard: Dashboard, influx: Influx, trace: Trace) -> None:
@@ -67,13 +69,7 @@ def _picture(stem: Path, dashboard: Dashboard, influx: Influx, trace: Trace) -> 
 
     text, height_px = page(dashboard, ask, {name: values[0] for name, values in chosen.items()})
     stem.with_suffix(".html").write_text(text, encoding="utf-8")
-    command = [
-        program("chromium", "chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-        f"--window-size=1930,{height_px}", f"--screenshot={stem.with_suffix('.png')}",
-        stem.with_suffix(".html").resolve().as_uri(),
-    ]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
-    print(stem.with_suffix(".png"))  # noqa: T201
+    picture(stem.with_suffix(".html"), stem.with_suffix(".png"), 1930, height_px)
 
 
 if __name__ == "__main__":
