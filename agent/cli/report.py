@@ -81,8 +81,9 @@ def _made(site: "Site", text: str) -> "Report":
     now_us = Clock().wall_us()
     try:
         span = period(text, now_us, ZoneInfo(site.time_zone))
-    except ValueError:
-        typer.echo(f"--period: found {text}; allowed: {ALLOWED}", err=True)
+    except ValueError as error:
+        why = str(error).removeprefix(f"{text}: ")
+        typer.echo(f"--period: found {text} ({why}); allowed: {ALLOWED}", err=True)
         raise typer.Exit(2) from None
     if span.from_us >= now_us:
         typer.echo(f"--period: found {text}, which has not begun; allowed: what is over, or goes on", err=True)
@@ -111,7 +112,7 @@ def _say_what_did_not_read(site: "Site", made: "Report") -> None:
     from agent.report.drawn.words import Words
     from agent.report.record.history_file import FILE_NAME
 
-    for one in sentences(made, Sheet(Words("en"), ZoneInfo(site.time_zone), 0)):
+    for one in sentences(made, Sheet(Words("en"), ZoneInfo(site.time_zone))):
         typer.echo(f"{site.state_dir / FILE_NAME}: {one}", err=True)
 
 
@@ -131,7 +132,8 @@ def _write_tables(made: "Report", to: Path) -> None:
     from agent.clock import rfc3339
     from agent.report.spreadsheet.tables import tables
 
-    to.mkdir(exist_ok=True)
+    with _told_of(to, "no table was written"):
+        to.mkdir(exist_ok=True)
     with TemporaryDirectory(prefix=".new-", dir=to) as beside:
         names = []
         for table in tables(made, rfc3339):

@@ -25,7 +25,7 @@ from agent.report.demand.diagnoses import (
     unbalance,
 )
 from agent.report.demand.part import DemandKnown, DemandPart, demand_parts
-from agent.report.figures import RecordRead, Span
+from agent.report.figures import Bounds, RecordRead, Span
 from agent.report.operations.part import Operations, OperationsKnown, operations, watch_of
 from agent.report.record.columns import Columns
 from agent.report.record.demand_blocks import DEMAND_OF, REGISTER
@@ -118,6 +118,13 @@ class MeterPart:
     hints: Sequence[Hint] = ()
     silences: Sequence[Silence] = ()
     unrecorded: Sequence[Silence] = ()
+
+    @property
+    def low_customer_bounds(self) -> Bounds | None:
+        """Low-voltage customer-minutes: none of what was not seen was low, or all of it."""
+        if self.low_customer_min is None or self.customers is None:
+            return None
+        return Bounds(self.low_customer_min, self.low_customer_min + self.customers * self.quality.unknown_min)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,9 @@ def known(site: Site, period: Span, made_us: int) -> Known:
     return Known(
         site=site.name, gateway=site.gateway, network=site.network,
         meters=[_metered(site, meter, paced.get(name)) for name, meter in site.meters.items()],
-        intervals=partial(reading.of_meter, span=period), events=events, incidents=incidents, made_us=made_us,
+        # Nothing that is later than now was measured: the clock was ahead when it was written.
+        intervals=partial(reading.of_meter, span=Span(period.from_us, min(period.to_us, made_us))),
+        events=events, incidents=incidents, made_us=made_us,
         offset_of=lru_cache(_OFFSETS)(partial(offset_us, zone=zone)),
         earlier=_earlier(site, period, reading.since_us()), counting=_counting(site),
         demand=demand_known(site, period, made_us),

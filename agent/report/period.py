@@ -12,11 +12,16 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from agent.records import MINUTE_US
+from agent.records import DAY_US, HOUR_US, MINUTE_US
 from agent.report.figures import Span
 
+# The long record holds no more; asked for decades, a report would take minutes and a gateway's memory.
+MOST_DAYS = 400
+# Clocks that are turned in autumn make a year of days longer.
+_TURNED_US = 2 * HOUR_US
 ALLOWED = (
-    "day, week, month, 2026-11, 2026-11-23, or FROM..TO of days or of instants of whole minutes as 2026-11-23T08:00"
+    "day, week, month, 2026-11, 2026-11-23, or FROM..TO of days or of instants of whole minutes as 2026-11-23T08:00, "
+    f"{MOST_DAYS} days at most"
 )
 # Python's own reading takes 20261123 and 2026-W45 too, and nobody means a day by the latter.
 _DAY_OR_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
@@ -34,7 +39,9 @@ def period(text: str, now_us: int, zone: ZoneInfo) -> Span:
     if found.from_us < 0:
         raise ValueError(f"{text}: before 1970")
     if found.to_us <= found.from_us:
-        raise ValueError(f"{text}: ends before it begins")
+        raise ValueError(f"{text}: does not end after it begins")
+    if found.length_us > MOST_DAYS * DAY_US + _TURNED_US:
+        raise ValueError(f"{text}: longer than {MOST_DAYS} days")
     if found.from_us % MINUTE_US or found.to_us % MINUTE_US:
         raise ValueError(f"{text}: does not begin and end on whole minutes")
     return found

@@ -5,6 +5,7 @@ import json
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from command_line import CommandLine
 from report_site import HEAD
 from samples import MIDNIGHT_US, event, interval
 
+from agent.clock import Clock
 from agent.journal.journal import Journal
 from agent.report.record.history import History
 
@@ -77,7 +79,7 @@ def test_the_page_is_written_where_it_is_said(lamplighter: CommandLine, site: Pa
     page = tmp_path / "november.html"
     done = lamplighter("report", site, "--period", PERIOD, "--out", page)
     assert (done.code, done.out) == (0, f"written: {page}\n")
-    assert "90.00 %" in page.read_text()
+    assert "90.00\u00a0%" in page.read_text()
 
 
 def test_tables_for_spreadsheets_have_the_same_numbers(lamplighter: CommandLine, site: Path, tmp_path: Path) -> None:
@@ -187,6 +189,40 @@ def test_what_is_no_period_is_said_with_what_is_allowed(lamplighter: CommandLine
     assert done.code == 2
     assert done.err.startswith(f"--period: found {text}")
     assert "allowed:" in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("2026-11-24..2026-11-23", "does not end after it begins"),
+        ("1990..2026-11", "1990: neither a day nor a month"),
+        ("1990-01..2026-11", "longer than 400 days"),
+        ("2026-02-30", "day is out of range for month"),
+    ],
+)
+def test_what_is_wrong_with_a_period_is_said(lamplighter: CommandLine, site: Path, text: str, why: str) -> None:
+    assert f"--period: found {text} ({why}); allowed: day" in lamplighter("report", site, "--period", text).err
+
+
+async def test_what_the_record_says_of_a_time_that_is_to_come_is_not_taken(
+    lamplighter: CommandLine, site: Path, tmp_path: Path
+) -> None:
+    """As after a clock that was ahead: of the period there may not be seen more than all of it."""
+    now_us = Clock().wall_us()
+    first = (now_us - MIDNIGHT_US) // MIN // 15 * 15 - 60
+    async with History.open(tmp_path / "state", lambda: now_us + 86_400_000_000) as history:
+        for n in range(first, first + 120, 15):
+            said = {"active_power_demand": 1e3}
+            history.add(interval(n, kind="demand_15min", values=said, min=said, max=said, coverage=1.0))
+    begin, end = (datetime.fromtimestamp((MIDNIGHT_US + at * MIN) / 1e6, UTC) for at in (first, first + 120))
+    done = lamplighter("report", site, "--period", f"{begin:%Y-%m-%dT%H:%M}Z..{end:%Y-%m-%dT%H:%M}Z", "--json")
+    (meter,) = json.loads(done.out)["meters"]
+    assert 4 <= len(meter["blocks"]) <= 6
+
+
+def test_tables_that_cannot_be_written_are_said(lamplighter: CommandLine, site: Path, tmp_path: Path) -> None:
+    done = lamplighter("report", site, "--period", PERIOD, "--csv", tmp_path / "no" / "where")
+    assert (done.code, done.err) == (1, f"{tmp_path}/no/where: No such file or directory; no table was written\n")
 
 
 def test_an_unknown_language_is_refused(lamplighter: CommandLine, site: Path) -> None:

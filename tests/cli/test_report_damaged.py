@@ -35,7 +35,8 @@ async def site(tmp_path: Path) -> Path:
     (tmp_path / "state").mkdir()
     async with History.open(tmp_path / "state", lambda: MIDNIGHT_US) as history:
         for n in range(60 * HOURS):
-            values = {f"voltage_l{phase}": 220.0 + n * phase * 7919 % 997 / 100 for phase in (1, 2, 3)}
+            names = ("l1", "l2", "l3", "l1_l2", "l2_l3", "l3_l1")
+            values = {f"voltage_{name}": 220.0 + n * at * 7919 % 997 / 100 for at, name in enumerate(names, 1)}
             history.add(interval(n - 60 * HOURS, values=values, coverage=1.0))
     async with Journal.open(tmp_path / "state", [], "gw-01"):
         pass

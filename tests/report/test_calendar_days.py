@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.records import DAY_US, MINUTE_US
-from agent.report.drawn.charts import by_days
+from agent.report.drawn.charts import LocalDay, by_days
 from agent.report.figures import Bounds, Span
 from agent.report.period import offset_us
 from agent.report.reliability.calendar_days import by_calendar_day
@@ -100,7 +100,7 @@ def test_the_truth_of_each_day_lies_between_its_bounds(drawn: list[tuple[int, in
 
 def test_a_chart_by_day_has_a_bar_on_each_of_them() -> None:
     told = by_calendar_day([lost(at(DAY_MIN - 60, 2 * DAY_MIN), at(DAY_MIN - 60, 2 * DAY_MIN))], ASKED, DAYS)
-    drawn = by_days(told, ASKED.period, 0, "SAIDI by day")
+    drawn = by_days(told, [LocalDay(day, span.from_us) for day, span in DAYS.items()], "SAIDI by day")
     assert drawn.count('fill="#d55e00"') == 2
 
 

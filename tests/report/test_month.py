@@ -1,6 +1,7 @@
 """A simulated month against its truth: readings with gaps and events with bounds go in, and every number of the report
 holds what really was. Two days of it for every day; the month where there is time."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ from report_told import Told
 
 from agent.records import DAY_US
 from agent.report.document import MeterPart
+from agent.report.drawn.page import page
+from agent.report.drawn.words import Words
 from agent.report.figures import Bounds, Span
 from agent.report.reliability.indices import Indices
 from agent.report.voltage.quality import BIN, Quality
@@ -74,6 +77,16 @@ def test_the_rate_of_all_minutes_with_supply_lies_between_the_bounds_seen_or_not
         good = sum(_verdict(told.world.volts(meter, n)) == "good" for n in lit)
         bounds = part.quality.rate_bounds()
         assert bounds.low - 1e-9 <= 100 * good / len(lit) <= bounds.high + 1e-9, meter
+
+
+def test_low_voltage_customer_minutes_of_all_the_time_lie_between_the_bounds_seen_or_not(told: Told) -> None:
+    for part in told.report.meters:
+        meter, dark = part.meter.name, _possibly_dark(told, part.meter.name)
+        lit = (n for n in range(told.world.minutes) if n not in dark and not told.world.is_touched(meter, n))
+        true = FED[part.meter.node].total * sum(_verdict(told.world.volts(meter, n)) == "low" for n in lit)
+        bounds = part.low_customer_bounds
+        assert bounds is not None
+        assert bounds.low - 1e-6 <= true <= bounds.high + 1e-6, meter
 
 
 def test_the_village_is_low_in_the_evening_and_nobody_else_but_for_a_lost_phase(told: Told) -> None:
@@ -309,6 +322,8 @@ def test_loading_and_unbalance_are_those_of_the_ten_minutes_that_were_seen(told:
             true = sum(told.world.amperes(part.meter.name, slot)[phase] for slot in loaded) / len(loaded)
             assert found == pytest.approx(true, rel=1e-4)
         assert part.unbalance.worst == pytest.approx(0.2, rel=1e-3)
+        true = sum(told.world.neutral_a(part.meter.name, slot) for slot in loaded) / len(loaded)
+        assert part.unbalance.neutral_a == pytest.approx(true, rel=1e-4)
 
 
 def test_a_sag_wholly_below_the_curve_is_outside_it_and_one_that_may_be_short_is_undecided(
@@ -320,3 +335,15 @@ def test_a_sag_wholly_below_the_curve_is_outside_it_and_one_that_may_be_short_is
     for sag in sags:
         assert sag.duration_min_s is not None
         assert sag.classes["itic"] == ("violates" if sag.duration_min_s > 0.02 else "undecided"), sag.id
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_of_it_says_what_was_found_and_has_no_hole(told: Told, language: str) -> None:
+    body = page(told.report, "Asia/Shanghai", Words(language)).split("</style>")[1]
+    text = re.sub("<[^>]*>", " ", body)
+    assert not re.findall(r"\b(?:nan|inf|None|True|False)\b|[{}]", text)
+    row = next(line for line in body.split("</thead>")[1].split("\n") if line)
+    low, high = re.findall(r"<td>([0-9.]+) – ([0-9.]+)</td>", row)[0]
+    lasting = [hit for hit in _hits(_within(told, None), HOMES_BY_PLACE) if hit.minutes > 5]
+    served = sum(fed.total for fed in FED.values())
+    assert float(low) <= sum(hit.customers * hit.minutes for hit in lasting) / served <= float(high)

@@ -322,4 +322,4 @@ def test_as_json_and_as_tables_it_has_the_same_figures() -> None:
     ],
 )  # fmt: skip
 def test_bounds_are_rounded_outwards(bounds: Bounds, shown: str) -> None:
-    assert lengths(Sheet(Words("en"), ZoneInfo(ZONE), 0), bounds).replace("\u00a0", " ") == shown
+    assert lengths(Sheet(Words("en"), ZoneInfo(ZONE)), bounds).replace("\u00a0", " ") == shown

@@ -8,8 +8,9 @@ from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
 import pytest
-from samples import event
+from samples import event, incident
 
+from agent.detect.joining import DANGER
 from agent.detect.network import Customers, Network, Node, Placed
 from agent.records import Event, Incident, Interval
 from agent.report.document import Known, Metered, Report, report
@@ -105,8 +106,8 @@ def test_a_load_of_ten_kilowatts_is_told_as_such() -> None:
 
 def test_the_cause_of_low_voltage_is_said_in_both_languages() -> None:
     told = made()
-    assert "tail&lt;1&gt;: low for 60 min, 100 % of them from 20 h on" in page(told, ZONE, Words("en"))
-    assert "tail&lt;1&gt;：低电压 60 分钟，其中 100 % 在 20 时起" in page(told, ZONE, Words("zh"))
+    assert "tail<1>: low for 60 min, 100 % of them from 20 h on" in printed(told)[1]
+    assert "tail<1>：低电压 60 分钟，其中 100 % 在 20 时起" in printed(told, "zh")[1]
 
 
 def test_maintenance_is_planned_and_no_part_of_the_indices() -> None:
@@ -157,7 +158,7 @@ def printed(told: Report, language: str = "en") -> tuple[str, str]:
     tags = Tags()
     tags.feed(body)
     assert tags.open == []
-    return body, " ".join(tags.text)
+    return body, " ".join(tags.text).replace("\u00a0", " ")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -177,7 +178,7 @@ def test_the_page_says_the_figures() -> None:
         "10.0 kW",
         "0.89",
         "20 h (60 min)",
-        "supply_loss",
+        "supply loss",
     ):
         assert words in text
 
@@ -223,6 +224,8 @@ def test_a_site_where_nothing_was_measured_has_a_report_that_says_so() -> None:
     )  # fmt: skip
     _, text = printed(told)
     assert "not available" in text
+    assert re.search(r"Events\s+none", text)
+    assert "were compared" not in text
 
 
 def test_the_report_as_json_has_bounds_as_pairs_and_times_as_times() -> None:
@@ -231,3 +234,59 @@ def test_the_report_as_json_has_bounds_as_pairs_and_times_as_times() -> None:
     assert body["period"] == {"from": "2026-11-23T16:00:00.000000Z", "to": "2026-11-24T16:00:00.000000Z"}
     assert body["meters"][0]["quality"]["monitored_min"] == 1410
     assert body["events"][0]["id"] == "1"
+
+
+def test_no_unit_begins_a_line() -> None:
+    for language in ("en", "zh"):
+        body = page(made(lost("1", "head", 600, 630)), ZONE, Words(language)).split("</style>")[1]
+        assert not re.findall(r"[0-9] (?:%|kWh|kW|kvar|Hz|min|V|A|h|s)(?![A-Za-z0-9_])|[≤≥] ", body)
+
+
+def test_the_danger_of_a_broken_neutral_is_said_in_both_languages() -> None:
+    broken = incident(state="open", node="tx-1", alarms=(DANGER,), start_us=DAY.from_us, start_earliest_us=DAY.from_us)
+    assert f"tx-1: {DANGER}" in printed(made(incidents=(broken,)))[1]
+    chinese = printed(made(incidents=(broken,)), "zh")[1]
+    assert DANGER not in chinese
+    assert f"tx-1: {Words('zh')(DANGER)}" in chinese
+
+
+def test_an_event_of_which_little_is_known_has_dashes() -> None:
+    _, text = printed(
+        made(lost("1", "head", 600, 630, kind="comms_loss", duration_min_s=None, residual_pct=None, customers=None))
+    )
+    assert re.search(r"comms loss +head +– +– +– ", text)
+
+
+def test_the_load_has_its_coverage_and_what_rests_on_too_little_says_so() -> None:
+    body, _ = printed(made())
+    load = next(line for line in body.split("\n") if "<td>head</td>" in line and "kW" in line)
+    assert "100.0\u00a0%" in load
+
+
+def test_a_diagnosis_that_rests_on_too_little_is_grey_and_says_so() -> None:
+    body, _ = printed(made())
+    assert re.search(r'<li><span class="grey">tail&lt;1&gt;: low for .* \(Coverage 91\.7\u00a0%\)</span></li>', body)
+    assert "<li>head: the power factor is" in body
+
+
+def test_low_voltage_customer_minutes_have_bounds_and_are_no_zero_where_nothing_was_seen() -> None:
+    told = made()
+    # The tail was low for 60 minutes, and for 120 nobody knows: of 60 customers
+    assert told.meters[1].low_customer_bounds == Bounds(3600, 10_800)
+    assert re.search(r"customer-minutes\s+3,600\s+may have been 3,600 – 10,800", printed(told)[1])
+    unseen = report(
+        Known("dashi", "gw-01", NETWORK, [one.meter for one in told.meters], lambda meter: iter(()), (), (), NOW_US,
+              partial(offset_us, zone=ZoneInfo(ZONE))), DAY,
+    )  # fmt: skip
+    assert re.search(r"customer-minutes\s+not available\s+may have been 0 – 230,400", printed(unseen)[1])
+
+
+def test_sentences_of_a_site_that_was_seen_too_little_are_grey() -> None:
+    sentence = r"<li>(<span class=\"grey\">)?Major event days"
+    well = re.search(sentence, printed(made())[0])  # 95.8 %
+    told = replace(made(), reliability=replace(made().reliability, areas=[
+        replace(one, coverage=0.94) for one in made().reliability.areas]))  # fmt: skip
+    badly = re.search(sentence, printed(told)[0])
+    assert well is not None
+    assert badly is not None
+    assert (well.group(1), badly.group(1)) == (None, '<span class="grey">')

@@ -59,11 +59,12 @@ def one_by_one(meter: str) -> Iterator[Interval]:
                 yield Interval("interval_10min", meter, at_us, 1.0, 0.0, volts)
 
 
-def made(*events: Event) -> Report:
+def made(*events: Event, paced: Paced | None = None) -> Report:
+    """paced: the meter at home"""
     bus = Metered("bus", "tx-1", "F1", Judged(("voltage_l1_l2",), 10e3, (Limits(9.3e3, 10.7e3),)), "A",
                   rules=rules_for("gb", 10e3, 10e3), paced=Paced(1.0, 1.2))  # fmt: skip
     home = Metered("home", "tx-2", "F1", Judged(("voltage_l1",), 220.0, (LIMITS, ASSESSED)), "D",
-                   rules=rules_for("gb", 220.0, 381.0))  # fmt: skip
+                   rules=rules_for("gb", 220.0, 381.0), paced=paced)  # fmt: skip
     return report(
         Known("dashi", "gw-01", NETWORK, [bus, home], intervals, events, (), PERIOD.to_us,
               partial(offset_us, zone=ZoneInfo(ZONE))), PERIOD,
@@ -112,7 +113,7 @@ def test_ten_minutes_have_their_verdict_and_what_is_not_to_be_had_says_why() -> 
     assert "violated (4.17 %)" not in row(told, "bus", "3.00 %")
     assert "violated (50.00 %)" in row(told, "bus", "3.00 %")
     assert "home: not available: no line-line voltages were read" in row(told, "no line-line")
-    assert "its last 1 days make none" in row(told, "Weeks are counted")
+    assert "the 1 d left at its end make none" in row(told, "Weeks are counted")
 
 
 def test_a_sag_makes_its_ten_minutes_no_part_of_any_verdict() -> None:
@@ -125,6 +126,12 @@ def test_sag_indices_say_their_floor_and_who_has_none() -> None:
     assert row(told, "not watched") == "home: not available: their voltages are not watched"
 
 
+def test_a_number_of_events_of_meters_that_see_unlike_is_told_as_no_index() -> None:
+    for paced, mixed in ((Paced(1.0, 1.2), False), (Paced(10.0, 10.2), True), (None, False)):
+        tile = next(line for line in said(made(sag(), paced=paced)) if "Events by kind" in line)
+        assert ("meters of 2 paces together: no index" in tile) is mixed
+
+
 def test_what_rests_on_too_little_is_grey() -> None:
     body = page(made(), ZONE, Words("en"))
     rows = [line for line in body.split("\n") if "home" in line and "<td" in line]
@@ -134,7 +141,7 @@ def test_what_rests_on_too_little_is_grey() -> None:
 
 
 def test_a_figure_and_its_unit_stay_together_and_nothing_is_rounded_up_to_a_hundred() -> None:
-    sheet = Sheet(Words("en"), ZoneInfo(ZONE), 0)
+    sheet = Sheet(Words("en"), ZoneInfo(ZONE))
     assert sheet.pct(99.12) == "99.12\u00a0%"
     assert sheet.pct(99.997) == ">\u00a099.99\u00a0%"
     assert (sheet.pct(100.0), sheet.covered(0.95)) == ("100.00\u00a0%", "95.0\u00a0%")

@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.report.period import ALLOWED, offset_us, period
+from agent.report.period import ALLOWED, MOST_DAYS, offset_us, period
+from agent.report.record.history import KEEP_DAYS
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
 
@@ -82,3 +83,12 @@ def test_the_day_on_which_clocks_are_set_back_has_25_hours() -> None:
 
 def test_the_offset_of_an_instant_follows_summer_time() -> None:
     assert [offset_us(us(at), BERLIN) // 3_600_000_000 for at in ("2026-07-01T00:00Z", "2026-12-01T00:00Z")] == [2, 1]
+
+
+def test_a_period_is_no_longer_than_the_long_record() -> None:
+    assert MOST_DAYS == KEEP_DAYS
+    longest = period("2025-09-25..2026-10-29", NOW, BERLIN)
+    assert longest.length_us == 400 * 86_400_000_000 + 3_600_000_000
+    with pytest.raises(ValueError, match="longer than 400 days"):
+        period("2025-09-25..2026-10-30", NOW, BERLIN)
+    assert "400 days at most" in ALLOWED

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.records import Basis, Kind, State
-from agent.report.drawn.sections.told import lengths
-from agent.report.drawn.sheet import Sheet
+from agent.report.drawn.sections.told import kind_of, lengths
+from agent.report.drawn.sheet import Sheet, breakable
 from agent.report.drawn.words import Words
 from agent.report.figures import Bounds
 
-EN, ZH = (Sheet(Words(language), ZoneInfo("UTC"), 0) for language in ("en", "zh"))
+EN, ZH = (Sheet(Words(language), ZoneInfo("UTC")) for language in ("en", "zh"))
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,20 @@ def test_units_of_time_are_words_in_chinese() -> None:
 @pytest.mark.parametrize("word", [*get_args(Kind), *get_args(State), *get_args(Basis)])
 def test_every_kind_state_and_basis_of_an_event_has_a_word_in_chinese(word: str) -> None:
     assert Words("zh").knows(word)
+
+
+@pytest.mark.parametrize("word", [*get_args(Kind), *get_args(Basis)])
+def test_no_kind_or_basis_is_shown_by_its_name_in_programs(word: str) -> None:
+    assert "_" not in kind_of(EN, word)
+    assert "_" not in kind_of(ZH, word)
+    assert kind_of(EN, word).replace(" ", "_") == word
+
+
+def test_a_long_name_may_go_on_in_the_next_line_and_nothing_of_it_is_lost() -> None:
+    name = "transformer-of-the-northern-district_0123456789012345678901234567"
+    assert breakable(name).replace("<wbr>", "") == name
+    assert max(len(piece) for piece in breakable(name).split("<wbr>")) <= 12
+    assert breakable("tx-1 2026-11-24") == "tx-1 2026-11-24"
+    inside = f'<span title="{name}">{name}</span>'
+    assert breakable(inside).startswith(f'<span title="{name}">')
+    assert breakable(f"{name}&lt;&amp;").endswith("&lt;&amp;")

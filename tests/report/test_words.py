@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.report.demand import compliance, outlook
+from agent.report.drawn import words, words_demand, words_events, words_operations, words_reliability, words_voltage
 from agent.report.drawn.words import Words
 
 REPORT = Path(__file__).resolve().parent.parent.parent / "agent" / "report"
@@ -86,3 +87,10 @@ def test_every_reason_of_a_figure_that_is_not_there_is_known_in_chinese() -> Non
     found = [reason for path in PURE for reason in reasons(path)]
     assert found, "nothing was looked at"
     assert unknown(iter([*found, *compliance.WHYS, *outlook.WHYS])) == []
+
+
+def test_no_part_of_the_page_says_a_word_of_another_part_otherwise() -> None:
+    """They are put together: the last one would be taken, in silence."""
+    parts = [module.ZH for module in (words_demand, words_events, words_operations, words_reliability, words_voltage)]
+    own = [key for part in parts for key, said in part.items() if words.Words("zh")(key) != said]
+    assert own == []

@@ -238,6 +238,11 @@ class World:
         each = self.watts(meter, slot) / 3 / 220
         return 1.2 * each, each, 0.8 * each
 
+    def neutral_a(self, meter: str, slot: int) -> float:
+        """Of currents that stand at 120 degrees to each other: the length of their sum."""
+        l1, l2, l3 = self.amperes(meter, slot)
+        return sqrt(l1 * l1 + l2 * l2 + l3 * l3 - l1 * l2 - l2 * l3 - l3 * l1)
+
     def energy_wh(self, meter: str, at_us: int) -> float:
         return self._passed(meter, "active", at_us)
 
@@ -288,6 +293,7 @@ class World:
         values["active_power_total"] = self.watts(meter, slot)
         if meter in MEASURED:
             values |= zip(("current_l1", "current_l2", "current_l3"), self.amperes(meter, slot), strict=True)
+            values["current_n"] = self.neutral_a(meter, slot)
             values["apparent_power_total"] = self.apparent(meter, slot)
         if meter == FACTORY:
             values |= zip(VOLTAGES_LL, self.line_volts(meter, n), strict=True)

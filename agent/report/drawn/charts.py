@@ -7,7 +7,6 @@ from html import escape
 from math import log10
 
 from agent.detect.curves import ITIC_LOWER, ITIC_UPPER, Curve
-from agent.records import DAY_US
 from agent.report.figures import Bounds, Span
 from agent.report.reliability.outages import Interruption
 from agent.report.voltage.quality import BIN, Limits
@@ -26,10 +25,11 @@ class Frame:
     high_x: float
     low_y: float
     high_y: float
+    left: int = LEFT
 
     def x(self, value: float) -> float:
         share = (value - self.low_x) / (self.high_x - self.low_x)
-        return round(LEFT + min(1.0, max(0.0, share)) * (WIDTH - LEFT - RIGHT), 1)
+        return round(self.left + min(1.0, max(0.0, share)) * (WIDTH - self.left - RIGHT), 1)
 
     def y(self, value: float) -> float:
         share = (value - self.low_y) / (self.high_y - self.low_y)
@@ -141,11 +141,19 @@ def daily_profile(hours: Mapping[int, tuple[float, float, float]], limits: Limit
     return svg(frame.height, title, parts)
 
 
-def by_days(days: Mapping[int, Bounds], period: Span, offset_us: int, title: str) -> str:
-    """A bar for the minutes that are sure, and above it those that may be."""
+@dataclass(frozen=True, slots=True)
+class LocalDay:
+    """day: since 1970; from_us: its midnight"""
+
+    day: int
+    from_us: int
+
+
+def by_days(days: Mapping[int, Bounds], local: Sequence[LocalDay], title: str) -> str:
+    """A bar for the minutes that are sure, and above it those that may be. local: the days of the period"""
     if not days:
         return ""
-    first, last = (period.from_us + offset_us) // DAY_US, (period.to_us + offset_us - 1) // DAY_US + 1
+    first, last = local[0].day, local[-1].day + 1
     frame = Frame(190, first, last, 0, max(one.high for one in days.values()) * 1.08 or 1.0)
     parts = list(ticks_y(frame, steps(0, frame.high_y, 4), " min"))
     width = frame.x(first + 0.8) - frame.x(first)
@@ -153,10 +161,20 @@ def by_days(days: Mapping[int, Bounds], period: Span, offset_us: int, title: str
         left = frame.x(day + 0.1)
         parts.append(rect(left, frame.y(lost.high), width, frame.y(lost.low) - frame.y(lost.high), MAYBE))
         parts.append(rect(left, frame.y(lost.low), width, frame.y(0) - frame.y(lost.low), SURE))
-    every = -(-(last - first) // 16)
-    parts += [text(frame.x(day + 0.5), frame.height - 14, day_name(day), "middle", 11)
-              for day in range(first, last, every)]  # fmt: skip
+    parts += [text(frame.x(one.day + 0.5), frame.height - 14, name, "middle", 11) for one, name in _named(local)]
     return svg(frame.height, title, parts)
+
+
+def _named(local: Sequence[LocalDay]) -> Iterator[tuple[LocalDay, str]]:
+    """As many as there is room for; with their year where there are two."""
+    years = {_date(local[0].day).year, _date(local[-1].day).year}
+    every = -(-len(local) // (16 if len(years) == 1 else 10))
+    for one in local[::every]:
+        yield one, day_name(one.day) if len(years) == 1 else str(_date(one.day))
+
+
+def _date(day: int) -> date:
+    return date(1970, 1, 1) + timedelta(days=day)
 
 
 def hour_name(hour: int) -> str:
@@ -165,22 +183,31 @@ def hour_name(hour: int) -> str:
 
 def day_name(day: int) -> str:
     """Days since 1970, without the year."""
-    told = date(1970, 1, 1) + timedelta(days=day)
+    told = _date(day)
     return f"{told.month}-{told.day}"
 
 
-def timeline(found: Sequence[Interruption], period: Span, offset_us: int, title: str) -> str:
+# A glyph of 11 px is no wider; what is longer than so many of them loses its middle: names differ at their ends.
+_GLYPH, _MOST_GLYPHS = 7, 28
+
+
+def brief(name: str) -> str:
+    half = _MOST_GLYPHS // 2
+    return name if len(name) <= _MOST_GLYPHS else f"{name[:half]}…{name[1 - half :]}"
+
+
+def timeline(found: Sequence[Interruption], period: Span, local: Sequence[LocalDay], title: str) -> str:
     """A row for each place that was without supply: sure, and perhaps."""
     places = list(dict.fromkeys(one.place for one in found))
     if not places:
         return ""
-    row = 20
-    frame = Frame(TOP + BOTTOM + row * len(places), period.from_us, period.to_us, 0, len(places))
+    row, left = 20, max(LEFT, _GLYPH * max(len(brief(place)) for place in places) + 12)
+    frame = Frame(TOP + BOTTOM + row * len(places), period.from_us, period.to_us, 0, len(places), left)
     parts = []
     for n, place in enumerate(places):
         top = TOP + n * row
-        parts.append(text(LEFT - 6, top + 14, place[:10], "end", 11))
-        parts.append(line(LEFT, top + row - 1, WIDTH - RIGHT, top + row - 1))
+        parts.append(text(left - 6, top + 14, brief(place), "end", 11))
+        parts.append(line(left, top + row - 1, WIDTH - RIGHT, top + row - 1))
         own = [one for one in found if one.place == place]
         for spans, colour in (
             ([s for one in own for s in one.possible], MAYBE),
@@ -188,11 +215,18 @@ def timeline(found: Sequence[Interruption], period: Span, offset_us: int, title:
         ):
             parts += [rect(frame.x(s.from_us), top + 4, frame.x(s.to_us) - frame.x(s.from_us), row - 8, colour)
                       for s in spans]  # fmt: skip
-    first, last = (period.from_us + offset_us) // DAY_US, (period.to_us + offset_us - 1) // DAY_US + 1
-    every = -(-(last - first) // 16)
-    parts += [text(frame.x(day * DAY_US - offset_us), frame.height - 12, day_name(day), "start", 11)
-              for day in range(first, last, every)]  # fmt: skip
+    parts += _under(frame, local)
     return svg(frame.height, title, parts)
+
+
+def _under(frame: Frame, local: Sequence[LocalDay]) -> Iterator[str]:
+    """Names of days at their midnights, none upon another one or beyond the edge."""
+    free_from = 0.0
+    for one, name in _named(local):
+        x, width = frame.x(one.from_us), _GLYPH * len(name)
+        if free_from <= x <= WIDTH - width:
+            yield text(x, frame.height - 12, name, "start", 11)
+            free_from = x + width
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,14 @@ from agent.report.drawn.charts import (
 from agent.report.record.demand_blocks import BLOCK_US
 
 _HEIGHT = 240
+# So wide is half a limit's name, as 12345.6 kW.
+_HALF_NAME = 40
 _SHADE, _BOUND = "#fff3d6", "#555"
 
 
 def worst_day(part: DemandPart, title: str) -> str:
-    """A bar for each block; those of a window that were surely above the limit are orange. A window is shaded, and its
-    limit drawn through it; what a block may have been is a thin line. Empty where nothing is known."""
+    """A bar for each block; those of a window that were surely above the limit are orange. A window is shaded, its
+    limit drawn through it and named above; what a block may have been is a thin line. Empty where nothing is known."""
     day = part.day
     if day is None or not day.blocks:
         return ""
@@ -56,10 +58,15 @@ def _windows(frame: Frame, day: WorstDay) -> Iterator[str]:
 def _limit(frame: Frame, day: WorstDay, limit_kw: float) -> Iterator[str]:
     y = frame.y(limit_kw)
     yield line(LEFT, y, WIDTH - RIGHT, y, INK, "2 5")
+    named_until = 0.0
     for span in day.windows:
         left, right = frame.x(span.from_us), frame.x(span.to_us)
         yield f'<line x1="{left}" y1="{y}" x2="{right}" y2="{y}" stroke="{INK}" stroke-width="2.5"/>'
-    yield text(WIDTH - RIGHT, y - 5, f"{limit_kw:g} kW", "end")
+        middle = round(min(max((left + right) / 2, LEFT + _HALF_NAME), WIDTH - RIGHT - _HALF_NAME), 1)
+        if middle - _HALF_NAME >= named_until:
+            # Above the plot: beside its line it would lie across bars.
+            yield text(middle, TOP - 3, f"{limit_kw:g} kW", "middle")
+            named_until = middle + _HALF_NAME
 
 
 def _bar(frame: Frame, block: Block, *, above: bool) -> Iterator[str]:

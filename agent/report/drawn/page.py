@@ -1,5 +1,6 @@
 """A report as one HTML file: nothing in it asks a network, and it prints on A4. Pure."""
 
+import re
 from collections.abc import Iterator
 from html import escape
 from zoneinfo import ZoneInfo
@@ -25,7 +26,6 @@ from agent.report.drawn.sections import (
 )
 from agent.report.drawn.sheet import Sheet, whole
 from agent.report.drawn.words import Words
-from agent.report.period import offset_us
 
 _SECTIONS = (
     ("Alarms", alarms.lines),
@@ -48,24 +48,32 @@ body{font:14px/1.45 system-ui,"Noto Sans","Noto Sans CJK SC",sans-serif;color:#2
 padding:0 16px}h1{font-size:24px;margin:0}h2{font-size:18px;margin:28px 0 8px;border-bottom:2px solid #222}
 h3{font-size:14px;margin:16px 0 4px}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:right;padding:3px 6px;border-bottom:1px solid #ddd;vertical-align:top}th:first-child,td:first-child,
-td.t,th.t{text-align:left}thead th{border-bottom:1px solid #222}.grey{color:#6b6b6b}.tiles{display:grid;gap:12px;
-grid-template-columns:repeat(auto-fill,minmax(200px,1fr))}.tile{border:1px solid #ccc;border-radius:6px;padding:10px}
+td.t,th.t{text-align:left}thead th{border-bottom:1px solid #222;vertical-align:bottom}.grey{color:#6b6b6b}
+.tiles{display:grid;gap:12px;grid-template-columns:repeat(auto-fill,minmax(200px,1fr))}
+.tile{border:1px solid #ccc;border-radius:6px;padding:10px}
 .tile b{display:block;font-size:20px}.tile small,.note{color:#555;font-size:12px}svg{width:100%;height:auto}
 svg text{paint-order:stroke;stroke:#fff;stroke-width:3px}
 .alarm{border:1px solid #b3261e;color:#b3261e;padding:6px 10px;border-radius:6px}
-th,td{word-break:keep-all;overflow-wrap:break-word}.n{white-space:nowrap}figure{margin:0}
-@media screen and (max-width:640px){table{display:block;overflow-x:auto}}
+th,td{word-break:keep-all;overflow-wrap:break-word}.n{white-space:nowrap}figure{margin:0}p,li,h1,h3{overflow-wrap:anywhere}
+@media screen and (max-width:640px){table{display:block;overflow-x:auto;border-collapse:separate;
+border-spacing:0}td{white-space:nowrap}td:first-child,td.t{
+white-space:normal;min-width:7em}td:first-child,th:first-child{position:sticky;left:0;background:#fff}
+figure{overflow-x:auto}figure svg{min-width:720px}figure .note{position:sticky;left:0}}
 @page{size:A4;margin:14mm}@media print{body{margin:0;max-width:none;font-size:12px}.tile b{font-size:17px}
-h2,h3{break-after:avoid}table{font-size:11px}th,td{padding:2px 4px}
-tr,figure,.tile{break-inside:avoid}thead,tbody tr:nth-child(-n+2){break-after:avoid}thead{display:table-header-group}}
+h2,h3,h3+.note{break-after:avoid}table{font-size:11px}th,td{padding:2px 4px}
+tr,figure,.tile{break-inside:avoid}thead{display:table-header-group}
+thead,tbody tr:nth-child(-n+2):not(:last-child){break-after:avoid}}
 """
+
+
+# A unit is not to begin the next line, and "at least" not to end one.
+_GLUED = re.compile(r"(?<=[0-9]) (?=%|(?:kWh|kW|kvar|Hz|min|V|A|h|s)(?![A-Za-z0-9_]))|(?<=[≤≥]) ")
 
 
 def page(report: Report, time_zone: str, words: Words) -> str:
     """The whole document. A section without a line has no heading."""
-    zone = ZoneInfo(time_zone)
-    sheet = Sheet(words, zone, offset_us(report.period.from_us, zone))
-    return "\n".join(_lines(report, sheet))
+    sheet = Sheet(words, ZoneInfo(time_zone))
+    return _GLUED.sub("\u00a0", "\n".join(_lines(report, sheet)))
 
 
 def _lines(report: Report, sheet: Sheet) -> Iterator[str]:

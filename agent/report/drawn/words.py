@@ -72,9 +72,21 @@ _ZH: Mapping[str, str] = {
     "A poller is no IEC 61000-4-30 class A or S instrument: sags shorter than a meter shows pass unseen.": (
         "轮询采集不是 IEC 61000-4-30 A 级或 S 级仪器：短于电表可见时间的暂降可能漏检。"
     ),
-    "Hollow circles: whether the event violates the curve cannot be told from what was seen.": (
-        "空心圆：根据所见数据无法判定是否越出曲线。"
+    "Orange: surely beyond the curve; blue: surely within it; hollow: cannot be told from what was seen. The line "
+    "through a circle: how long it may have lasted. A sag may have been deeper than drawn, a swell higher.": (
+        "橙色：确定越出曲线；蓝色：确定在曲线之内；空心：根据所见数据无法判定。横线：可能的持续时间。"
+        "暂降可能比所示更深，暂升可能比所示更高。"
     ),
+    "Blue: from the lowest to the highest ten-minute mean of each hour; black: their mean; dashed: the limits.": (
+        "蓝色：每小时内 10 分钟均值的最低至最高；黑线：平均值；虚线：限值。"
+    ),
+    "{meter}: the neutral carries {amps} A while there is load, {share} of what a phase does.": (
+        "{meter}：有负荷时中性线电流 {amps} A，为相电流平均值的 {share}。"
+    ),
+    "{meter}: at night {base} kW go on, {share} of the mean: see what need not run then.": (
+        "{meter}：夜间基荷 {base} kW，为平均负荷的 {share}：检查夜间不必运行的设备。"
+    ),
+    "Neutral": "中性线电流",
     "Diagnoses": "诊断与建议",
     "{meter}: low for {low} min, {share} of them on {where} alone: unbalance of the phases.": (
         "{meter}：低电压 {low} 分钟，其中 {share} 仅在 {where} 相：三相不平衡。"
@@ -116,7 +128,7 @@ _ZH: Mapping[str, str] = {
         "长期记录中有 {hours} 个电表小时已损坏：按未知处理。"
     ),
     "The long record begins {at}: what was before is unknown.": "长期记录始于 {at}：此前的数据未知。",
-    "Orange is sure, pale is possible.": "深色为确定，浅色为可能。",
+    "Orange is sure, pale is possible.": "橙色为确定，浅色为可能。",
     "Orange bars lie beyond the limits; dashed lines are the limits.": "橙色柱为越限；虚线为限值。",
 }
 

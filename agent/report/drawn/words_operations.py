@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from agent.detect.joining import DANGER
 from agent.report.operations import key_customers as of_key
 from agent.report.operations import part as of_operations
 
@@ -35,6 +36,7 @@ ALL_OTHERS = "all others"
 
 ZH: Mapping[str, str] = {
     "Alarms": "告警",
+    DANGER: "中性线电压偏移失控：危及人身与电器，请立即派人处理。",
     "Key customers": "重要用户",
     "Mobile generators": "移动发电机",
     "From seen to verified": "故障闭环",
@@ -50,7 +52,7 @@ ZH: Mapping[str, str] = {
     "Allowed gap": "允许中断",
     "Surely seen from": "可确认的最短中断",
     "Gaps": "中断次数",
-    "Violated / undecided": "超限 / 无法判定",
+    "Violated / undecided": "越限 / 无法判定",
     "Gaps in the supply": "供电中断",
     "From": "由",
     "To": "至",

@@ -30,7 +30,7 @@ ZH: Mapping[str, str] = {
     "In events": "事件时段",
     "of a week": "每周",
     "of the time": "时间",
-    "kept": "合格",
+    "kept": "达标",
     "violated": "越限",
     "undecided": "无法判定",
     "no limit in this profile for this voltage": "本标准体系对该电压等级无限值",
@@ -45,10 +45,11 @@ ZH: Mapping[str, str] = {
     "Ten minutes that a sag, swell or outage touches are judged nowhere; a verdict allows for what was not seen.": (
         "与暂降、暂升或停电重叠的 10 分钟不参与判定；结论已计及未采集的时间。"
     ),
-    "Weeks are counted from the beginning of the period: its last {days} days make none, and are judged in none.": (
+    "Weeks are counted from the beginning of the period: the {days} d left at its end make none.": (
         "周自统计期起点算起：最后 {days} 天不足一周，不参与按周判定。"
     ),
     "Sag indices": "暂降指标",
+    "; meters of {count} paces together: no index": "；含 {count} 种采样间隔的电表，合计不作为指标",
     "Pace": "采样间隔",
     "Floor": "下限时长",
     "per": "单位",

@@ -37,6 +37,7 @@ METERS = (
     "rate_pct", "rate_low_pct", "rate_high_pct", "low_customer_min", "load_coverage", "mean_w", "max_w", "load_factor",
     "night_base_w", "valley_share", "power_factor", "power_factor_low", "power_factor_high", "loading_mean",
     "loading_peak", "loading_over_80_min", "loading_over_100_min", "unbalance", "move_w",
+    "neutral_a", "low_customer_high_min",
 )  # fmt: skip
 EVENTS = (
     "id", "kind", "state", "meter", "line", "feeder", "basis", "mode", "start_earliest", "start", "end_earliest", "end",
@@ -51,6 +52,7 @@ def _meter(part: MeterPart) -> Sequence[Cell]:
         part.meter.name, part.meter.feeder, part.customers, told.coverage, told.monitored_min, told.unknown_min,
         told.outage_min, None if beyond is None else beyond.low_min, None if beyond is None else beyond.high_min,
         rate if isinstance(rate, float) else None, *two(told.rate_bounds()), part.low_customer_min, *_load(part),
+        None if part.low_customer_bounds is None else part.low_customer_bounds.high,
     )  # fmt: skip
 
 
@@ -62,7 +64,7 @@ def _load(part: MeterPart) -> Iterator[Cell]:
         yield from (load.coverage, load.mean_w, load.max_w, load.load_factor, load.base_w, load.valley_share)
     yield from (factor.pf, *two(factor.bounds)) if factor else (None,) * 3
     yield from (loading.mean, loading.peak, loading.plan_min, loading.full_min) if loading else (None,) * 4
-    yield from (unbalance.worst, unbalance.move_w) if unbalance else (None,) * 2
+    yield from (unbalance.worst, unbalance.move_w, unbalance.neutral_a) if unbalance else (None,) * 3
 
 
 def _event(event: Event, when: When) -> Sequence[Cell]:

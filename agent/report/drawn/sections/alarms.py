@@ -19,7 +19,7 @@ def lines(report: Report, sheet: Sheet) -> Iterator[str]:
         yield _alarm(_backfeed(event, sheet))
     for one in report.incidents:
         if one.state == "open":
-            yield from (_alarm(f"{one.node}: {words}") for words in one.alarms)
+            yield from (_alarm(f"{one.node}: {sheet.words(words)}") for words in one.alarms)
     if told.backfeeds:
         yield f'<p class="note">{escape(sheet.words(ELSEWHERE))} {escape(sheet.words(NOT_ISOLATION))}</p>'
     for part in told.key_customers:

@@ -60,12 +60,19 @@ def _when(sheet: Sheet, part: DemandPart) -> str:
     """When it holds; and why there are no figures, where there are none."""
     t = sheet.words
     days = t(part.days) if part.days in ("all", "workdays", "free") else part.days
-    said = [f"{part.name}: {part.times}", f"{t('days')}: {days}", part.dates]
+    said = [f"{part.name}: {part.times}", f"{t('days')}: {days}", _dates(sheet, part.dates)]
     if part.why:
         said.append(f"{t('not available')}: {t(part.why)}")
     elif part.curtailed_wh.value is None:
         said.append(f"{t('Curtailed kWh')} {t('not available')}: {t(part.curtailed_wh.why)}")
     return escape(" · ".join(filter(None, said)))
+
+
+def _dates(sheet: Sheet, dates: str) -> str:
+    first, _, last = dates.partition("..")
+    if first and last:
+        return dates
+    return sheet.words("from {day}").format(day=first) if first else sheet.words("until {day}").format(day=last)
 
 
 def _limit(sheet: Sheet, part: DemandPart) -> list[str]:

@@ -6,7 +6,7 @@ from html import escape
 
 from agent.report.document import Report
 from agent.report.drawn.sections.told import reasons
-from agent.report.drawn.sheet import Sheet, greyed
+from agent.report.drawn.sheet import Sheet, greyed, whole
 from agent.report.drawn.words_operations import EVIDENCE, NONE
 from agent.report.figures import COVERED
 from agent.report.operations.generators import Run
@@ -29,9 +29,8 @@ def lines(report: Report, sheet: Sheet) -> Iterator[str]:
         if len(ran) > _MOST:
             yield f"<p>{len(ran) - _MOST} {escape(sheet.words('more are not shown'))}</p>"
         yield f'<p class="note">{escape(sheet.words(EVIDENCE))}</p>'
-    elif told:
-        compared = [part.coverage for part in told if part.hours is not None]
-        lowest = sheet.covered(min(compared, default=0.0))
+    elif compared := [part.coverage for part in told if part.hours is not None]:
+        lowest = sheet.covered(min(compared))
         said = sheet.words(NONE).format(compared=str(len(compared)), meters=str(len(told)), coverage=lowest)
         yield f"<p>{escape(said)}</p>"
     yield from _not_available(told, sheet)
@@ -40,8 +39,9 @@ def lines(report: Report, sheet: Sheet) -> Iterator[str]:
 def _run(run: Run, part: GeneratorPart, places: Mapping[str, str], sheet: Sheet) -> list[str]:
     lost = dict.fromkeys(places.get(id_, id_) for id_ in run.during)
     return [
-        escape(run.meter), sheet.when(run.span.from_us), sheet.when(run.span.to_us), sheet.bounds(run.hours, 2),
-        f"{run.apart_hz:+.2f} Hz", escape(", ".join(lost)) or "–", sheet.covered(part.coverage),
+        escape(run.meter), whole(sheet.when(run.span.from_us)), whole(sheet.when(run.span.to_us)),
+        sheet.bounds(run.hours, 2), f"{run.apart_hz:+.2f} Hz", escape(", ".join(lost)) or "–",
+        sheet.covered(part.coverage),
     ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from html import escape
 
 from agent.report.document import Report
-from agent.report.drawn.sections.told import class_of, instant, length, lengths, reasons
+from agent.report.drawn.sections.told import class_of, instant, kind_of, length, lengths, reasons
 from agent.report.drawn.sheet import Sheet, greyed
 from agent.report.drawn.words_operations import APART, AS, FLOOR, TOGETHER
 from agent.report.figures import COVERED
@@ -52,7 +52,7 @@ def _customer(part: KeyPart, sheet: Sheet) -> list[str]:
 
 
 def _gap(gap: Gap, part: KeyPart, sheet: Sheet) -> list[str]:
-    seen_as = "" if gap.kind == "supply_loss" else f" ({sheet.words(AS).format(kind=sheet.words(gap.kind))})"
+    seen_as = "" if gap.kind == "supply_loss" else f" ({sheet.words(AS).format(kind=kind_of(sheet, gap.kind))})"
     between = (gap.from_source, gap.to_source) if gap.to_source else ("–", "–")
     verdict = sheet.words("test" if gap.mode == "test" else gap.verdict)
     shown = f"<b>{escape(verdict)}</b>" if gap.verdict == "violated" and gap.mode != "test" else escape(verdict)

@@ -16,7 +16,7 @@ def lines(report: Report, sheet: Sheet) -> Iterator[str]:
         yield f"<p>{escape(sheet.words('not available'))}</p>"
         return
     yield sheet.table(("Meter", "Mean", "Maximum demand", "Load factor", "Night base", "Power factor",
-                       "kvar to install", "Loading", "Unbalance"), rows)  # fmt: skip
+                       "kvar to install", "Loading", "Unbalance", "Neutral", "Coverage"), rows)  # fmt: skip
 
 
 def _loaded(sheet: Sheet, part: MeterPart) -> list[str]:
@@ -29,8 +29,10 @@ def _loaded(sheet: Sheet, part: MeterPart) -> list[str]:
         "–" if factor is None else _kvar(factor.kvar),
         "–" if part.loading is None else f"{100 * part.loading.mean:.0f} / {100 * part.loading.peak:.0f} %",
         "–" if part.unbalance is None else f"{100 * part.unbalance.worst:.0f} %",
+        "–" if part.unbalance is None or part.unbalance.neutral_a is None else f"{part.unbalance.neutral_a:.0f} A",
+        sheet.covered(load.coverage),
     ]  # fmt: skip
-    cells = [whole(cell) for cell in cells]
+    cells[1:] = [whole(cell) for cell in cells[1:]]
     return [greyed(cell) for cell in cells] if load.coverage < COVERED else cells
 
 

@@ -57,10 +57,13 @@ def lines(report: Report, sheet: Sheet) -> Iterator[str]:
         yield sheet.table(PLANNED, [_area(sheet, one, _planned(sheet, one)) for one in told.areas])
         note = f"{t(LIMIT).format(limit=f'{told.sustained_min:g}')} {t(MV_USERS)}"
         yield f'<p class="note">{escape(note)}</p>'
-        yield "<ul>" + "".join(f"<li>{escape(one)}</li>" for one in _sentences(told, sheet)) + "</ul>"
-    drawn = charts.by_days(told.days, report.period, sheet.offset_us, t("SAIDI by day"))
+        covered = told.areas[0].coverage >= COVERED
+        items = (escape(one) if covered else greyed(escape(one)) for one in _sentences(told, sheet))
+        yield "<ul>" + "".join(f"<li>{one}</li>" for one in items) + "</ul>"
+    local = sheet.local_days(report.period)
+    drawn = charts.by_days(told.days, local, t("SAIDI by day"))
     yield from sheet.chart("SAIDI by day", drawn, BY_DAY)
-    drawn = charts.timeline(report.interruptions, report.period, sheet.offset_us, t("Interruptions over time"))
+    drawn = charts.timeline(report.interruptions, report.period, local, t("Interruptions over time"))
     yield from sheet.chart("Interruptions over time", drawn, "Orange is sure, pale is possible.")
 
 

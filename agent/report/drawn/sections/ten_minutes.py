@@ -10,7 +10,7 @@ from agent.report.voltage.ten_minutes import Level, Rule, Ruled
 
 BEYOND = "In brackets: the part of the time that lay beyond the limit, of several weeks in the worst."
 APART = "Ten minutes that a sag, swell or outage touches are judged nowhere; a verdict allows for what was not seen."
-LEFT = "Weeks are counted from the beginning of the period: its last {days} days make none, and are judged in none."
+LEFT = "Weeks are counted from the beginning of the period: the {days} d left at its end make none."
 NO_RULE = "no limit in this profile for this voltage"
 _LevelOf = Callable[[MeterPart], Level]
 _For = tuple[float, bool]  # a part of the time: how much, and whether of each week

@@ -18,6 +18,11 @@ def class_of(sheet: Sheet, word: str) -> str:
     return sheet.words(ALL_OTHERS) if word == DEFAULT else word
 
 
+def kind_of(sheet: Sheet, word: str) -> str:
+    """A kind or a basis of events, as people say it; tables for programs keep its name."""
+    return sheet.words(word).replace("_", " ")
+
+
 def instant(sheet: Sheet, at_us: int) -> str:
     """In seconds; a date is not broken in the middle of a narrow column."""
     date, _, time = sheet.when(at_us, seconds=True).partition(" ")

@@ -13,6 +13,7 @@ from agent.report.voltage.quality import Quality
 
 _OF_MINUTES = ("Rate", "may have been", "Low", "High", "Unknown")
 BEYOND_LIMITS = "Orange bars lie beyond the limits; dashed lines are the limits."
+BY_HOUR = "Blue: from the lowest to the highest ten-minute mean of each hour; black: their mean; dashed: the limits."
 IN_MINUTES = "Low, High, Unknown and Outage are minutes."
 LACKING = "no meter of class {classes} was measured"
 NOBODY = "no meter was low for {min} min or more on {least} days or more"
@@ -167,7 +168,7 @@ def _charts(report: Report, sheet: Sheet) -> Iterator[str]:
         drawn = charts.histogram(part.quality.histogram, part.meter.judged.nominal_v, limits, part.meter.name)
         yield from sheet.chart(f"{t('Minutes by voltage')}: {part.meter.name}", drawn, BEYOND_LIMITS)
         yield from sheet.chart(f"{t('Voltage by local hour')}: {part.meter.name}",
-                               charts.daily_profile(part.profile, limits, part.meter.name))  # fmt: skip
+                               charts.daily_profile(part.profile, limits, part.meter.name), BY_HOUR)  # fmt: skip
 
 
 def _worst(report: Report) -> Sequence[MeterPart]:
