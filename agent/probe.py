@@ -69,7 +69,7 @@ async def read_meters(site: Site, meters: Sequence[Meter], *, everything: bool) 
 
     LineError if a serial path exists and is no terminal.
     """
-    read = partial(_read_meter, everything=everything, beside=site.file.parent)
+    read = partial(read_meter, everything=everything, beside=site.file.parent)
     by_line = await asyncio.gather(*(_read_line(site, name, on_line, read) for name, on_line in _by_line(meters)))
     return _in_order(meters, [answer for answers, _ in by_line for answer in answers])
 
@@ -77,7 +77,7 @@ async def read_meters(site: Site, meters: Sequence[Meter], *, everything: bool) 
 async def look(site: Site) -> tuple[tuple[Answer, ...], tuple[Looked, ...]]:
     """Every meter's sign of life, and what its line shows besides. LineError as for read_meters."""
     meters = tuple(site.meters.values())
-    read = partial(_read_meter, everything=False, beside=site.file.parent)
+    read = partial(read_meter, everything=False, beside=site.file.parent)
     by_line = await asyncio.gather(*(_look_at(site, name, on_line, read) for name, on_line in _by_line(meters)))
     return _in_order(meters, [a for answers, _ in by_line for a in answers]), tuple(looked for _, looked in by_line)
 
@@ -102,11 +102,11 @@ async def _look_at(site: Site, name: str, meters: list[Meter], read: ReadMeter) 
     answers, line = await _read_line(site, name, meters, read)
     trouble = "" if line.foreign_master is None else str(line.foreign_master)
     if line.counters.opened and not line.counters.answered and not line.counters.refused:
-        trouble = await _other_framing(line, meters) or trouble
+        trouble = await other_framing(line, meters) or trouble
     return answers, Looked(name, address(line.config), trouble)
 
 
-async def _other_framing(line: Line, meters: Sequence[Meter]) -> str:
+async def other_framing(line: Line, meters: Sequence[Meter]) -> str:
     """Whether an endpoint that does not answer does so in the other framing. A wrong guess looks like silence: each
     side waits for the rest of a frame. Asked is what each of the first meters is asked first anyway."""
     config = line.config
@@ -117,19 +117,20 @@ async def _other_framing(line: Line, meters: Sequence[Meter]) -> str:
     async with Line(line.name, make(config.host, config.port), boot_us, listen_s=0) as trial:
         asked = [meter for meter in meters if meter.unit <= _LAST_SERIAL_UNIT][:_MOST_TRIALS]
         for meter in asked:
-            read = _first_read(meter)
+            read = first_read(meter)
             wait_s = timeout_s(read, meter.model, trial.config)
             if (await trial.exchange(meter.unit, read, wait_s)).outcome in ("answered", "refused"):
                 return f'speaks {spoken}: in [lines.{line.name}] write {other} = "{address(config)}" instead of {wrong}'
     return ""
 
 
-def _first_read(meter: Meter) -> Read:
+def first_read(meter: Meter) -> Read:
+    """What a meter is asked first: of what is watched, of the rest where nothing is."""
     often, rest = (of(meter.model, meter.basis, meter.wiring) for of in (watched, polled))
     return (plan_reads(meter.model, often).reads or plan_reads(meter.model, rest).reads)[0].read
 
 
-async def _read_meter(line: Line, meter: Meter, everything: bool, beside: Path) -> Answer:
+async def read_meter(line: Line, meter: Meter, everything: bool, beside: Path) -> Answer:
     """A read that fails is asked once more; a meter that is silent twice is not asked for the rest.
 
     A SunSpec device that keeps its meter model elsewhere than usual is looked through, and read there.

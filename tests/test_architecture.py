@@ -27,6 +27,12 @@ PURE = (
     "agent/journal/health_rows.py", "agent/status/health.py",
     "agent/dashboards/*.py", "agent/journal/shifts.py", "agent/journal/stands.py", "agent/publish/points.py",
     "agent/publish/mqtt_suspects.py",
+    "agent/field/doctor/capture.py", "agent/field/doctor/findings.py", "agent/field/doctor/opening.py",
+    "agent/field/doctor/overheard.py", "agent/field/doctor/running.py", "agent/field/doctor/silence.py",
+    "agent/field/doctor/timing.py", "agent/field/doctor/words.py",
+    "agent/field/commission/angles.py", "agent/field/commission/currents.py", "agent/field/commission/judge.py",
+    "agent/field/commission/moving.py", "agent/field/commission/observed.py", "agent/field/commission/page.py",
+    "agent/field/commission/sheet.py", "agent/field/commission/voltages.py", "agent/field/commission/words.py",
     "agent/field/watch/glyphs.py", "agent/field/watch/layout.py", "agent/field/watch/picture.py",
     "agent/field/watch/tree.py", "agent/field/watch/view.py", "agent/field/watch/words.py",
     "agent/detect/*.py", "agent/modes.py", "agent/network_tree.py", "agent/outage.py",
@@ -38,7 +44,7 @@ PURE = (
     "agent/tidied.py", "agent/trace_rows.py",
     "agent/units.py", "agent/varint.py", "agent/wire.py", "agent/wiring.py", "drivers/*.py", "drivers/modbus/*.py",
     "simulators/feeder.py", "simulators/grid*.py", "simulators/latches.py", "simulators/meter.py",
-    "simulators/scenario.py", "simulators/steps.py",
+    "simulators/miswired.py", "simulators/scenario.py", "simulators/steps.py",
 )  # fmt: skip
 SHELL = {
     "agent/report/demand/known.py", "agent/report/gathering.py", "agent/report/record/history.py",

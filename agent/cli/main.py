@@ -8,8 +8,10 @@ import typer
 from agent import VERSION
 from agent.cli import (
     check,
+    commission,
     dashboards,
     demo,
+    doctor,
     events,
     identify,
     journal,
@@ -44,6 +46,8 @@ app.command()(run.run)
 app.command()(read.read)
 app.command()(status.status)
 app.command()(watch.watch)
+app.command()(commission.commission)
+app.command()(doctor.doctor)
 app.command()(events.events)
 app.command()(journal.journal)
 app.command()(report.report)
