@@ -16,7 +16,7 @@ def stanza(line: LineConfig, unit: int, model: MeterModel, wiring: str, nominal_
 
     nominal_v: line to neutral, where the engineer gave it
     """
-    rows = ["[lines.line-1]", *_line(line), "", f"[meters.meter-{unit}]", 'line = "line-1"', f"unit = {unit}"]
+    rows = ["[lines.line-1]", *line_rows(line), "", f"[meters.meter-{unit}]", 'line = "line-1"', f"unit = {unit}"]
     rows.append(f"model = {_text(model.id)}")
     if wiring and wiring != model.wiring:
         rows.append(f"wiring = {_text(wiring)}             # as its voltages look now")
@@ -25,7 +25,8 @@ def stanza(line: LineConfig, unit: int, model: MeterModel, wiring: str, nominal_
     return "\n".join([*rows, ""])
 
 
-def _line(line: LineConfig) -> list[str]:
+def line_rows(line: LineConfig) -> list[str]:
+    """Of its table, without the header."""
     if isinstance(line, SerialPort):
         serial, parity = f"serial = {_text(line.path)}", f"parity = {_text(line.parity)}"
         return [serial, f"baud = {line.baud}", parity, f"stop_bits = {line.stop_bits}"]

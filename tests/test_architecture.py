@@ -33,6 +33,8 @@ PURE = (
     "agent/field/commission/angles.py", "agent/field/commission/currents.py", "agent/field/commission/judge.py",
     "agent/field/commission/moving.py", "agent/field/commission/observed.py", "agent/field/commission/page.py",
     "agent/field/commission/sheet.py", "agent/field/commission/voltages.py", "agent/field/commission/words.py",
+    "agent/field/scan/found.py", "agent/field/scan/heard.py", "agent/field/scan/plan.py",
+    "agent/field/scan/site_text.py", "agent/field/scan/words.py",
     "agent/field/watch/glyphs.py", "agent/field/watch/layout.py", "agent/field/watch/picture.py",
     "agent/field/watch/tree.py", "agent/field/watch/view.py", "agent/field/watch/words.py",
     "agent/detect/*.py", "agent/modes.py", "agent/network_tree.py", "agent/outage.py",

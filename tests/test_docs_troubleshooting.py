@@ -6,10 +6,11 @@ from pathlib import Path
 
 from agent.field.commission import words as commission_words
 from agent.field.doctor import words as doctor_words
+from agent.field.scan import words as scan_words
 from agent.field.watch import words as watch_words
 
 # In the order of the page.
-_WORDS = (commission_words, doctor_words, watch_words)
+_WORDS = (commission_words, doctor_words, scan_words, watch_words)
 # How a line gets into the log; the MQTT sink notes its own.
 _SAYS = ("debug", "info", "warning", "error", "log", "_note")
 _ROOT = Path(__file__).parent.parent

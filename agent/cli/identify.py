@@ -70,8 +70,8 @@ def identify(
 
     line = _line(serial, tcp, rtu_over_tcp, _Settings(baud, parity, stop_bits))
     if tcp is None and unit > 247:
-        _refuse("--unit", unit, "1 to 247 on a serial line", "read it off the meter's display")
-    models = _models(model or (), beside)
+        refuse("--unit", unit, "1 to 247 on a serial line", "read it off the meter's display")
+    models = models_of(model or (), beside)
     progress = _progress() if not json else lambda count, why: None
     verdict = asyncio.run(identify_unit(line, unit, models, progress, nominal_v=nominal, timeout_s=timeout))
     told = _told(verdict, line, unit, nominal)
@@ -90,7 +90,7 @@ class _Settings:
     stop_bits: int
 
 
-def _refuse(where: str, found: object, allowed: str, todo: str) -> NoReturn:
+def refuse(where: str, found: object, allowed: str, todo: str) -> NoReturn:
     typer.echo(f"{where}: found {found}; allowed: {allowed}; {todo}", err=True)
     raise typer.Exit(2)
 
@@ -100,26 +100,26 @@ def _line(serial: str | None, tcp: str | None, rtu_over_tcp: str | None, setting
 
     given = [text for text in (serial, tcp, rtu_over_tcp) if text is not None]
     if len(given) != 1:
-        _refuse(_LINES, " ".join(given) or "none of them", "exactly one", "say on which line the meter is")
+        refuse(_LINES, " ".join(given) or "none of them", "exactly one", "say on which line the meter is")
     if settings.parity not in ("N", "E", "O"):
-        _refuse("--parity", settings.parity, "N, E or O", "read it off the meter's display")
+        refuse("--parity", settings.parity, "N, E or O", "read it off the meter's display")
     if serial is not None:
         return SerialPort(serial, settings.baud, settings.parity, settings.stop_bits)
     if tcp is not None:
-        return TcpEndpoint(*_endpoint("--tcp", tcp, 502))
-    return RtuOverTcpEndpoint(*_endpoint("--rtu-over-tcp", rtu_over_tcp or "", None))
+        return TcpEndpoint(*endpoint_of("--tcp", tcp, 502))
+    return RtuOverTcpEndpoint(*endpoint_of("--rtu-over-tcp", rtu_over_tcp or "", None))
 
 
-def _endpoint(option: str, text: str, port: int | None) -> tuple[str, int]:
+def endpoint_of(option: str, text: str, port: int | None) -> tuple[str, int]:
     from agent.sitefile.values import endpoint
 
     try:
         return endpoint(text, port)
     except ValueError:
-        _refuse(option, text, "host:port", "as 10.20.0.11:502")
+        refuse(option, text, "host:port", "as 10.20.0.11:502")
 
 
-def _models(names: "list[str] | tuple[str, ...]", beside: Path | None) -> "list[MeterModel]":
+def models_of(names: "list[str] | tuple[str, ...]", beside: Path | None) -> "list[MeterModel]":
     from drivers.errors import ModelError
     from drivers.library import load_model, model_names
 

@@ -21,6 +21,7 @@ from agent.cli import (
     replay,
     report,
     run,
+    scan,
     simulate,
     status,
     watch,
@@ -46,6 +47,7 @@ app.command()(run.run)
 app.command()(read.read)
 app.command()(status.status)
 app.command()(watch.watch)
+app.command()(scan.scan)
 app.command()(commission.commission)
 app.command()(doctor.doctor)
 app.command()(events.events)

@@ -9,6 +9,7 @@ import typer
 
 from agent.cli import show, stopping
 from agent.cli.options import AsJson, ForSeconds
+from agent.whole_file import write_whole
 
 if TYPE_CHECKING:
     from simulators.scenario import Scenario
@@ -52,7 +53,8 @@ async def _serve(scenario: "Scenario", stop: asyncio.Event, site_file: Path | No
 
 def _announce(simulation: "Simulation", site_file: Path | None, json: bool) -> None:
     if site_file is not None:
-        site_file.write_text(simulation.site_toml(site_file.absolute().parent / "state"), encoding="utf-8")
+        # Whole or not at all: who waits for the file reads it as soon as it is there.
+        write_whole(site_file, simulation.site_toml(site_file.absolute().parent / "state"))
     listed = [asdict(endpoint) for endpoint in simulation.endpoints]
     if json:
         show.as_json({"scenario": simulation.scenario.name, "meters": listed})
