@@ -22,7 +22,8 @@ def report(
         str, typer.Option(metavar="PERIOD", help="day, week or month (the last that is over), 2026-11, FROM..TO.")
     ] = "month",
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the page here.", show_default="report-SITE-FROM.html")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the page here.", show_default="report-SITE-FROM_to_LAST.html"),
     ] = None,
     language: Annotated[str, typer.Option(metavar="LANG", help="en or zh.")] = "en",
     csv: Annotated[
@@ -57,7 +58,7 @@ def report(
     if csv is not None:
         _write_tables(made, csv)
         return
-    file = out or Path(f"report-{loaded.name}-{_day(loaded, made)}.html")
+    file = out or Path(f"report-{loaded.name}-{_days(loaded, made)}{'' if language == 'en' else f'-{language}'}.html")
     _write_page(page(made, loaded.time_zone, Words(language)), file)
     typer.echo(f"written: {file}")
 
@@ -130,13 +131,17 @@ def _write_tables(made: "Report", to: Path) -> None:
     from tempfile import TemporaryDirectory
 
     from agent.clock import rfc3339
-    from agent.report.spreadsheet.tables import tables
+    from agent.report.spreadsheet.tables import SOMETIMES, tables
 
     with _told_of(to, "no table was written"):
         to.mkdir(exist_ok=True)
-    with TemporaryDirectory(prefix=".new-", dir=to) as beside:
+    made_of = tuple(tables(made, rfc3339))
+    for name in (f"{table.name}.csv" for table in made_of):
+        if (to / name).is_dir():
+            raise OSError(f"{to / name}: is a directory; no table was replaced")
+    with _told_of(to, "no table was replaced"), TemporaryDirectory(prefix=".new-", dir=to) as beside:
         names = []
-        for table in tables(made, rfc3339):
+        for table in made_of:
             names.append(f"{table.name}.csv")
             with (
                 _told_of(to / names[-1], "no table was replaced"),
@@ -146,6 +151,8 @@ def _write_tables(made: "Report", to: Path) -> None:
         for name in names:
             (Path(beside) / name).replace(to / name)
             typer.echo(f"written: {to / name}")
+    for name in (f"{each}.csv" for each in SOMETIMES if f"{each}.csv" not in names):
+        (to / name).unlink(missing_ok=True)  # of another report
 
 
 @contextmanager
@@ -154,12 +161,16 @@ def _told_of(file: Path, outcome: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.strerror is None:  # told already, of a file within
+            raise
         raise OSError(f"{file}: {error.strerror}; {outcome}") from error
 
 
-def _day(site: "Site", made: "Report") -> str:
+def _days(site: "Site", made: "Report") -> str:
+    """The first and the last: a month and its first day are two files."""
     from datetime import UTC, datetime
     from zoneinfo import ZoneInfo
 
-    begin = datetime.fromtimestamp(made.period.from_us / 1e6, UTC).astimezone(ZoneInfo(site.time_zone))
-    return f"{begin:%Y-%m-%d}"
+    ends = (made.period.from_us, made.period.to_us - 1)
+    days = (datetime.fromtimestamp(us / 1e6, UTC).astimezone(ZoneInfo(site.time_zone)) for us in ends)
+    return "_to_".join(dict.fromkeys(f"{day:%Y-%m-%d}" for day in days))

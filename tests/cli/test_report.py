@@ -104,6 +104,38 @@ def test_tables_for_spreadsheets_have_the_same_numbers(lamplighter: CommandLine,
     assert told["demand"] == []
 
 
+def test_tables_of_an_older_report_do_not_stay_beside(lamplighter: CommandLine, site: Path, tmp_path: Path) -> None:
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    for name in ("demand_limits", "mine"):
+        (tables / f"{name}.csv").write_text("of before")
+    assert lamplighter("report", site, "--period", PERIOD, "--csv", tables).code == 0
+    assert not (tables / "demand_limits.csv").exists()
+    assert (tables / "mine.csv").read_text() == "of before"
+
+
+def test_where_one_table_cannot_be_none_is_replaced(lamplighter: CommandLine, site: Path, tmp_path: Path) -> None:
+    tables = tmp_path / "tables"
+    (tables / "events.csv").mkdir(parents=True)
+    done = lamplighter("report", site, "--period", PERIOD, "--csv", tables)
+    assert (done.code, [file.name for file in tables.iterdir()]) == (1, ["events.csv"])
+    assert f"{tables}/events.csv: is a directory; no table was replaced" in done.err
+
+
+def test_a_period_and_its_first_day_are_two_files(
+    lamplighter: CommandLine, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    day = PERIOD[:10]
+    for more in ((), ("--language", "zh")):
+        assert lamplighter("report", site, "--period", day, *more).code == 0
+    assert lamplighter("report", site, "--period", day[:7]).code == 0
+    names = sorted(file.name.partition(day[:7])[2] for file in tmp_path.glob("report-*.html"))
+    assert len(names) == 3
+    assert any("_to_" in name for name in names)
+    assert any(name.endswith("-zh.html") for name in names)
+
+
 @contextmanager
 def files_up_to(limit: int) -> Iterator[None]:
     """As on a card that is full: what is longer does not fit."""

@@ -60,7 +60,8 @@ def _meter(line: str, met: Met) -> str:
     rows = [f"[meters.{line}-unit-{met.unit}]", f'line = "{line}"', f"unit = {met.unit}"]
     candidate = met.candidate
     if candidate is None:
-        others = ", ".join(each.model.id for each in met.verdict.candidates) or "no map fits"
+        others = ", ".join(each.model.id for each in met.verdict.candidates)
+        others = others or met.verdict.trouble or "no map fits"
         return "\n".join(_commented([f"unit {met.unit} answers, but is not identified: {others}", *rows, 'model = ""']))
     rows.append(f"model = {json.dumps(candidate.model.id)}")
     if candidate.wiring and candidate.wiring != candidate.model.wiring:

@@ -25,6 +25,10 @@ def tables(report: Report, when: When) -> tuple[Table, ...]:
     )  # fmt: skip
 
 
+# What not every site has.
+SOMETIMES = ("demand_limits", "demand_windows", "key_gaps", "standbys", "common_sags")
+
+
 def _demand(report: Report, when: When) -> Iterator[Table]:
     """Where the site has limits."""
     if report.demand:
